@@ -1,0 +1,71 @@
+"""What one cycle needs to know of a service: the configuration, resolved for the pinned cluster."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from devloop.core.image import ImageRef
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class WorkloadKey:
+    """Names one workload of the pinned context."""
+
+    namespace: str
+    kind: str
+    """Lower case, singular: `deployment`."""
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}/{self.name}"
+
+
+class Pin(StrEnum):
+    """How a workload refers to the pushed image."""
+
+    TAG = "tag"
+    """The tag moves, and `imagePullPolicy: Always` makes every Pod start ask the registry."""
+    DIGEST = "digest"
+    """The reference names the digest; nothing can move it, and the pull policy stays as it was."""
+
+
+@dataclass(frozen=True, slots=True)
+class BuildSpec:
+    """One build definition; equal definitions are built once."""
+
+    context: Path
+    dockerfile: Path
+    target: str = ""
+    args: tuple[tuple[str, str], ...] = ()
+    secrets: tuple[str, ...] = ()
+    ssh: tuple[str, ...] = ()
+    platform: str = ""
+    """Empty: the cluster's."""
+    builder: str = ""
+    cache_from: tuple[str, ...] = ()
+    cache_to: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One `[services.NAME]`."""
+
+    name: str
+    image: ImageRef
+    """With its tag, as the Pods pull it."""
+    push: ImageRef
+    """With its tag, as it is pushed from here."""
+    pin: Pin
+    workloads: tuple[WorkloadKey, ...]
+    containers: tuple[str, ...]
+    """Empty: those whose image repository matches, else the only one."""
+    build: BuildSpec
+    watch: tuple[Path, ...]
+    ignore: tuple[str, ...] = ()
+    depends_on: tuple[str, ...] = ()
+
+    @property
+    def build_key(self) -> tuple[BuildSpec, str]:
+        """Services with the same key share one build."""
+        return (self.build, str(self.push))

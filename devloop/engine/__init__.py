@@ -1,0 +1,1 @@
+"""The conductor, its cycles and the event log; imports core only."""

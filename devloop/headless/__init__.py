@@ -1,0 +1,1 @@
+"""Renderers for scripts and plain terminals: NDJSON and text."""
