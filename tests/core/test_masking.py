@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from devloop.core.masking import Masker, secret_like, secrets_of_args, secrets_of_file
 
-
 SECRET_NAMES = """NPM_TOKEN token npmToken GITHUB_PAT DB_PASSWORD PASSWD ApiKey API_KEY APIKEY AWS_SECRET_ACCESS_KEY
 BASIC_AUTH _authToken CREDENTIALS SSH_PRIVATE_KEY DB_PASS DB_PWD"""
 OTHER_NAMES = "VERSION AUTHOR MONKEY PATH PWD COMPASS KEYBOARD NODE_ENV PATTERN PASSENGER"
