@@ -74,6 +74,8 @@ class HoldCode(StrEnum):
     CONNECTION = "connection"
     PAUSED = "paused"
     SUPERSEDING = "superseding"
+    LOOP = "loop"
+    """Each build changes a file that starts the next one."""
 
 
 @dataclass(frozen=True, slots=True)

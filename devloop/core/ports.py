@@ -155,8 +155,8 @@ class Watcher(Protocol):
 class Prober(Protocol):
     """Tells when a connection that was lost is back."""
 
-    async def until_back(self, to: Connection, about: str) -> str:
-        """Return, with a phrase for the user, once it answers again. `about` is what was asked when it was lost."""
+    async def until_back(self, to: Connection) -> str:
+        """Return, with a phrase for the user, once it answers again."""
 
 
 class LogTail(Protocol):

@@ -1,0 +1,53 @@
+# devloop's tasks; `make help` lists them. Everything runs in .venv, made from exact versions on first use.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check lint types layers e2e bench constraints clean
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade pip
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable . --group dev
+	@touch $(READY)
+
+run: $(READY) ## Run devloop: make run ARGS="up --help"
+	@$(BIN)/devloop $(ARGS)
+
+test: $(READY) ## Run the tests; those that need a cluster are skipped when none is named
+	$(BIN)/pytest $(ARGS)
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY)
+	$(BIN)/mypy
+
+layers: $(READY)
+	$(BIN)/lint-imports
+
+check: lint types layers test ## Style, types, layers and tests: what has to pass before a commit
+
+e2e: $(READY) ## Run the tests against a real cluster (DEVLOOP_E2E_CONTEXT, DEVLOOP_E2E_REGISTRY)
+	@if [ -z "$$DEVLOOP_E2E_CONTEXT" ] || [ -z "$$DEVLOOP_E2E_REGISTRY" ]; then \
+	  echo "e2e needs a cluster and a registry that it and this machine reach. For example:"; \
+	  echo "  kind or k3d with a local registry, then"; \
+	  echo "  export DEVLOOP_E2E_CONTEXT=kind-kind DEVLOOP_E2E_REGISTRY=localhost:5001"; \
+	  exit 2; fi
+	$(BIN)/pytest -m "e2e or engine or breaks" $(ARGS)
+
+bench: $(READY) ## Measure, side by side with the shell line (needs the same cluster as e2e)
+	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+constraints: ## Write constraints.txt anew from what .venv holds
+	$(BIN)/pip freeze --exclude-editable > constraints.txt
+
+clean: ## Remove .venv and caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist

@@ -1,0 +1,10 @@
+"""The wall clock."""
+
+import time
+
+
+class SystemClock:
+    """Unix seconds as the operating system tells them."""
+
+    def now(self) -> float:
+        return time.time()

@@ -1,0 +1,36 @@
+"""What a person or a script may ask of a running session, in the imperative."""
+
+from dataclasses import dataclass
+
+from devloop.core.events import Trigger
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuild:
+    """Run a cycle now, whether or not files changed."""
+
+    service: str
+    trigger: Trigger = Trigger.KEY
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Let saves gather, or (`paused=False`) build what has gathered."""
+
+    service: str
+    paused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """End the running cycle; what it was for is given up."""
+
+    service: str
+
+
+@dataclass(frozen=True, slots=True)
+class Quit:
+    """End the session."""
+
+
+Command = Rebuild | Pause | Stop | Quit

@@ -1,0 +1,150 @@
+"""What the watches show of a workload, and what is no longer as it was proved. Pure.
+
+devloop does not fight over a workload: it says what changed and who did it, and verifies again what heals.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from devloop.core.events import PodRow, WorkloadObserved
+from devloop.core.image import digest_of, short
+from devloop.core.rollout import RolledOut, rollout_status
+from devloop.core.workload import ContainerStatus, Deployment, Pod, Revision, Snapshot, Terminated, Waiting
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """One thing that changed after a cycle, and who changed it; `who` is empty when nobody did."""
+
+    what: str
+    who: str = ""
+
+
+def observed(service: str, snapshot: Snapshot, containers: Sequence[str]) -> WorkloadObserved:
+    """The snapshot as the event that both renderers show."""
+    deployment = snapshot.deployment
+    newest = _newest(snapshot)
+    rows = tuple(_row(pod, newest, containers) for pod in snapshot.pods)
+    return WorkloadObserved(
+        service,
+        str(snapshot.key),
+        exists=deployment is not None,
+        desired=deployment.replicas if deployment else 0,
+        updated=sum(row.current for row in rows),
+        ready=sum(row.ready and row.current for row in rows),
+        terminating=sum(pod.terminating for pod in snapshot.pods),
+        pods=rows,
+    )
+
+
+def drifts(snapshot: Snapshot, baseline: Snapshot, containers: Sequence[str], digests: frozenset[str]) -> list[Drift]:
+    """What differs from the proved `baseline`; `digests` are all that this session pushed for the service."""
+    now, then = snapshot.deployment, baseline.deployment
+    if then is None:
+        return []
+    if now is None:
+        return [Drift(f"{snapshot.key} was deleted")]
+    if now.uid != then.uid:
+        return [Drift(f"{snapshot.key} was deleted and created again")]
+    return [*_spec_drifts(now, then, containers), *_pod_drifts(snapshot, baseline, containers, digests)]
+
+
+def is_healed(snapshot: Snapshot, containers: Sequence[str], digests: frozenset[str]) -> bool:
+    """Whether the newest revision is rolled out and every ready Pod of it reports one of these digests."""
+    deployment = snapshot.deployment
+    if deployment is None:
+        return False
+    status = rollout_status(snapshot, uid=deployment.uid, generation=deployment.generation, mark="")
+    if not isinstance(status, RolledOut):
+        return False
+    pods = [pod for pod in snapshot.pods_of(status.revision) if pod.ready and not pod.terminating]
+    return len(pods) >= max(1, deployment.replicas) and all(
+        digest_of(found.image_id) in digests for pod in pods for found in _of(pod, containers)
+    )
+
+
+def _spec_drifts(now: Deployment, then: Deployment, containers: Sequence[str]) -> Iterator[Drift]:
+    who = _last_writer(now)
+    for name in containers:
+        new, old = now.template.container(name), then.template.container(name)
+        if new is None or old is None:
+            yield Drift(f"container {name} is gone", who)
+            continue
+        if new.image != old.image:
+            yield Drift(f"image of {name} was changed from {old.image} to {new.image}", who)
+        if new.pull_policy != old.pull_policy:
+            yield Drift(f"imagePullPolicy of {name} was changed from {old.pull_policy} to {new.pull_policy}", who)
+    if now.template.build != then.template.build:
+        yield Drift("the Pod template was replaced", who)
+    if now.replicas != then.replicas:
+        yield Drift(f"scaled from {then.replicas} to {now.replicas}", who)
+    if now.paused and not then.paused:
+        yield Drift("its rollouts were paused", who)
+
+
+def _pod_drifts(
+    snapshot: Snapshot, baseline: Snapshot, containers: Sequence[str], digests: frozenset[str]
+) -> Iterator[Drift]:
+    before = {pod.uid: pod for pod in baseline.pods}
+    for pod in snapshot.pods:
+        if pod.terminating:
+            continue
+        for found in _of(pod, containers):
+            digest = digest_of(found.image_id)
+            if digest and digest not in digests and not _reported(before.get(pod.uid), found.name, digest):
+                yield Drift(f"{pod.name} on {pod.node} runs {short(digest)}, which was not pushed from here")
+            yield from _crashes(pod, found, before.get(pod.uid))
+
+
+def _reported(earlier: Pod | None, container: str, digest: str) -> bool:
+    """Whether that Pod ran that digest when the workload was proved: then the proof knew of it."""
+    status = earlier.container(container) if earlier else None
+    return status is not None and digest_of(status.image_id) == digest
+
+
+def _crashes(pod: Pod, found: ContainerStatus, earlier: Pod | None) -> Iterator[Drift]:
+    known = earlier.container(found.name) if earlier else None
+    ended = found.state if isinstance(found.state, Terminated) else found.last
+    if found.init or found.restarts <= (known.restarts if known else 0) or ended is None:
+        return
+    yield Drift(f"container {found.name} of {pod.name} ended with exit code {ended.exit_code} and was restarted")
+
+
+def _last_writer(deployment: Deployment) -> str:
+    """Who wrote the spec last, by its managed fields; the controller's own status updates do not count."""
+    writers = [manager for manager in deployment.managers if "f:spec" in manager.fields]
+    return max(writers, key=lambda manager: manager.time).name if writers else ""
+
+
+def _newest(snapshot: Snapshot) -> Revision | None:
+    return next(iter(snapshot.revisions), None)
+
+
+def _of(pod: Pod, containers: Sequence[str]) -> list[ContainerStatus]:
+    return [status for status in pod.containers if status.name in containers]
+
+
+def _row(pod: Pod, newest: Revision | None, containers: Sequence[str]) -> PodRow:
+    found = _of(pod, containers)
+    return PodRow(
+        pod.name,
+        pod.node,
+        pod.revision,
+        "Terminating" if pod.terminating else pod.phase,
+        "" if pod.ready else _reason(pod),
+        sum(status.restarts for status in pod.containers),
+        digest_of(found[0].image_id) if found else "",
+        ready=pod.ready and not pod.terminating,
+        current=newest is not None and pod.revision == newest.name and not pod.terminating,
+    )
+
+
+def _reason(pod: Pod) -> str:
+    """The kubelet's or the scheduler's word for why a Pod is not ready."""
+    for status in pod.containers:
+        if isinstance(status.state, Waiting) and status.state.reason not in {"", "PodInitializing"}:
+            return status.state.reason
+        if isinstance(status.state, Terminated) and not (status.init and status.state.exit_code == 0):
+            return status.state.reason
+    scheduled = pod.condition("PodScheduled")
+    return scheduled.reason if scheduled and scheduled.status == "False" else pod.reason

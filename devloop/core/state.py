@@ -1,0 +1,167 @@
+"""The state of a session: what the events so far add up to (`devloop.core.reducer`).
+
+Immutable, and nothing but a fold of the log: the conductor decides from it, both renderers draw it, and a recorded
+session gives the same state again. Times are Unix seconds; each stands in the variant that owns it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from devloop.core.events import (
+    CheckFinished,
+    Hold,
+    ImagePushed,
+    Outcome,
+    Phase,
+    PodVerified,
+    Trigger,
+    WarningRaised,
+    WorkloadDrifted,
+    WorkloadObserved,
+)
+from devloop.core.failure import CONNECTION_LOST, Connection, ExitCode, Failure, FailureCode
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """Why the next cycle of a service is wanted, and the files that go into it."""
+
+    trigger: Trigger
+    since: float
+    newest: float
+    """When the first and the last of it came."""
+    count: int = 0
+    files: tuple[str, ...] = ()
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseSpan:
+    """A phase that ended."""
+
+    phase: Phase
+    seconds: float
+    ok: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Echo:
+    """Builds in a row during which the same files changed, and between which nothing else did.
+
+    A person who saves often looks the same for a while; a build that writes into its own source never looks different.
+    """
+
+    files: frozenset[str] = frozenset()
+    superseded: int = 0
+    completed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RunningCycle:
+    """A cycle that has not ended."""
+
+    number: int
+    want: Want
+    started: float
+    phase: Phase | None = None
+    """None before the first phase and between two."""
+    phase_started: float = 0.0
+    phases: tuple[PhaseSpan, ...] = ()
+    pushed: ImagePushed | None = None
+    verdicts: tuple[PodVerified, ...] = ()
+    warnings: tuple[WarningRaised, ...] = ()
+    echo: frozenset[str] = frozenset()
+    """Watched files that changed while it built."""
+
+    @property
+    def ended(self) -> frozenset[Phase]:
+        return frozenset(span.phase for span in self.phases)
+
+    @property
+    def builds(self) -> bool:
+        """Whether it takes a build slot: it has not got past its push."""
+        return self.want.trigger is not Trigger.DRIFT and Phase.PUSH not in self.ended
+
+    @property
+    def at_gate(self) -> bool:
+        """Whether its image is pushed and it waits to be admitted to its workloads."""
+        return Phase.PUSH in self.ended and self.phase is None and Phase.ROLLOUT not in self.ended
+
+    @property
+    def on_workloads(self) -> bool:
+        """Whether it may write to its workloads, or still waits for what it wrote."""
+        return self.phase in {Phase.ROLLOUT, Phase.VERIFY} or Phase.ROLLOUT in self.ended
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedCycle:
+    """A cycle that ended."""
+
+    number: int
+    want: Want
+    started: float
+    finished: float
+    outcome: Outcome
+    digest: str
+    seconds: float
+    failure: Failure | None
+    phases: tuple[PhaseSpan, ...] = ()
+    pushed: ImagePushed | None = None
+    verdicts: tuple[PodVerified, ...] = ()
+    builder: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceState:
+    """One service."""
+
+    name: str
+    want: Want | None = None
+    hold: Hold | None = None
+    paused: bool = False
+    running: RunningCycle | None = None
+    last: FinishedCycle | None = None
+    """The newest cycle that ended, superseded and stopped ones left out."""
+    live: FinishedCycle | None = None
+    """The newest cycle that ended `verified` or `unchanged`: what the Pods run since then, unless it drifted."""
+    cycles: int = 0
+    settled: bool = False
+    """Whether any cycle ended so that dependents may roll out."""
+    files: int = 0
+    """How many files are watched."""
+    workloads: Mapping[str, WorkloadObserved] = field(default_factory=dict)
+    echo: Echo = Echo()
+    drift: WorkloadDrifted | None = None
+    """What was noticed since the last cycle ended."""
+
+    @property
+    def failure(self) -> Failure | None:
+        return self.last.failure if self.last else None
+
+    @property
+    def lost(self) -> Connection | None:
+        """The connection whose return starts the failed cycle again."""
+        return CONNECTION_LOST.get(self.failure.code) if self.failure else None
+
+    @property
+    def blocked(self) -> bool:
+        """Whether the last cycle ended because of a dependency."""
+        return self.failure is not None and self.failure.code is FailureCode.DEPENDENCY_FAILED
+
+
+@dataclass(frozen=True, slots=True)
+class SessionState:
+    """Everything: services in the order of the configuration."""
+
+    services: Mapping[str, ServiceState] = field(default_factory=dict)
+    version: str = ""
+    context: str = ""
+    namespace: str = ""
+    session: str = ""
+    started: float = 0.0
+    checks: tuple[CheckFinished, ...] = ()
+    lost: Mapping[Connection, str] = field(default_factory=dict)
+    """Connections that are away, with what was said of each."""
+    exit_code: ExitCode | None = None
+    """None while the session runs."""

@@ -1,0 +1,163 @@
+"""One cycle, top to bottom: build, push, confirm, patch, observe, verify.
+
+`run_cycle` returns how it ended; what can be expected to go wrong is a `Failure` in that result. Cancelling its task
+supersedes it: before the patch everything it started dies with it, after the patch it only stops looking.
+"""
+
+import asyncio
+from collections.abc import Coroutine, Iterable
+
+from devloop.core.events import BuildStep, ImagePushed, Log, LogSource, Outcome, Phase, Trigger
+from devloop.core.failure import Failure, FailureCode
+from devloop.core.image import PushedImage, short
+from devloop.core.picture import Picture
+from devloop.core.ports import BuildProgress, BuildRequest, Built, OutputLine, PushStarted, StepProgress
+from devloop.engine.rollout import WorkloadRollout
+from devloop.engine.tools import CycleResult, Emit, Gate, Order, PhaseError, PhaseLog, Ports, SessionFacts, need
+
+
+async def run_cycle(order: Order, ports: Ports, facts: SessionFacts, *, emit: Emit, gate: Gate) -> CycleResult:
+    """Run one cycle of one service."""
+    return await _Cycle(order, ports, facts, emit).run(gate)
+
+
+class _Cycle:
+    def __init__(self, order: Order, ports: Ports, facts: SessionFacts, emit: Emit) -> None:
+        self._order = order
+        self._service = order.service
+        self._ports = ports
+        self._facts = facts
+        self._emit = emit
+        self._phases = PhaseLog(order, emit)
+        self._builder = ""
+        self._image: PushedImage | None = None
+        self._picture: asyncio.Future[Picture] | None = None
+
+    async def run(self, gate: Gate) -> CycleResult:
+        try:
+            with self._phases.closing():
+                if self._order.want.trigger is Trigger.DRIFT:
+                    return await self._prove_again()
+                image = await self._build_and_push()
+                if refused := await gate():
+                    return self._result(Outcome.FAILED, refused)
+                self._phases.start(Phase.ROLLOUT, announced=True)
+                return await self._roll_out(image)
+        except PhaseError as error:
+            return self._result(Outcome.FAILED, error.failure)
+        finally:
+            if self._picture:
+                await self._picture
+
+    # build and push ----------------------------------------------------------------------------------------------
+
+    async def _build_and_push(self) -> PushedImage:
+        self._phases.start(Phase.BUILD)
+        request = BuildRequest(
+            self._service.build, self._service.push, self._service.build.platform or self._facts.platform
+        )
+        built = need(await self._ports.builds.build(request, self._order.want.newest, self._progress))
+        self._builder = built.builder
+        # What was saved while the builder read its context shows in this picture, and starts the next cycle.
+        self._picture = asyncio.ensure_future(self._ports.watcher.picture(self._service.name))
+        image = await self._confirm(built)
+        self._facts.pushed[self._service.name].append(image)
+        self._image = image
+        self._emit(
+            ImagePushed(
+                self._service.name,
+                self._order.number,
+                str(image.push_ref),
+                str(image.pod_ref),
+                image.digest,
+                tuple(sorted(image.resolved.digests)),
+            )
+        )
+        self._phases.end(ok=True)
+        return image
+
+    def _progress(self, item: BuildProgress) -> None:
+        name, number = self._service.name, self._order.number
+        match item:
+            case PushStarted():
+                self._phases.start(Phase.PUSH)
+            case OutputLine():
+                self._emit(Log(name, LogSource.BUILD, item.text, number))
+            case StepProgress():
+                step = BuildStep(
+                    name, number, item.step, item.name, item.state, item.cached, item.seconds, item.current, item.total
+                )
+                self._emit(step)
+
+    async def _confirm(self, built: Built) -> PushedImage:
+        """Ask the registry what the tag holds now; only that is what Pods will get."""
+        resolved = need(await self._ports.registry.resolve(self._service.push))
+        if resolved is None:
+            message = f"the registry does not have {self._service.push}, which was pushed a moment ago"
+            raise PhaseError(Failure(FailureCode.REGISTRY_MOVED, message, "save again to push once more"))
+        if resolved.digest != built.digest:
+            message = (
+                f"{self._service.push} is {short(resolved.digest)} in the registry, "
+                f"but {short(built.digest)} was pushed: somebody else pushed to the same tag"
+            )
+            raise PhaseError(
+                Failure(FailureCode.REGISTRY_MOVED, message, "choose a `tag` of your own for this service")
+            )
+        return PushedImage(self._service.push, self._service.image, resolved)
+
+    # rollout and proof -------------------------------------------------------------------------------------------
+
+    async def _roll_out(self, image: PushedImage) -> CycleResult:
+        rollouts = self._rollouts(image)
+        for rollout in rollouts:
+            await rollout.patch()
+        await _all(rollout.wait() for rollout in rollouts)
+        proved = [rollout for rollout in rollouts if rollout.has_pods]
+        if proved:
+            self._phases.start(Phase.VERIFY)
+            await _all(rollout.verify() for rollout in proved)
+        return self._result(_outcome(rollouts), text=_words(rollouts))
+
+    async def _prove_again(self) -> CycleResult:
+        """A workload that healed is verified with the image it was given; nothing is built or patched."""
+        pushed = self._facts.pushed[self._service.name]
+        if not pushed:
+            raise PhaseError(Failure(FailureCode.UNPROVEN, "this session has pushed nothing yet", "save a file"))
+        self._image = pushed[-1]
+        self._phases.start(Phase.VERIFY)
+        rollouts = self._rollouts(pushed[-1])
+        for rollout in rollouts:
+            rollout.take_as_it_is()
+            await rollout.wait()
+        await _all(rollout.verify() for rollout in rollouts if rollout.has_pods)
+        return self._result(Outcome.VERIFIED)
+
+    def _rollouts(self, image: PushedImage) -> list[WorkloadRollout]:
+        return [
+            WorkloadRollout(key, self._order, image, self._ports, self._facts, self._emit)
+            for key in self._service.workloads
+        ]
+
+    def _result(self, outcome: Outcome, failure: Failure | None = None, text: str = "") -> CycleResult:
+        digest = self._image.digest if self._image else ""
+        return CycleResult(outcome, digest, failure, self._builder, text)
+
+
+def _outcome(rollouts: list[WorkloadRollout]) -> Outcome:
+    if not any(rollout.has_pods for rollout in rollouts):
+        return Outcome.APPLIED
+    return Outcome.VERIFIED if any(rollout.patched for rollout in rollouts) else Outcome.UNCHANGED
+
+
+def _words(rollouts: list[WorkloadRollout]) -> str:
+    return "; ".join(dict.fromkeys(rollout.text for rollout in rollouts if rollout.text))
+
+
+async def _all(waits: Iterable[Coroutine[None, None, None]]) -> None:
+    """Wait for all side by side; the first failure ends the others."""
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()

@@ -1,0 +1,205 @@
+"""One workload's part of a cycle: decide, patch, wait for the rollout, prove.
+
+Waiting means looking at the snapshots that the shared watches bring, with pure functions; nothing here polls.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from devloop.core.containers import choose
+from devloop.core.diagnose import at_deadline, explain_crash
+from devloop.core.events import Log, LogSource, PodVerified, WarningRaised, WorkloadPatched
+from devloop.core.failure import Failure, FailureCode
+from devloop.core.image import PushedImage, ResolvedImage
+from devloop.core.manifest import deployment as parse_deployment
+from devloop.core.patch import BuildMark, plan_patch
+from devloop.core.rollout import Broken, ContainerRef, RolledOut, Rolling, ScaledToZero, Trouble, rollout_status
+from devloop.core.service import WorkloadKey
+from devloop.core.verify import PodVerdict, judge, unchanged, unresolved, verify
+from devloop.core.workload import Deployment, Revision, Snapshot
+from devloop.engine.tools import Emit, Order, PhaseError, Ports, SessionFacts, need
+
+_Status = Rolling | RolledOut | ScaledToZero | Broken
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What a snapshot has to show for the rollout to be over."""
+
+    uid: str
+    generation: int
+    mark: str
+    """The template's `devloop/build`; empty for the newest revision as it is."""
+
+
+class WorkloadRollout:
+    """Brings one workload to one image, and proves it."""
+
+    def __init__(
+        self, key: WorkloadKey, order: Order, image: PushedImage, ports: Ports, facts: SessionFacts, emit: Emit
+    ) -> None:
+        self.key = key
+        self.patched = False
+        self.has_pods = True
+        """False when the workload is scaled to 0: then there is nothing to prove."""
+        self.text = ""
+        """Why it was patched."""
+        self._order = order
+        self._image = image
+        self._ports = ports
+        self._facts = facts
+        self._emit = emit
+        self._containers: tuple[str, ...] = ()
+        self._expected = Expectation("", 0, "")
+        self._known: dict[str, ResolvedImage | None] = {}
+        self._warned: set[str] = set()
+        self._snapshot = Snapshot(key, None)
+        self._status: _Status = Rolling("waiting for the first look at the cluster", ())
+        self._revision: Revision | None = None
+
+    async def patch(self) -> None:
+        """Patch the workload, unless it provably runs the image already."""
+        snapshot = await self._ports.observations.until(self.key, lambda seen: seen)
+        deployment = await self._read()
+        self._containers = need(choose(self._order.service, deployment.template))
+        self._expect(deployment, mark="")
+        newest = next(iter(snapshot.revisions), None)
+        if newest:
+            await self._resolve(unresolved(snapshot, newest, self._containers, self._image.resolved, self._known))
+        reason = unchanged(snapshot, self._containers, self._image, self._order.service.pin, self._known)
+        if reason:
+            await self._send(deployment, reason)
+
+    def take_as_it_is(self) -> None:
+        """Expect the newest revision, whoever made it."""
+        snapshot = self._ports.observations.latest(self.key)
+        deployment = self._existing(snapshot.deployment if snapshot else None)
+        self._containers = need(choose(self._order.service, deployment.template))
+        self._expect(deployment, mark="")
+
+    async def wait(self) -> None:
+        """Until the rollout is over; raises `PhaseError` when it is broken, or at the deadline."""
+        timeout = self._facts.rollout_timeout
+        try:
+            async with asyncio.timeout(timeout):
+                status = await self._ports.observations.until(self.key, self._judge)
+        except TimeoutError:
+            rolling = self._status if isinstance(self._status, Rolling) else Rolling("its Pods are not all seen", ())
+            raise PhaseError(at_deadline(self._snapshot, rolling, timeout)) from None
+        match status:
+            case Broken():
+                raise PhaseError(await self._explain(status))
+            case RolledOut():
+                self._revision = status.revision
+            case ScaledToZero():
+                self.has_pods = False
+
+    async def verify(self) -> None:
+        """Compare what every ready Pod of the new revision runs with what was pushed."""
+        if self._revision is None:
+            return
+        resolved = self._image.resolved
+        await self._resolve(unresolved(self._snapshot, self._revision, self._containers, resolved, self._known))
+        earlier = [image.resolved for image in self._facts.pushed[self._order.service.name]]
+        verdicts = verify(self._snapshot, self._revision, self._containers, resolved, self._known, earlier)
+        for verdict in verdicts:
+            self._emit(self._pod_verified(verdict))
+        failure = judge(verdicts)
+        if failure:
+            raise PhaseError(failure)
+
+    # the patch ---------------------------------------------------------------------------------------------------
+
+    async def _read(self) -> Deployment:
+        """The workload as the API server has it now: the record of what was there must not come from a stale watch."""
+        raw = need(await self._ports.cluster.read(self.key))
+        return self._existing(parse_deployment(raw) if raw else None)
+
+    def _existing(self, deployment: Deployment | None) -> Deployment:
+        if deployment is None:
+            message = f"{self.key} does not exist in namespace {self.key.namespace}"
+            hint = "devloop adopts workloads that exist: create it first, or correct `workload`"
+            raise PhaseError(Failure(FailureCode.WORKLOAD_ABSENT, message, hint))
+        return deployment
+
+    async def _send(self, deployment: Deployment, reason: str) -> None:
+        now = self._ports.clock.now()
+        mark = BuildMark(self._image.digest, now, self._facts.session)
+        patch = plan_patch(deployment, self._containers, self._image, self._order.service.pin, mark, now)
+        after = parse_deployment(need(await self._ports.cluster.patch(self.key, patch.body)))
+        self.patched = True
+        self.text = reason
+        self._expect(after, patch.mark)
+        self._emit(WorkloadPatched(self._order.service.name, self._order.number, str(self.key), patch.changes))
+
+    def _expect(self, deployment: Deployment, mark: str) -> None:
+        self._expected = Expectation(deployment.uid, deployment.generation, mark)
+
+    # the wait ----------------------------------------------------------------------------------------------------
+
+    def _judge(self, snapshot: Snapshot) -> _Status | None:
+        expected = self._expected
+        self._snapshot = snapshot
+        self._status = rollout_status(snapshot, uid=expected.uid, generation=expected.generation, mark=expected.mark)
+        match self._status:
+            case Rolling(troubles=troubles):
+                self._warn(troubles)
+                return None
+            case RolledOut(revision=revision) if not _shows_all_pods(snapshot, revision):
+                return None
+        return self._status
+
+    def _warn(self, troubles: Iterable[Trouble]) -> None:
+        for trouble in troubles:
+            if trouble.key not in self._warned:
+                self._warned.add(trouble.key)
+                failure, name = trouble.failure, self._order.service.name
+                self._emit(WarningRaised(name, failure.code, failure.message, failure.hint, self._order.number))
+
+    async def _explain(self, broken: Broken) -> Failure:
+        logs = await self._fetch(broken.logs)
+        for ref, lines in logs.items():
+            for line in lines:
+                self._emit(
+                    Log(self._order.service.name, LogSource.POD, line, self._order.number, ref.pod, ref.container)
+                )
+        return explain_crash(broken, logs, self._image.resolved, self._facts.platform)
+
+    async def _fetch(self, refs: Sequence[ContainerRef]) -> Mapping[ContainerRef, Sequence[str]]:
+        namespace, cluster = self.key.namespace, self._ports.cluster
+        found = await asyncio.gather(
+            *(cluster.logs(namespace, ref.pod, ref.container, previous=ref.previous) for ref in refs)
+        )
+        return {ref: lines for ref, lines in zip(refs, found, strict=True) if not isinstance(lines, Failure)}
+
+    # the proof ---------------------------------------------------------------------------------------------------
+
+    async def _resolve(self, digests: Iterable[str]) -> None:
+        """Ask the registry what a digest outside the pushed set is; what it cannot tell stays unknown."""
+        missing = [digest for digest in digests if digest not in self._known]
+        refs = [self._image.push_ref.with_tag("").with_digest(digest) for digest in missing]
+        for digest, answer in zip(
+            missing, await asyncio.gather(*(self._ports.registry.resolve(ref) for ref in refs)), strict=True
+        ):
+            self._known[digest] = None if isinstance(answer, Failure) else answer
+
+    def _pod_verified(self, verdict: PodVerdict) -> PodVerified:
+        return PodVerified(
+            self._order.service.name,
+            self._order.number,
+            str(self.key),
+            verdict.pod,
+            verdict.node,
+            verdict.container,
+            verdict.image_id,
+            verdict.verdict,
+            verdict.pull_seconds,
+            verdict.text,
+        )
+
+
+def _shows_all_pods(snapshot: Snapshot, revision: Revision) -> bool:
+    """Whether the Pods' watch has caught up with the ReplicaSet's: what is proved must be every replica."""
+    ready = [pod for pod in snapshot.pods_of(revision) if pod.ready and not pod.terminating]
+    return len(ready) >= revision.desired

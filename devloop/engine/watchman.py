@@ -1,0 +1,91 @@
+"""Looks at every snapshot between the cycles: what is new to see, what drifted, what healed."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from devloop.core.containers import choose
+from devloop.core.drift import drifts, is_healed, observed
+from devloop.core.events import CycleRequested, Event, Outcome, Trigger, WorkloadDrifted
+from devloop.core.failure import ExitCode, Failure
+from devloop.core.service import Service, WorkloadKey
+from devloop.core.state import ServiceState, SessionState
+from devloop.core.workload import Snapshot
+from devloop.engine.observations import Observations
+
+
+@dataclass(slots=True)
+class _Proved:
+    """What a cycle left: the workload as it was then, and what was already said of it since."""
+
+    cycle: int
+    baseline: Snapshot
+    told: set[str] = field(default_factory=set)
+
+
+class Watchman:
+    """Turns snapshots into events; keeps only what it needs to say each thing once."""
+
+    def __init__(self, observations: Observations) -> None:
+        self._observations = observations
+        self._proved: dict[tuple[str, WorkloadKey], _Proved] = {}
+        self._digests: dict[str, set[str]] = {}
+
+    def cycle_ended(self, service: Service, state: ServiceState) -> None:
+        """From here on the service's workloads are compared with what they are now."""
+        if state.last is None:
+            return
+        if state.last.pushed:
+            self._digests.setdefault(service.name, set()).update(state.last.pushed.digests)
+        for key in service.workloads:
+            snapshot = self._observations.latest(key)
+            if snapshot:
+                self._proved[service.name, key] = _Proved(state.last.number, snapshot)
+
+    def look(self, snapshot: Snapshot, services: Iterable[Service], state: SessionState) -> Iterator[Event]:
+        """Events that this snapshot gives rise to, for each service that runs on its workload."""
+        for service in services:
+            if snapshot.key in service.workloads:
+                yield from self._look(snapshot, service, state.services[service.name])
+
+    def _look(self, snapshot: Snapshot, service: Service, state: ServiceState) -> Iterator[Event]:
+        containers = _containers(service, snapshot)
+        seen = observed(service.name, snapshot, containers)
+        if state.workloads.get(seen.workload) != seen:
+            yield seen
+        if state.running or state.last is None:
+            return
+        if state.last.outcome is Outcome.FAILED:
+            if self._heals(service, state, snapshot):
+                yield CycleRequested(service.name, Trigger.DRIFT, "the workload healed")
+            return
+        yield from self._drifts(snapshot, service, containers)
+
+    def _drifts(self, snapshot: Snapshot, service: Service, containers: tuple[str, ...]) -> Iterator[Event]:
+        proved = self._proved.get((service.name, snapshot.key))
+        if proved is None:
+            return
+        digests = frozenset(self._digests.get(service.name, ()))
+        for drift in drifts(snapshot, proved.baseline, containers, digests):
+            if drift.what not in proved.told:
+                proved.told.add(drift.what)
+                yield WorkloadDrifted(service.name, str(snapshot.key), drift.who, drift.what)
+
+    def _heals(self, service: Service, state: ServiceState, snapshot: Snapshot) -> bool:
+        """Whether a rollout that failed came right by itself, on all workloads of the service."""
+        last = state.last
+        if last is None or last.pushed is None or state.want or not _failed_after_push(last.failure):
+            return False
+        digests = frozenset(last.pushed.digests)
+        latest = {key: self._observations.latest(key) for key in service.workloads} | {snapshot.key: snapshot}
+        return all(seen and is_healed(seen, _containers(service, seen), digests) for seen in latest.values())
+
+
+def _containers(service: Service, snapshot: Snapshot) -> tuple[str, ...]:
+    if snapshot.deployment is None:
+        return service.containers
+    chosen = choose(service, snapshot.deployment.template)
+    return service.containers if isinstance(chosen, Failure) else chosen
+
+
+def _failed_after_push(failure: Failure | None) -> bool:
+    return failure is not None and failure.exit_code in {ExitCode.ROLLOUT, ExitCode.UNPROVEN, ExitCode.UNREACHABLE}

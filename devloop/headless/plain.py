@@ -1,0 +1,78 @@
+"""The event log as text: one line for each event that matters, with time, service, words and figures.
+
+Colour only where a terminal is and `NO_COLOR` is not (https://no-color.org); a pipe gets the same words without it.
+"""
+
+import re
+from collections import defaultdict, deque
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+
+from devloop.core import events as ev
+from devloop.core.reducer import reduce
+from devloop.core.state import SessionState
+from devloop.views import Phrase, Tone, phrases
+
+_COLOURS = {Tone.QUIET: "2", Tone.BUSY: "36", Tone.GOOD: "32", Tone.WARN: "33", Tone.BAD: "31"}
+_COLOUR_CODE = re.compile(r"(\x1b\[[0-9;:]*m)")
+FAILING_LINES = 20
+"""How many lines of a failing build are shown, when the whole of it is not."""
+
+
+def wants_colour(is_terminal: bool, environ: Mapping[str, str]) -> bool:
+    return is_terminal and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
+
+
+class PlainRenderer:
+    """Turns records into lines; folds them with the reducer that the conductor uses, so the words cannot disagree."""
+
+    def __init__(self, *, colour: bool = False, pod_logs: bool = True) -> None:
+        self._colour = colour
+        self._pod_logs = pod_logs
+        self._state = SessionState()
+        self._build_output: defaultdict[str, deque[str]] = defaultdict(lambda: deque(maxlen=FAILING_LINES))
+
+    def lines(self, record: ev.Record) -> Iterator[str]:
+        """The lines for one record, without line ends."""
+        event = record.event
+        if not event.lossy:
+            self._state = reduce(self._state, record)
+        service = event.service if isinstance(event, ev.ServiceEvent) else ""
+        if isinstance(event, ev.Log):
+            yield from self._log(record.time, event)
+            return
+        if isinstance(event, ev.CycleStarted):
+            self._build_output[event.service].clear()
+        if _is_failed_build(event):
+            for text in self._build_output[service]:
+                yield self._line(record.time, service, Phrase(f"│ {text}", Tone.BAD))
+        for phrase in phrases(event, self._state):
+            yield self._line(record.time, service, phrase)
+
+    def _log(self, time: float, event: ev.Log) -> Iterator[str]:
+        if event.source is ev.LogSource.BUILD:
+            self._build_output[event.service].append(event.text)
+        elif self._pod_logs or event.cycle:  # the last words of a container that failed its cycle are always shown
+            if event.dropped:
+                yield self._line(time, event.service, Phrase(f"({event.dropped:,} lines left out)", Tone.QUIET))
+            yield self._line(time, event.service, Phrase(f"{event.pod} │ {event.text}"))
+
+    def _line(self, time: float, service: str, phrase: Phrase) -> str:
+        clock = datetime.fromtimestamp(time).astimezone().strftime("%H:%M:%S")
+        widest = max((len(name) for name in self._state.services), default=0)
+        head = f"{clock}  {service:<{widest}}  " if widest else f"{clock}  "
+        text = _printable(phrase.text, keep_colour=self._colour)
+        colour = _COLOURS.get(phrase.tone) if self._colour else None
+        return head + (f"\x1b[{colour}m{text}\x1b[0m" if colour else text)
+
+
+def _is_failed_build(event: ev.Event) -> bool:
+    return isinstance(event, ev.PhaseFinished) and not event.ok and event.phase in {ev.Phase.BUILD, ev.Phase.PUSH}
+
+
+def _printable(text: str, *, keep_colour: bool) -> str:
+    """Without what would move a terminal's cursor or break the line; an app's own colours stay where colour is."""
+    parts = _COLOUR_CODE.split(text)  # odd parts are the codes
+    codes = [code if keep_colour else "" for code in parts[1::2]]
+    words = ["".join(c if c.isprintable() or c == "\t" else "" for c in part) for part in parts[::2]]
+    return "".join(word + code for word, code in zip(words, [*codes, ""], strict=True))

@@ -1,0 +1,213 @@
+"""The words of both renderers: phrases and figures for events and state. Nothing here prints.
+
+A `tone` says what a phrase means; the renderer chooses a colour for it, and never says anything by colour alone.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from devloop.core import events as ev
+from devloop.core.failure import ExitCode
+from devloop.core.image import short
+from devloop.core.state import ServiceState, SessionState
+
+
+class Tone(StrEnum):
+    """What a phrase means to its reader."""
+
+    PLAIN = "plain"
+    QUIET = "quiet"
+    BUSY = "busy"
+    GOOD = "good"
+    WARN = "warn"
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """One line's words."""
+
+    text: str
+    tone: Tone = Tone.PLAIN
+
+
+def seconds(value: float) -> str:
+    """`0.4s`, `12.3s`, `2m 05s`."""
+    if value < 60:
+        return f"{value:.1f}s"
+    minutes, rest = divmod(round(value), 60)
+    return f"{minutes}m {rest:02d}s"
+
+
+def files(names: tuple[str, ...], count: int) -> str:
+    """`server.py`, `server.py +2`, or nothing."""
+    if not names:
+        return f"{count} files" if count else ""
+    first = names[0].rpartition("/")[2] or names[0]
+    return first if count <= 1 else f"{first} +{count - 1}"
+
+
+def phrases(event: ev.Event, state: SessionState) -> list[Phrase]:
+    """What a line-by-line reader is told of an event; empty for what does not matter to them.
+
+    `state` is the state after the event.
+    """
+    words = _WORDS.get(type(event))
+    return words(event, state) if words else []
+
+
+def with_hint(message: str, hint: str) -> list[str]:
+    """The sentence, and the next step below it."""
+    return [message, *([f"→ {hint}"] if hint else [])]
+
+
+def summary(state: SessionState) -> list[Phrase]:
+    """One line for each service: how the session leaves it."""
+    return [_left(service) for service in state.services.values()]
+
+
+def exit_code(state: SessionState) -> ExitCode:
+    """The highest exit code of the services' last cycles, for `--once`."""
+    codes = [service.failure.exit_code for service in state.services.values() if service.failure]
+    return max(codes, default=ExitCode.DONE)
+
+
+def _left(service: ServiceState) -> Phrase:
+    last, live = service.last, service.live
+    if last is None:
+        return Phrase(f"{service.name}: no cycle ended", Tone.QUIET)
+    if last.failure is None:
+        pods = f" in {_count(len({v.pod for v in last.verdicts}), 'Pod')}" if last.verdicts else ""
+        drift = f", since drifted: {service.drift.what}" if service.drift else ""
+        tone = Tone.WARN if drift else Tone.GOOD
+        return Phrase(f"{service.name}: {last.outcome} {short(last.digest)}{pods}{drift}", tone)
+    still = f"; the cluster still runs {short(live.digest)} of cycle {live.number}" if live else ""
+    return Phrase(f"{service.name}: failed: {last.failure.message}{still}", Tone.BAD)
+
+
+def _session(event: ev.SessionStarted, _: SessionState) -> list[Phrase]:
+    where = f"{event.context}, namespace {event.namespace}"
+    return [Phrase(f"devloop {event.version} on {where}: {', '.join(event.services)}", Tone.QUIET)]
+
+
+def _check(event: ev.CheckFinished, _: SessionState) -> list[Phrase]:
+    if event.ok:
+        return [Phrase(f"{event.check}: {event.message}", Tone.QUIET)]
+    return [Phrase(line, Tone.BAD) for line in with_hint(f"{event.check}: {event.message}", event.hint)]
+
+
+def _watch(event: ev.WatchStarted, _: SessionState) -> list[Phrase]:
+    how = f", {event.text}" if event.text else ""
+    return [Phrase(f"watching {_count(event.files, 'file')}{how}", Tone.WARN if event.text else Tone.QUIET)]
+
+
+def _change(event: ev.ChangeDetected, _: SessionState) -> list[Phrase]:
+    return [Phrase(f"changed: {files(event.files, event.count)}")]
+
+
+def _held(event: ev.CycleHeld, _: SessionState) -> list[Phrase]:
+    hold = event.hold
+    return [Phrase(hold.text, Tone.BUSY)] if hold and hold.code is not ev.HoldCode.SUPERSEDING else []
+
+
+def _started(event: ev.CycleStarted, _: SessionState) -> list[Phrase]:
+    return [Phrase(f"cycle {event.cycle}: {_trigger(event)}", Tone.BUSY)]
+
+
+def _pushed(event: ev.ImagePushed, _: SessionState) -> list[Phrase]:
+    return [Phrase(f"pushed {event.push_ref} as {short(event.digest)}")]
+
+
+def _patched(event: ev.WorkloadPatched, _: SessionState) -> list[Phrase]:
+    return [Phrase(f"patched {event.workload}: {change.text}") for change in event.changes]
+
+
+def _warned(event: ev.WarningRaised, _: SessionState) -> list[Phrase]:
+    return [Phrase(line, Tone.WARN) for line in with_hint(event.message, event.hint)]
+
+
+def _drifted(event: ev.WorkloadDrifted, _: SessionState) -> list[Phrase]:
+    by = f", by {event.who}" if event.who else ""
+    return [Phrase(f"{event.workload} drifted: {event.what}{by}", Tone.WARN)]
+
+
+def _connection(event: ev.ConnectionChanged, _: SessionState) -> list[Phrase]:
+    return [Phrase(f"{event.to}: {event.text}", Tone.GOOD if event.ok else Tone.BAD)]
+
+
+def _paused(event: ev.ServicePaused, _: SessionState) -> list[Phrase]:
+    return [Phrase("paused: saves gather" if event.paused else "goes on")]
+
+
+def _trigger(event: ev.CycleStarted) -> str:
+    what = files(event.files, event.count)
+    words = {
+        ev.Trigger.START: "start",
+        ev.Trigger.FILES: what or "files",
+        ev.Trigger.KEY: "asked for by key",
+        ev.Trigger.COMMAND: "asked for by command",
+        ev.Trigger.DRIFT: "verifying again",
+        ev.Trigger.CONFIG: "the configuration changed",
+        ev.Trigger.BACKGROUND: "full build in the background",
+    }[event.trigger]
+    also = f" ({what})" if what and event.trigger is not ev.Trigger.FILES else ""
+    return words + also + (f": {event.text}" if event.text else "")
+
+
+def _verdict(event: ev.PodVerified, _: SessionState) -> list[Phrase]:
+    where = f"{event.pod} on {event.node}"
+    why = f": {event.text}" if event.text else ""
+    if event.verdict is ev.Verdict.MATCH:
+        pull = f", pulled in {seconds(event.pull_seconds)}" if event.pull_seconds else ""
+        return [Phrase(f"proved {where} ({event.container}) runs {short(event.image_id)}{pull}{why}", Tone.GOOD)]
+    if event.verdict is ev.Verdict.MISMATCH:
+        return [Phrase(f"MISMATCH {where} ({event.container}) runs {short(event.image_id)}{why}", Tone.BAD)]
+    return [Phrase(f"unknown what {where} ({event.container}) runs{why}", Tone.WARN)]
+
+
+def _finished(event: ev.CycleFinished, state: SessionState) -> list[Phrase]:
+    service = state.services.get(event.service)
+    took = seconds(event.seconds)
+    if event.failure:
+        first = Phrase(f"FAILED after {took}: {event.failure.message}", Tone.BAD)
+        hint = [Phrase(f"→ {event.failure.hint}", Tone.BAD)] if event.failure.hint else []
+        return [first, *hint]
+    if event.outcome is ev.Outcome.SUPERSEDED:
+        return [Phrase(f"superseded after {took}", Tone.QUIET)]
+    if event.outcome is ev.Outcome.STOPPED:
+        return [Phrase(f"stopped after {took}", Tone.QUIET)]
+    spans = service.last.phases if service and service.last and service.last.number == event.cycle else ()
+    where = " · ".join(f"{span.phase} {span.seconds:.1f}" for span in spans if span.seconds >= 0.05)
+    why = f" · {event.text}" if event.text else ""
+    word = {
+        ev.Outcome.VERIFIED: "VERIFIED",
+        ev.Outcome.UNCHANGED: "unchanged: the Pods provably run it already",
+        ev.Outcome.APPLIED: "applied; scaled to 0, nothing to prove",
+    }[event.outcome]
+    return [Phrase(f"{word} {short(event.digest)} in {took}{f' ({where})' if where else ''}{why}", Tone.GOOD)]
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+_WORDS: dict[type[ev.Event], Callable[[Any, SessionState], list[Phrase]]] = {
+    ev.SessionStarted: _session,
+    ev.CheckFinished: _check,
+    ev.WatchStarted: _watch,
+    ev.ChangeDetected: _change,
+    ev.CycleHeld: _held,
+    ev.CycleStarted: _started,
+    ev.ImagePushed: _pushed,
+    ev.WorkloadPatched: _patched,
+    ev.PodVerified: _verdict,
+    ev.WarningRaised: _warned,
+    ev.WorkloadDrifted: _drifted,
+    ev.ConnectionChanged: _connection,
+    ev.CycleFinished: _finished,
+    ev.ServicePaused: _paused,
+    ev.ServiceAdded: lambda event, state: [Phrase("added to the session")],
+    ev.ServiceRemoved: lambda event, state: [Phrase("left the session")],
+}
