@@ -1,0 +1,61 @@
+"""Where a rollout stands: what `devloop.core.rollout` and `devloop.core.diagnose` answer with."""
+
+from dataclasses import dataclass
+
+from devloop.core.failure import Failure
+from devloop.core.workload import Revision
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ContainerRef:
+    """A container whose log explains a trouble."""
+
+    pod: str
+    container: str
+    previous: bool = False
+    """The one before its last restart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something that keeps a rollout from getting on."""
+
+    key: str
+    """The same for the same cause in every Pod of a revision: it is told once for each key."""
+    failure: Failure
+    logs: tuple[ContainerRef, ...] = ()
+    ends: bool = False
+    """Waiting does not help: the rollout has failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rolling:
+    """Not done yet; `troubles` are worth telling and may heal."""
+
+    text: str
+    troubles: tuple[Trouble, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RolledOut:
+    """Every Pod that should run runs the new revision, and is available."""
+
+    revision: Revision
+    terminating: int
+    """Old Pods that have not ended yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScaledToZero:
+    """The workload takes the change and runs no Pod: there is nothing to prove."""
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """The rollout has failed; `logs` are those that explain it."""
+
+    failure: Failure
+    logs: tuple[ContainerRef, ...] = ()
+
+
+RolloutStatus = Rolling | RolledOut | ScaledToZero | Broken

@@ -1,0 +1,266 @@
+"""The proof: what the ready Pods of a revision report, against what was pushed, and why it differs."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from devloop.core.events import Verdict
+from devloop.core.failure import Failure, FailureCode
+from devloop.core.image import ImageRef, InvalidReferenceError, PushedImage, ResolvedImage, digest_of, short
+from devloop.core.patch import POLICY, STRATEGIES, differences
+from devloop.core.proof import Known, is_ours, verdict_of
+from devloop.core.rollout import is_complete
+from devloop.core.service import Pin
+from devloop.core.workload import ContainerSpec, Deployment, Pod, Revision, Snapshot
+
+__all__ = ["PodVerdict", "is_ours", "judge", "unchanged", "unresolved", "verify"]
+
+_PULLED = re.compile(r'^Successfully pulled image ".*" in (\S+)(?: \((\S+) including waiting\))?')
+_PRESENT = "already present on machine"
+_GO_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|μs|ms|s|m|h)")
+_SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+@dataclass(frozen=True, slots=True)
+class PodVerdict:
+    """What one container of one ready Pod proves."""
+
+    pod: str
+    node: str
+    container: str
+    image_id: str
+    """As the kubelet reports it."""
+    verdict: Verdict
+    pull_seconds: float | None
+    """What the pull cost the Pod's start, waiting for other pulls included; 0.0 from the node's copy, None unknown."""
+    text: str
+    """Why, when it is no plain match."""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """One container of one ready Pod, and all that may explain it."""
+
+    snapshot: Snapshot
+    revision: Revision
+    pod: Pod
+    name: str
+
+    @property
+    def image_id(self) -> str:
+        status = self.pod.container(self.name)
+        return status.image_id if status is not None else ""
+
+    @property
+    def digest(self) -> str:
+        return digest_of(self.image_id)
+
+    @property
+    def restarts(self) -> int:
+        status = self.pod.container(self.name)
+        return status.restarts if status is not None else 0
+
+    @property
+    def asked(self) -> ContainerSpec | None:
+        """What the workload asked for."""
+        return self.revision.template.container(self.name)
+
+    @property
+    def pulled(self) -> str:
+        """The last `Pulled` Event of the container; empty when there is none (they expire after an hour)."""
+        paths = {f"spec.containers{{{self.name}}}", f"spec.initContainers{{{self.name}}}"}
+        said = [e for e in self.snapshot.events_about(self.pod.uid) if e.reason == "Pulled" and e.field_path in paths]
+        return said[-1].message if said else ""
+
+
+def unresolved(
+    snapshot: Snapshot, revision: Revision, containers: Sequence[str], image: ResolvedImage, known: Known
+) -> frozenset[str]:
+    """Digests that ready Pods report, that are not the image's, and that the registry was not asked for yet."""
+    digests = {seen.digest for seen in _ready(snapshot, revision, containers)}
+    return frozenset(digests - image.digests - known.keys() - {""})
+
+
+def verify(
+    snapshot: Snapshot,
+    revision: Revision,
+    containers: Sequence[str],
+    image: ResolvedImage,
+    known: Known,
+    earlier: Sequence[ResolvedImage] = (),
+) -> tuple[PodVerdict, ...]:
+    """One verdict for each of the containers of each ready Pod of the revision. `earlier`: what was pushed before."""
+    return tuple(_verdict(seen, image, known, earlier) for seen in _ready(snapshot, revision, containers))
+
+
+def judge(verdicts: Sequence[PodVerdict]) -> Failure | None:
+    """None when all of them match and there is one: a verdict that is unknown proves nothing."""
+    for verdict, code in ((Verdict.MISMATCH, FailureCode.MISMATCH), (Verdict.UNKNOWN, FailureCode.UNPROVEN)):
+        found = [v for v in verdicts if v.verdict is verdict]
+        if found:
+            return Failure(code, _sentence(found[0], len({v.pod for v in found}) - 1), found[0].hint)
+    if verdicts:
+        return None
+    return Failure(
+        FailureCode.UNPROVEN,
+        "no Pod is ready, so nothing proves which image runs",
+        "see why none is: `kubectl get pods`",
+    )
+
+
+def unchanged(
+    snapshot: Snapshot,
+    containers: Sequence[str],
+    image: PushedImage,
+    pin: Pin,
+    known: Known,
+    earlier: Sequence[ResolvedImage] = (),
+) -> str:
+    """Empty when nothing has to be done for the workload to run `image`; else why a patch is needed, in words."""
+    deployment = snapshot.deployment
+    if deployment is None:
+        return f"{snapshot.key} does not exist"
+    reasons = (
+        _template_reason(deployment, containers, image, pin),
+        _pods_reason(snapshot, deployment, containers, image, pin, known, earlier),
+    )
+    return ", and ".join(reason for reason in reasons if reason)
+
+
+def go_seconds(text: str) -> float | None:
+    """A Go duration (`1m2.5s`, `37ms`) in seconds; None when it is none."""
+    parts = _GO_DURATION.findall(text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        return None
+    return sum(float(number) * _SECONDS[unit] for number, unit in parts)
+
+
+def _ready(snapshot: Snapshot, revision: Revision, containers: Sequence[str]) -> Iterator[_Seen]:
+    for pod in snapshot.pods_of(revision):
+        if pod.ready and not pod.terminating:
+            yield from (_Seen(snapshot, revision, pod, name) for name in containers)
+
+
+def _verdict(seen: _Seen, image: ResolvedImage, known: Known, earlier: Sequence[ResolvedImage]) -> PodVerdict:
+    verdict = verdict_of(seen.digest, image, known, earlier)
+    text, hint = _explained(seen, verdict, image, known, earlier)
+    pull = _pull_seconds(seen.pulled)
+    return PodVerdict(seen.pod.name, seen.pod.node, seen.name, seen.image_id, verdict, pull, text, hint)
+
+
+def _explained(
+    seen: _Seen, verdict: Verdict, image: ResolvedImage, known: Known, earlier: Sequence[ResolvedImage]
+) -> tuple[str, str]:
+    if verdict is Verdict.MATCH:
+        if seen.digest in image.digests:
+            return "", ""
+        return f"reports {short(seen.digest)}, another manifest of the same image (same config)", ""
+    if not seen.digest:
+        return "reports no image digest", f"see `imageID` in `kubectl get pod {seen.pod.name} -o yaml`"
+    if verdict is Verdict.UNKNOWN:
+        return _unknown(seen, known)
+    older = " (pushed earlier in this session)" if is_ours(seen.digest, earlier) else ""
+    why, hint = _why(seen)
+    return f"runs {short(seen.digest)}{older}, not the pushed {short(image.digest)}: {why}", hint
+
+
+def _unknown(seen: _Seen, known: Known) -> tuple[str, str]:
+    cause = (
+        "the registry does not have it, or may not be asked"
+        if known.get(seen.digest) is None
+        else "its content cannot be told apart"
+    )
+    hint = 'delete the Pod so that it is pulled again, or set `pin = "digest"`, which cannot mean another image'
+    return f"reports {short(seen.digest)}, which is none of the pushed digests, and {cause}", hint
+
+
+def _why(seen: _Seen) -> tuple[str, str]:
+    """Cause of a mismatch and its cure, from what the Pod says beside what the workload asked for."""
+    spec, asked, node = seen.pod.spec(seen.name), seen.asked, seen.pod.node
+    if spec is None or asked is None:
+        return f"{node} does not say where it took it from", ""
+    admission = "find what rewrites Pods: `kubectl get mutatingwebhookconfigurations,mutatingadmissionpolicies`"
+    if not _same(spec.image, asked.image):
+        changed = f"the Pod asks for {spec.image} although the workload asks for {asked.image}"
+        return f"{changed} (admission changes it)", admission
+    if spec.pull_policy != asked.pull_policy:
+        changed = f"its pull policy is {spec.pull_policy} although the workload asks for {asked.pull_policy}"
+        return f"{changed} (admission changes it), so {node} used its own copy of {spec.image}", admission
+    if spec.pull_policy != "Always":
+        present = " without asking the registry" if _PRESENT in seen.pulled or not seen.pulled else ""
+        return (
+            f"under {spec.pull_policy} {node} used its own copy of {spec.image}{present}",
+            '`pin = "tag"` sets `imagePullPolicy: Always`, `pin = "digest"` names the image by its digest',
+        )
+    if seen.restarts:
+        return (
+            f"it was restarted on {node} and pulled {spec.image} again when that meant another image",
+            'rebuild, or set `pin = "digest"`: a digest cannot move between two starts',
+        )
+    return (
+        f"{node} asked the registry of {spec.image} and was given an old image, by a mirror or a cache in between",
+        f'correct the mirror that {node} uses, or set `pin = "digest"`, which no mirror can answer wrongly',
+    )
+
+
+def _sentence(verdict: PodVerdict, others: int) -> str:
+    more = f" ({others} more Pod{'s' if others > 1 else ''} likewise)" if others else ""
+    return f"container {verdict.container} of Pod {verdict.pod} on {verdict.node} {verdict.text}{more}"
+
+
+def _template_reason(deployment: Deployment, containers: Sequence[str], image: PushedImage, pin: Pin) -> str:
+    found = differences(deployment, tuple(containers), image, pin)
+    phrases = [
+        f"pull policy of container {p.container.name} is {p.live or 'unset'}"
+        if p.key == POLICY
+        else f"image of container {p.container.name} is {p.live}, not {p.wanted}"
+        for p in found
+    ]
+    return ", ".join(phrases)
+
+
+def _pods_reason(
+    snapshot: Snapshot,
+    deployment: Deployment,
+    containers: Sequence[str],
+    image: PushedImage,
+    pin: Pin,
+    known: Known,
+    earlier: Sequence[ResolvedImage],
+) -> str:
+    if deployment.replicas == 0:
+        return ""
+    revision = next((r for r in snapshot.revisions if r.template == deployment.template), None)
+    settled = deployment.observed_generation >= deployment.generation
+    if revision is None or not settled or not is_complete(snapshot, deployment, revision):
+        return "its rollout is not complete"
+    verdicts = verify(snapshot, revision, containers, image.resolved, known, earlier)
+    other = next((v for v in verdicts if v.verdict is not Verdict.MATCH), None)
+    if other is not None:
+        return _sentence(other, 0)
+    return _policy_reason(snapshot, revision, containers, pin) if verdicts else "no Pod is ready"
+
+
+def _policy_reason(snapshot: Snapshot, revision: Revision, containers: Sequence[str], pin: Pin) -> str:
+    """Admission may give Pods another policy than the workload asks for: such a Pod may go stale at its next start."""
+    policy = STRATEGIES[pin].policy
+    for seen in _ready(snapshot, revision, containers):
+        spec = seen.pod.spec(seen.name)
+        if policy and spec is not None and spec.pull_policy != policy:
+            return f"pull policy of container {seen.name} of Pod {seen.pod.name} is {spec.pull_policy}"
+    return ""
+
+
+def _pull_seconds(message: str) -> float | None:
+    if _PRESENT in message:
+        return 0.0
+    found = _PULLED.match(message)
+    return go_seconds(found.group(2) or found.group(1)) if found else None
+
+
+def _same(first: str, second: str) -> bool:
+    try:
+        return ImageRef.parse(first).same_image(ImageRef.parse(second))
+    except InvalidReferenceError:
+        return first == second
