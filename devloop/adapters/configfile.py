@@ -1,0 +1,137 @@
+"""Finds and reads `devloop.toml` and its overlay, and reports everything that is wrong with them in one go."""
+
+import os
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from devloop.adapters.configpaths import missing_paths
+from devloop.core.config import Config
+from devloop.core.layers import merge, prepare
+from devloop.core.problems import Finding, Place, Problem, Problems, dotted, first_at_each_place, services_of
+from devloop.core.resolve import Scope, examine
+from devloop.core.toml import key_lines
+from devloop.core.validate import validate
+
+FILE = "devloop.toml"
+OVERLAY = "devloop.local.toml"
+_AT_LINE = re.compile(r" \(at line (\d+), column \d+\)")
+_AT_END = " (at end of document)"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedConfig:
+    """A configuration that holds together."""
+
+    path: Path
+    overlay: Path | None
+    """The `devloop.local.toml` that was read with it."""
+    config: Config
+    root: Path
+    """The folder that its paths are relative to."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """One of the two files, read."""
+
+    shown: str
+    tables: dict[str, Any]
+    lines: Mapping[Place, int]
+    findings: tuple[Finding, ...]
+
+
+def find(cwd: Path) -> Path | None:
+    """`devloop.toml` in this folder or the nearest one above it that has one."""
+    return next((folder / FILE for folder in (cwd, *cwd.parents) if (folder / FILE).is_file()), None)
+
+
+def load(path: Path | None, cwd: Path, environ: Mapping[str, str]) -> LoadedConfig | Problems | None:
+    """Read the file (found from `cwd` when none is named; None when there is none) and its overlay."""
+    cwd = cwd.absolute()
+    found = cwd / path if path else find(cwd)
+    if found is None:
+        return None
+    found = Path(os.path.normpath(found))
+    overlay = found.with_name(OVERLAY)
+    paths = [found, overlay] if overlay.exists() and overlay != found else [found]
+    read = [_read(each, cwd, environ) for each in paths]
+    sources = [source for source in read if isinstance(source, _Source)]
+    problems = [problem for problem in read if isinstance(problem, Problem)]
+    config, findings = _checked(sources, found.parent)
+    if isinstance(read[0], _Source):  # an overlay alone is no configuration
+        located = [_located(finding, sources) for finding in findings]
+        problems += sorted(located, key=lambda problem: (problem.file != sources[0].shown, problem.line or 0))
+    if problems:
+        return Problems(problems)
+    return LoadedConfig(found, paths[1] if len(paths) > 1 else None, config, found.parent)
+
+
+def _read(path: Path, cwd: Path, environ: Mapping[str, str]) -> _Source | Problem:
+    shown = os.path.relpath(path, cwd)
+    try:
+        text = path.read_text("utf-8-sig")
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        return _syntax_problem(shown, text, str(error))
+    except UnicodeDecodeError:
+        return Problem(shown, None, "", "is not UTF-8, as TOML has to be", "save it as UTF-8")
+    except OSError as error:
+        fix = "create it, or leave `-f` out" if isinstance(error, FileNotFoundError) else "make it a readable file"
+        return Problem(shown, None, "", f"cannot be read ({error.strerror})", fix)
+    tables, findings = prepare(document, environ)
+    return _Source(shown, tables, key_lines(text), tuple(findings))
+
+
+def _syntax_problem(shown: str, text: str, message: str) -> Problem:
+    at = _AT_LINE.search(message)
+    line = int(at[1]) if at else text.count("\n") + 1
+    plain = _AT_LINE.sub("", message).replace(_AT_END, "")
+    wrong = f"is no valid TOML ({plain[:1].lower()}{plain[1:]})"
+    return Problem(shown, line, "", wrong, "mend this line, or the one before it")
+
+
+def _checked(sources: Iterable[_Source], root: Path) -> tuple[Config, list[Finding]]:
+    tables: dict[str, Any] = {}
+    findings: list[Finding] = []
+    for source in sources:
+        tables = merge(tables, source.tables)
+        findings += source.findings
+    config, invalid = validate(tables)
+    findings += invalid
+    # What holds for any cluster: one that is not local, and names that clash only when they are written alike.
+    anywhere = Scope(root, namespace="", local=False, user="somebody", branch="some-branch")
+    resolved, contradictions = examine(config, anywhere, doubtful=services_of(findings))
+    findings += [*contradictions, *missing_paths(config, resolved, root)]
+    return config, list(first_at_each_place(findings))
+
+
+def _located(finding: Finding, sources: list[_Source]) -> Problem:
+    source, line = _where(finding, sources)
+    key = dotted(_as_written(finding.place, source.tables))
+    return Problem(source.shown, line, key, finding.message, finding.fix)
+
+
+def _as_written(place: Place, tables: Any) -> Place:
+    """The place without what only the long form has: `build.context` is `build` in `build = "web"`."""
+    for depth, part in enumerate(place):
+        if isinstance(tables, str):
+            return place[:depth]
+        tables = tables.get(part) if isinstance(tables, dict) else None
+    return place
+
+
+def _where(finding: Finding, sources: list[_Source]) -> tuple[_Source, int | None]:
+    """The file that the value came from and its line, or that of the nearest table around it."""
+    own = next((source for source in sources if finding in source.findings), None)
+    places = [finding.place[:length] for length in range(len(finding.place), 0, -1)]
+    if finding.place[-1:] == ("tag",):
+        places.insert(1, (*finding.place[:-1], "image"))
+    for place in places:
+        for source in [own] if own else reversed(sources):
+            if place in source.lines:
+                return source, source.lines[place]
+    return own or sources[0], None

@@ -1,0 +1,73 @@
+"""Whether the folders and files that a configuration names are there."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from devloop.core.config import Config, ServiceConfig
+from devloop.core.problems import Finding, Place
+from devloop.core.resolve import absolute, secret_files
+from devloop.core.service import Service
+
+
+def missing_paths(config: Config, services: Sequence[Service], root: Path) -> list[Finding]:
+    """A finding for every path of these services that is not there, or is not what it has to be."""
+    return [finding for service in services for finding in _of_service(config.services[service.name], service, root)]
+
+
+def _of_service(config: ServiceConfig, service: Service, root: Path) -> Iterator[Finding]:
+    place: Place = ("services", service.name)
+    if service.build.context.is_dir():
+        yield from _dockerfile(config, service, root)
+    else:
+        yield _no_folder(place, config.build.context, service.build.context)
+    for index, text in enumerate(config.watch):
+        if not absolute(root, text).exists():
+            yield Finding((*place, "watch", index), f"there is no `{text}`", _fix(text))
+    for path in secret_files(service.build):
+        if not path.is_file():
+            yield Finding((*place, "build", "secrets"), f"there is no file `{_shown(path, root)}`", "create it")
+
+
+def _no_folder(place: Place, text: str, path: Path) -> Finding:
+    wrong = f"`{text}` is no folder" if path.exists() else f"there is no folder `{text}`"
+    return Finding((*place, "build", "context"), wrong, _fix(text))
+
+
+def _fix(text: str) -> str:
+    if text.startswith("~"):
+        return f"write `${{HOME}}{text[1:]}`"
+    if "://" in text or text.startswith("git@"):
+        return "name a folder here: devloop builds what it can watch"
+    return "create it, or correct the path (it is relative to this file)"
+
+
+def _dockerfile(config: ServiceConfig, service: Service, root: Path) -> Iterator[Finding]:
+    path = service.build.dockerfile
+    if path.is_file():
+        return
+    others = _instead(config, service)
+    fix = "create it, or name another with `build.dockerfile`"
+    if others:
+        fix = f'write `dockerfile = "{_shown(others[0], root)}"` under `build` if that one is meant'
+    key = "dockerfile" if config.build.dockerfile else "context"
+    yield Finding(("services", service.name, "build", key), f"there is no `{_shown(path, root)}`", fix)
+
+
+def _instead(config: ServiceConfig, service: Service) -> list[Path]:
+    """Dockerfiles that may have been meant: the same path inside the context, else what is called like one."""
+    context = service.build.context
+    if config.build.dockerfile and (inside := absolute(context, config.build.dockerfile)).is_file():
+        return [inside]
+    return sorted(_called_like_one(context.iterdir()))
+
+
+def _called_like_one(paths: Iterable[Path]) -> Iterator[Path]:
+    for path in paths:
+        name = path.name.lower()
+        looks_right = name.startswith(("dockerfile", "containerfile")) or name.endswith(".dockerfile")
+        if looks_right and not name.endswith(".dockerignore") and path.is_file():
+            yield path
+
+
+def _shown(path: Path, root: Path) -> str:
+    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)

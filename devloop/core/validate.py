@@ -1,0 +1,184 @@
+"""All that is wrong with the tables of a configuration, in one go.
+
+After an error the value is set aside (a misspelt key is read as the one that was meant) and the rest is checked again,
+so that one mistake hides no other and causes no second one.
+"""
+
+import copy
+import datetime
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from devloop.core import toml
+from devloop.core.config import AllowedPlace, BuildConfig, ClusterConfig, Config, LoopConfig, ServiceConfig
+from devloop.core.problems import Finding, Place, closest, dotted, quoted, suggestion
+from devloop.core.values import InvalidValueError
+
+_TABLES: dict[tuple[str, ...], type[BaseModel]] = {
+    (): Config,
+    ("cluster",): ClusterConfig,
+    ("cluster", "allow", "*"): AllowedPlace,
+    ("services", "*"): ServiceConfig,
+    ("services", "*", "build"): BuildConfig,
+    ("loop",): LoopConfig,
+}
+_FORMS: dict[tuple[str, ...], str] = {
+    ("cluster", "allow", "*"): "a context or a table",
+    ("services", "*", "build"): "a folder or a table",
+}
+_ANY_IMAGE = "set.aside/image"
+"""Stands for an image that cannot be read, so that the rest of its service is checked all the same."""
+_SILENT = {"args", "secrets", "ssh", "cache_from", "cache_to", "flags"}
+"""Keys whose values may be secret: no message repeats them."""
+
+
+def validate(document: dict[str, Any]) -> tuple[Config, list[Finding]]:
+    """The configuration as far as it can be read, and everything that is wrong with it."""
+    rest = copy.deepcopy(document)
+    findings: list[Finding] = []
+    while True:
+        try:
+            return Config.model_validate(rest), findings
+        except ValidationError as error:
+            for details in error.errors(include_url=False):
+                findings.append(_finding(details))
+                _set_aside(rest, details)
+
+
+def _finding(details: ErrorDetails) -> Finding:
+    place = tuple(part for part in details["loc"] if part != "[key]")
+    if details["type"] == "extra_forbidden":
+        return _unknown_key(place)
+    if details["type"] == "missing":
+        return Finding(place, "is missing", f"add it, for example `{_example(place)}`")
+    error = details.get("ctx", {}).get("error")
+    if isinstance(error, InvalidValueError):
+        return Finding(place, error.message, error.fix)
+    if details["loc"][-1] == "[key]":
+        return Finding(place, f"`{place[-1]}` is no service name", "use letters, digits, `-`, `_` and `.`")
+    return Finding(place, *_wrong(details, place))
+
+
+def _wrong(details: ErrorDetails, place: Place) -> tuple[str, str]:
+    """What is wrong with the value's type or range, and the fix."""
+    value, kind = details["input"], _kind(details["input"])
+    match details["type"]:
+        case "string_type" if isinstance(value, bool | int | float | datetime.date | datetime.time):
+            return f"must be a string, not {kind}", "put it in quotes"
+        case "string_type":
+            return f"must be a string, not {kind}", f"write it like `{_example(place)}`"
+        case "tuple_type":
+            return f"must be a list, not {kind}", f"write it like `{_example(place)}`"
+        case "int_type":
+            return f"must be a whole number, not {kind}", f"write it like `{_example(place)}`"
+        case "greater_than_equal":
+            return f"`{value}` is too small", f"write at least {details['ctx']['ge']}"
+        case "enum":
+            known = re.findall(r"'([^']*)'", details["ctx"]["expected"])
+            fix = suggestion(value, known, "write one of them") if isinstance(value, str) else "write one of them"
+            return f"{_shown(value, place)} is not {quoted(known, 'or')}", fix
+        case "model_type" | "dict_type":
+            return f"must be {_FORMS.get(_shape(place), 'a table')}, not {kind}", f"write it like `{_form(place)}`"
+    return f"is not valid ({details['msg']})", f"write it like `{_example(place)}`"
+
+
+def _unknown_key(place: Place) -> Finding:
+    *above, key = place
+    known = list(_model(tuple(above)).model_fields)
+    meant = closest(str(key), known)
+    if meant:
+        return Finding(place, "unknown key", f"did you mean `{meant}`?")
+    inside = _table_inside(tuple(above), str(key))
+    if inside:
+        return Finding(place, "unknown key here", f"it belongs to `{inside}`: write `{inside}.{key}`")
+    return Finding(place, "unknown key", f"the keys here are {quoted(known)}")
+
+
+def _table_inside(above: Place, key: str) -> str:
+    """The name of the table right below `above` that knows the key."""
+    shape = _shape(above)
+    below = (path for path in _TABLES if len(path) == len(shape) + 1 and path[: len(shape)] == shape)
+    return next((path[-1] for path in below if path[-1] != "*" and key in _TABLES[path].model_fields), "")
+
+
+def _shape(place: Place) -> tuple[str, ...]:
+    """A place with `*` for indices and for the names of services, as `_TABLES` has it."""
+    named = place[:1] == ("services",)
+    return tuple("*" if isinstance(part, int) or (named and at == 1) else part for at, part in enumerate(place))
+
+
+def _model(place: Place) -> type[BaseModel]:
+    return _TABLES[_shape(place)]
+
+
+def _example(place: Place) -> str:
+    """The key with a value that may stand there."""
+    while isinstance(place[-1], int):
+        place = place[:-1]
+    *above, key = place
+    field = _TABLES[_shape(tuple(above))].model_fields.get(str(key)) if _shape(tuple(above)) in _TABLES else None
+    value = field.examples[0] if field and field.examples else "..."
+    return f"{key} = {toml.value_text(value)}"
+
+
+def _form(place: Place) -> str:
+    return _example(place) if _shape(place) in _FORMS else f"[{dotted(place)}]"
+
+
+def _kind(value: Any) -> str:
+    kinds: tuple[tuple[type, str], ...] = (
+        (bool, "a boolean"),
+        (int, "a whole number"),
+        (float, "a number"),
+        (str, "a string"),
+        (list, "a list"),
+        (dict, "a table"),
+    )
+    return next((name for type_, name in kinds if isinstance(value, type_)), "a date or time")
+
+
+def _shown(value: Any, place: Place) -> str:
+    if _SILENT & {part for part in place if isinstance(part, str)}:
+        return "the value"
+    return f"`{value}`" if isinstance(value, str | int | float) else _kind(value)
+
+
+def _set_aside(document: dict[str, Any], details: ErrorDetails) -> None:
+    """Take what is wrong out of the tables: a misspelt key gets its name, any other wrong value its default."""
+    place = tuple(part for part in details["loc"] if part != "[key]")
+    while place and isinstance(place[-1], int):
+        place = place[:-1]
+    table = _at(document, place[:-1])
+    key = str(place[-1])
+    if table is None:
+        return
+    if details["type"] == "extra_forbidden":
+        _rename(table, key, _model(place[:-1]).model_fields)
+    elif _shape(place) == ("services", "*", "image"):
+        table[key] = _ANY_IMAGE
+    elif details["type"] == "missing":
+        _set_aside(document, {**details, "type": "", "loc": place[:-1]})
+    else:
+        table.pop(key, None)
+
+
+def _rename(table: dict[str, Any], key: str, known: Iterable[str]) -> None:
+    value = table.pop(key, None)
+    meant = closest(key, known)
+    if meant and meant not in table:
+        table[meant] = value
+
+
+def _at(document: dict[str, Any], place: Place) -> dict[str, Any] | None:
+    """The table at that place; None when an earlier fault has taken it out."""
+    node: Any = document
+    for part in place:
+        try:
+            node = node[part]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return node if isinstance(node, dict) else None
