@@ -10,7 +10,7 @@ from devloop.core.room import holds_room, max_unavailable, no_room, old_replicas
 from devloop.core.status import ContainerRef, Rolling, Trouble
 from devloop.core.workload import ClusterEvent, ContainerStatus, Deployment, Pod, Revision, Running, Snapshot, Waiting
 
-__all__ = ["at_deadline", "diagnose", "explain_crash"]
+__all__ = ["at_deadline", "diagnose", "explain_crash", "relapses"]
 
 # Container states' `waiting.reason`, from kubernetes/pkg/kubelet/kuberuntime: the container cannot be made at all.
 _CONFIG_REASONS = {
@@ -21,6 +21,27 @@ _CONFIG_REASONS = {
     "PostStartHookError",
     "RunContainerError",
 }
+_RUNTIME_WRAPPING = re.compile(
+    r"(?:failed to (?:create|start) containerd task: |failed to create shim task: |OCI runtime create failed: "
+    r"|runc create failed: |unable to start container process: )"
+)
+_NOT_CREATED = (
+    (
+        "exec format error",
+        FailureCode.WRONG_ARCHITECTURE,
+        "build for the nodes: set `platform` in the service's `build` (`kubectl get nodes -o wide` shows theirs)",
+    ),
+    (
+        "exec: ",
+        FailureCode.CONTAINER_CONFIG,
+        "put the command into the image, or correct `command` of the container or the image's ENTRYPOINT",
+    ),
+    (
+        "",
+        FailureCode.CONTAINER_CONFIG,
+        "make what it names (a ConfigMap, a Secret, a key), or correct the container's spec",
+    ),
+)
 _MOUNT_REASONS = {"FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox"}
 _TELLING_MOST = (
     FailureCode.WRONG_ARCHITECTURE,
@@ -47,6 +68,18 @@ def diagnose(snapshot: Snapshot, revision: Revision | None) -> tuple[Trouble, ..
     troubles = tuple(sorted(first.values(), key=_rank))
     late = _progress_deadline(deployment, revision, troubles)
     return (*troubles, late) if late is not None else troubles
+
+
+def relapses(snapshot: Snapshot, revision: Revision) -> tuple[Trouble, ...]:
+    """Crashes of containers that are ready again; without a readiness probe that means no more than started again."""
+    namespace = snapshot.key.namespace
+    found = (
+        crash_trouble(namespace, pod, status, [e for e in snapshot.events_about(pod.uid) if _about(e, status)])
+        for pod in snapshot.pods_of(revision)
+        for status in pod.containers
+        if not pod.terminating and not status.init
+    )
+    return tuple(sorted((t for t in found if t is not None), key=_rank))
 
 
 def at_deadline(snapshot: Snapshot, rolling: Rolling, timeout: float) -> Failure:
@@ -144,22 +177,17 @@ def _of_container(
         yield pull
     elif isinstance(status.state, Waiting) and status.state.reason in _CONFIG_REASONS:
         yield _not_created(pod, status, status.state)
-    elif (crash := crash_trouble(namespace, pod, status, events)) is not None:
+    elif not status.ready and (crash := crash_trouble(namespace, pod, status, events)) is not None:
         yield crash
     elif isinstance(status.state, Running) and not status.ready:
         yield from _failing_probe(namespace, pod, status, events)
 
 
 def _not_created(pod: Pod, status: ContainerStatus, waiting: Waiting) -> Trouble:
-    code = FailureCode.WRONG_ARCHITECTURE if "exec format error" in waiting.message else FailureCode.CONTAINER_CONFIG
-    failure = Failure(
-        code,
-        f"container {status.name} of Pod {pod.name} cannot be started{_on(pod)}: {waiting.message or waiting.reason}",
-        "make what it names (a ConfigMap, a Secret, a key, a command), or correct the container's spec"
-        if code is FailureCode.CONTAINER_CONFIG
-        else "build for the nodes: set `platform` in the service's `build`",
-    )
-    return Trouble(f"{code}:{pod.revision}:{status.name}", failure, ends=True)
+    cause = _RUNTIME_WRAPPING.sub("", waiting.message) or waiting.reason
+    code, hint = next((code, hint) for pattern, code, hint in _NOT_CREATED if pattern in cause)
+    message = f"container {status.name} of Pod {pod.name} cannot be started{_on(pod)}: {cause}"
+    return Trouble(f"{code}:{pod.revision}:{status.name}", Failure(code, message, hint), ends=True)
 
 
 def _failing_probe(

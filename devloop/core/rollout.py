@@ -3,7 +3,9 @@
 Done means that the new revision's Pods are available, as many as asked for, and that no old one serves any more.
 """
 
-from devloop.core.diagnose import diagnose
+from dataclasses import replace
+
+from devloop.core.diagnose import diagnose, relapses
 from devloop.core.failure import Failure, FailureCode
 from devloop.core.managers import template_writer
 from devloop.core.patch import BuildMark
@@ -48,7 +50,8 @@ def rollout_status(snapshot: Snapshot, *, uid: str, generation: int, mark: str) 
     # Whoever changes the template and leaves the mark makes a second revision under the same mark.
     if mark and (deployment.template.build != mark or len(own) > 1):
         return Broken(_changed(deployment, mark))
-    return _progress(snapshot, deployment, own[0] if own else None, max(generation, 1))
+    status = _progress(snapshot, deployment, own[0] if own else None, max(generation, 1))
+    return _settled(snapshot, deployment, status) if mark and isinstance(status, RolledOut) else status
 
 
 def _progress(snapshot: Snapshot, deployment: Deployment, revision: Revision | None, generation: int) -> RolloutStatus:
@@ -64,6 +67,21 @@ def _progress(snapshot: Snapshot, deployment: Deployment, revision: Revision | N
     if fatal is not None:
         return Broken(fatal.failure, fatal.logs)
     return Rolling(_counts(snapshot, deployment, revision), troubles)
+
+
+def _settled(snapshot: Snapshot, deployment: Deployment, done: RolledOut) -> RolloutStatus:
+    """A container without a readiness probe is ready at once, also between two crashes: its exits count all the same."""
+    if _probed(deployment):
+        return done
+    crashes = relapses(snapshot, done.revision)
+    fatal = next((t for t in crashes if t.ends), None)
+    return Broken(fatal.failure, fatal.logs) if fatal is not None else replace(done, shaky=crashes, probed=False)
+
+
+def _probed(deployment: Deployment) -> bool:
+    spec = deployment.raw.get("spec", {})
+    containers = spec.get("template", {}).get("spec", {}).get("containers") or ()
+    return bool(spec.get("minReadySeconds")) or all(c.get("readinessProbe") for c in containers)
 
 
 def is_complete(snapshot: Snapshot, deployment: Deployment, revision: Revision) -> bool:

@@ -43,6 +43,13 @@ class RolledOut:
     revision: Revision
     terminating: int
     """Old Pods that have not ended yet."""
+    shaky: tuple[Trouble, ...] = ()
+    """Containers that ended once and run again, with nothing that shows they work: the next exit makes it `Broken`."""
+    probed: bool = True
+    """False when a container counts as ready as soon as it is started: no readiness probe, no `minReadySeconds`.
+
+    Such a Pod is available before it has had time to crash, so whoever wants to know looks again a moment later.
+    """
 
 
 @dataclass(frozen=True, slots=True)
