@@ -1,5 +1,6 @@
 """What the suite needs from outside, and which tests are skipped without it."""
 
+import asyncio
 import json
 import os
 import subprocess
@@ -13,6 +14,11 @@ _NEEDS = {
     "engine": ("DOCKER_HOST", "DEVLOOP_E2E_REGISTRY"),
     "breaks": ("DEVLOOP_E2E_CONTEXT", "DEVLOOP_E2E_REGISTRY", "DEVLOOP_E2E_CONTROL"),
 }
+
+
+def pytest_configure() -> None:
+    """Without this, pytest-asyncio makes Python (before 3.14) create a loop that nobody closes: a ResourceWarning."""
+    asyncio.set_event_loop(None)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

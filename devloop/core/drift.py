@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from devloop.core.events import PodRow, WorkloadObserved
 from devloop.core.image import digest_of, short
-from devloop.core.rollout import RolledOut, rollout_status
+from devloop.core.rollout import rollout_status
+from devloop.core.status import RolledOut
 from devloop.core.workload import ContainerStatus, Deployment, Pod, Revision, Snapshot, Terminated, Waiting
 
 

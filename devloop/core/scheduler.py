@@ -98,7 +98,7 @@ def _start_hold(
         file = min(current.echo.files)
         return Hold(HoldCode.LOOP, file, f"stopped: each build changes {file}; ignore it, or save another file")
     lost = _lost_connection(state, current)
-    if lost:
+    if lost and not limits.once:
         return Hold(HoldCode.CONNECTION, lost, f"waiting for the {lost} to come back")
     if current.blocked:
         waiting_for = _unsettled(state, service)

@@ -14,13 +14,12 @@ from devloop.core.failure import Failure, FailureCode
 from devloop.core.image import PushedImage, ResolvedImage
 from devloop.core.manifest import deployment as parse_deployment
 from devloop.core.patch import BuildMark, plan_patch
-from devloop.core.rollout import Broken, ContainerRef, RolledOut, Rolling, ScaledToZero, Trouble, rollout_status
+from devloop.core.rollout import rollout_status
 from devloop.core.service import WorkloadKey
+from devloop.core.status import Broken, ContainerRef, RolledOut, Rolling, RolloutStatus, ScaledToZero, Trouble
 from devloop.core.verify import PodVerdict, judge, unchanged, unresolved, verify
 from devloop.core.workload import Deployment, Revision, Snapshot
 from devloop.engine.tools import Emit, Order, PhaseError, Ports, SessionFacts, need
-
-_Status = Rolling | RolledOut | ScaledToZero | Broken
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,7 @@ class WorkloadRollout:
         self._known: dict[str, ResolvedImage | None] = {}
         self._warned: set[str] = set()
         self._snapshot = Snapshot(key, None)
-        self._status: _Status = Rolling("waiting for the first look at the cluster", ())
+        self._status: RolloutStatus = Rolling("waiting for the first look at the cluster", ())
         self._revision: Revision | None = None
 
     async def patch(self) -> None:
@@ -138,15 +137,13 @@ class WorkloadRollout:
 
     # the wait ----------------------------------------------------------------------------------------------------
 
-    def _judge(self, snapshot: Snapshot) -> _Status | None:
+    def _judge(self, snapshot: Snapshot) -> RolloutStatus | None:
         expected = self._expected
         self._snapshot = snapshot
         self._status = rollout_status(snapshot, uid=expected.uid, generation=expected.generation, mark=expected.mark)
         match self._status:
             case Rolling(troubles=troubles):
                 self._warn(troubles)
-                return None
-            case RolledOut(revision=revision) if not _shows_all_pods(snapshot, revision):
                 return None
         return self._status
 
@@ -197,9 +194,3 @@ class WorkloadRollout:
             verdict.pull_seconds,
             verdict.text,
         )
-
-
-def _shows_all_pods(snapshot: Snapshot, revision: Revision) -> bool:
-    """Whether the Pods' watch has caught up with the ReplicaSet's: what is proved must be every replica."""
-    ready = [pod for pod in snapshot.pods_of(revision) if pod.ready and not pod.terminating]
-    return len(ready) >= revision.desired

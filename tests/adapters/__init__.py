@@ -1,1 +1,1 @@
-
+"""The adapters against real parts."""

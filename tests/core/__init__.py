@@ -1,1 +1,1 @@
-
+"""Decisions, in tables."""

@@ -1,1 +1,1 @@
-
+"""devloop against a real cluster."""

@@ -1,1 +1,1 @@
-
+"""The conductor and its cycles over scripted ports."""

@@ -1,1 +1,1 @@
-
+"""The headless renderers and their contract."""
