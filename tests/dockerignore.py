@@ -1,4 +1,4 @@
-"""Pattern sets with what the real BuildKit leaves out of one tree of awkward names: `tests/data/dockerignore/cases.json`."""
+"""Pattern sets with what the real BuildKit leaves out of one tree of awkward names (`cases.json`)."""
 
 import json
 from collections.abc import Iterable
