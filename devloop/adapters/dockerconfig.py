@@ -1,0 +1,141 @@
+"""The Docker command line's own configuration: which engine, which plugins, which credentials.
+
+devloop has to reach what `docker` on the same terminal would reach. The rules are those of docker/cli: `$DOCKER_CONFIG`
+or `~/.docker` holds `config.json`, `contexts/` and `cli-plugins/`; `DOCKER_HOST` wins over `DOCKER_CONTEXT`, which wins
+over `currentContext`. An unknown context is a failure here: docker's Python SDK would silently take the default socket.
+"""
+
+import base64
+import binascii
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from devloop.core.failure import Failure, FailureCode
+from devloop.core.image import DOCKER_HUB
+
+DEFAULT_HOST = "unix:///var/run/docker.sock"
+_SYSTEM_PLUGINS = tuple(
+    Path(folder, "docker/cli-plugins")
+    for folder in ("/usr/local/lib", "/usr/local/libexec", "/usr/lib", "/usr/libexec")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where the Docker engine listens."""
+
+    host: str
+    """`unix:///...`, `tcp://...`, `ssh://...`."""
+    tls: Path | None = None
+    """A folder with `ca.pem`, `cert.pem` and `key.pem`, when TLS is used."""
+    verify: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a registry asks for; either a password or an identity token."""
+
+    username: str
+    password: str
+    identity_token: str = ""
+
+
+class CredentialsError(Exception):
+    """A credential helper failed; the message is one sentence for the user, without a secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class DockerConfig:
+    """`config.json` and the folder that it lies in."""
+
+    folder: Path
+    data: Mapping[str, Any]
+    env: Mapping[str, str]
+
+    @classmethod
+    def load(cls, env: Mapping[str, str] | None = None) -> "DockerConfig":
+        """Read the file; like docker itself, carry on with nothing when it cannot be read."""
+        env = os.environ if env is None else env
+        folder = Path(env.get("DOCKER_CONFIG") or Path(env.get("HOME") or Path.home(), ".docker"))
+        return cls(folder, _read_json(folder / "config.json"), env)
+
+    @property
+    def file(self) -> Path:
+        return self.folder / "config.json"
+
+    def plugin(self, name: str) -> Path | None:
+        """The plugin that `docker NAME` would run; also one that was installed as a command of its own."""
+        extra = tuple(map(Path, self.data.get("cliPluginsExtraDirs") or ()))
+        for folder in (*extra, self.folder / "cli-plugins", *_SYSTEM_PLUGINS):
+            path = folder / f"docker-{name}"
+            if path.is_file() and os.access(path, os.X_OK):
+                return path
+        found = shutil.which(f"docker-{name}", path=self.env.get("PATH"))
+        return Path(found) if found else None
+
+    def endpoint(self) -> Endpoint | Failure:
+        """The engine that `docker` would talk to."""
+        if host := self.env.get("DOCKER_HOST"):
+            return Endpoint(host, self._tls_of_environment(), verify=bool(self.env.get("DOCKER_TLS_VERIFY")))
+        name, source = self.env.get("DOCKER_CONTEXT"), "DOCKER_CONTEXT"
+        if not name:
+            name, source = str(self.data.get("currentContext") or "default"), str(self.file)
+        return Endpoint(DEFAULT_HOST) if name == "default" else self._context(name, source)
+
+    def _tls_of_environment(self) -> Path | None:
+        if not (self.env.get("DOCKER_TLS_VERIFY") or self.env.get("DOCKER_CERT_PATH")):
+            return None
+        return Path(self.env.get("DOCKER_CERT_PATH") or self.folder)
+
+    def _context(self, name: str, source: str) -> Endpoint | Failure:
+        id_ = hashlib.sha256(name.encode()).hexdigest()
+        endpoints = _read_json(self.folder / "contexts" / "meta" / id_ / "meta.json").get("Endpoints") or {}
+        docker = endpoints.get("docker") or {}
+        if not docker.get("Host"):
+            return Failure(
+                FailureCode.ENGINE_UNREACHABLE,
+                f"there is no Docker context `{name}`, which {source} names",
+                "choose one that `docker context ls` lists: `docker context use NAME`, or set DOCKER_CONTEXT",
+            )
+        tls = self.folder / "contexts" / "tls" / id_ / "docker"
+        return Endpoint(docker["Host"], tls if tls.is_dir() else None, verify=not docker.get("SkipTLSVerify"))
+
+    def stored_secrets(self) -> Iterator[str]:
+        """Every password and token that the file itself holds."""
+        for entry in (self.data.get("auths") or {}).values():
+            yield from (
+                str(entry[key]) for key in ("auth", "password", "identitytoken", "registrytoken") if key in entry
+            )
+            try:
+                yield base64.b64decode(entry.get("auth") or "").decode().partition(":")[2]
+            except (binascii.Error, UnicodeDecodeError):
+                continue
+
+    def credentials(self, registry: str) -> Credentials | None:
+        """What `docker login` or a credential helper left for that registry; blocks, raises `CredentialsError`."""
+        if not any(self.data.get(key) for key in ("auths", "credHelpers", "credsStore")):
+            return None
+        from docker import auth, errors  # deferred: about 150 ms, and only where credentials exist
+
+        try:
+            config = auth.load_config(config_dict=dict(self.data), credstore_env=dict(self.env))
+            found = config.resolve_authconfig(registry if registry != DOCKER_HUB else None)
+        except (errors.DockerException, OSError, ValueError) as error:
+            raise CredentialsError(f"the credential helper for {registry} failed: {error}") from error
+        fields = {key.lower(): value for key, value in (found or {}).items()}
+        password, token = fields.get("password") or "", fields.get("identitytoken") or ""
+        return Credentials(fields.get("username") or "", password, token) if password or token else None
+
+
+def _read_json(file: Path) -> Mapping[str, Any]:
+    try:
+        data = json.loads(file.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return data if isinstance(data, dict) else {}
