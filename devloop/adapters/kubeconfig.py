@@ -93,9 +93,23 @@ def resolve(context: str | None, files: tuple[Path, ...] | None = None) -> Pinne
     name = context or config.current
     if not name:
         return _invalid("the kubeconfig has no current context", f"choose one with --context: {_choice(config)}")
+    return pin(name, config)
+
+
+def pin(name: str, config: Kubeconfig) -> PinnedContext | Failure:
+    """The context of that name, if the kubeconfig has all that it refers to."""
     if name not in config.contexts:
         return _invalid(f"the kubeconfig has no context `{name}`", _suggestion(name, config))
-    return _pin(name, config)
+    value = config.contexts[name].value
+    cluster, user = str(value.get("cluster") or ""), str(value.get("user") or "")
+    if cluster not in config.clusters:
+        return _invalid(f"context `{name}` names the cluster `{cluster}`, which the kubeconfig does not have")
+    if user and user not in config.users:
+        return _invalid(f"context `{name}` names the user `{user}`, which the kubeconfig does not have")
+    server = str(config.clusters[cluster].value.get("server") or "")
+    if not _host(server):
+        return _invalid(f"cluster `{cluster}` of context `{name}` has no server URL in the kubeconfig")
+    return PinnedContext(name, server.rstrip("/"), str(value.get("namespace") or "default"), user, config.files)
 
 
 async def server_addresses(server: str) -> tuple[str, ...]:
@@ -115,19 +129,6 @@ def shown_server(server: str) -> str:
     """The URL of a server without the user and password that may be in it."""
     parts = urlsplit(server)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-
-
-def _pin(name: str, config: Kubeconfig) -> PinnedContext | Failure:
-    value = config.contexts[name].value
-    cluster, user = str(value.get("cluster") or ""), str(value.get("user") or "")
-    if cluster not in config.clusters:
-        return _invalid(f"context `{name}` names the cluster `{cluster}`, which the kubeconfig does not have")
-    if user and user not in config.users:
-        return _invalid(f"context `{name}` names the user `{user}`, which the kubeconfig does not have")
-    server = str(config.clusters[cluster].value.get("server") or "")
-    if not _host(server):
-        return _invalid(f"cluster `{cluster}` of context `{name}` has no server URL in the kubeconfig")
-    return PinnedContext(name, server.rstrip("/"), str(value.get("namespace") or "default"), user, config.files)
 
 
 def _load(file: Path) -> Mapping[str, Any] | Failure:
