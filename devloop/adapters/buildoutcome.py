@@ -1,0 +1,164 @@
+"""Why a build through buildx failed, told from what it wrote.
+
+buildx has one exit code for everything, so its words decide. Those in the patterns were seen on real engines and
+registries, or read in the sources of buildx, BuildKit and the engine.
+"""
+
+import re
+
+from devloop.adapters.rawjson import BuildStream, FailedStep
+from devloop.core.failure import Failure, FailureCode
+from devloop.core.ports import BuildRequest
+
+_ENGINE_AWAY = re.compile(
+    r"cannot connect to the docker daemon|failed to connect to the docker api|error during connect|dial unix|"
+    r"code = unavailable|failed to receive status|error reading from server|failed to dial",
+    re.IGNORECASE,
+)
+_DENIED = re.compile(
+    r"no basic auth credentials|unauthorized|authentication required|authorization failed|access denied|denied:|"
+    r"insufficient[_ ]scope|\b401\b|\b403\b|forbidden",
+    re.IGNORECASE,
+)
+_REGISTRY_AWAY = re.compile(
+    r"connection refused|no such host|i/o timeout|dial tcp|tls handshake|tls: |x509|no route to host|connection reset|"
+    r"server gave http response|deadline exceeded|client\.timeout|server misbehaving|\b50[0234]\b|: EOF",
+    re.IGNORECASE,
+)
+_NO_BUILDER = re.compile(r"no builder \"([^\"]*)\" found")
+_TOO_OLD = re.compile(r"invalid progress mode|unknown progress|unknown flag: --(progress|metadata-file|provenance)")
+_NOISE = re.compile(
+    r"^(ERROR: |failed to build: |failed to solve: |rpc error: code = \w+ desc = |failed to compute cache key: |"
+    r"failed to calculate checksum of ref \S+: |[\w./:-]+: failed to resolve source metadata for [\w./:@-]+: )"
+)
+_EXIT_CODE = re.compile(r"did not complete successfully: exit code: (\d+)")
+_TELLING = re.compile(
+    r"error|fatal|failed|failure|exception|cannot|can't|could not|not found|no such|undefined|denied|panic",
+    re.IGNORECASE,
+)
+_LONGEST_NAME = 100
+
+
+def build_failure(request: BuildRequest, stream: BuildStream, code: int, engine: str, config_file: str) -> Failure:
+    """The reason in one sentence; `code` is buildx's exit code, `engine` where the Docker engine listens."""
+    said = reason(stream)
+    failed = stream.failed
+    words = f"{failed.error}\n{said}" if failed else said
+    if match := _NO_BUILDER.search(said):
+        return missing_builder(match.group(1))
+    if _TOO_OLD.search(said):
+        return Failure(FailureCode.BUILDX_MISSING, f"this buildx is too old: {said}", INSTALL)
+    if _ENGINE_AWAY.search(words) and not (failed and _EXIT_CODE.search(failed.error)):
+        return Failure(
+            FailureCode.ENGINE_UNREACHABLE,
+            f"the Docker engine at {engine} cannot be reached: {said}",
+            "start Docker, or choose another engine with `docker context use NAME` or DOCKER_HOST",
+        )
+    if failed and failed.pushing:
+        return push_failure(request, failed.error, config_file)
+    if failed and _base_registry_away(request, failed):
+        return Failure(FailureCode.REGISTRY_UNREACHABLE, f"the base image cannot be read: {said}", _START_REGISTRY)
+    if code < 0 and not said:
+        return Failure(FailureCode.BUILD_FAILED, f"buildx was ended by signal {-code}", "is the machine out of memory?")
+    return _step_failure(request, failed, said)
+
+
+INSTALL = (
+    "install the buildx plugin, version 0.12 or newer: it comes with Docker Desktop, and as the package "
+    "`docker-buildx-plugin` (docker.com) or `docker-buildx` (Debian, Fedora, Homebrew)"
+)
+_START_REGISTRY = "is it running, and is its name right? devloop goes on when it answers again"
+
+
+def missing_builder(name: str) -> Failure:
+    """A builder that was asked for by name does not exist."""
+    return Failure(
+        FailureCode.BUILDX_MISSING,
+        f"buildx has no builder named `{name}`",
+        "choose one that `docker buildx ls` lists, in `build.builder` or BUILDX_BUILDER",
+    )
+
+
+def push_failure(request: BuildRequest, error: str, config_file: str) -> Failure:
+    """The image was built, but did not get into its registry."""
+    ref, host = request.push, request.push.registry or "docker.io"
+    cause = _cleaned(error)
+    if _DENIED.search(error):
+        return Failure(
+            FailureCode.REGISTRY_DENIED, f"{host} refuses the push of {ref}: {cause}", login_hint(host, config_file)
+        )
+    if _REGISTRY_AWAY.search(error):
+        return Failure(
+            FailureCode.REGISTRY_UNREACHABLE, f"{host} cannot be reached to push {ref}: {cause}", _hint_for(error, host)
+        )
+    return Failure(FailureCode.PUSH_FAILED, f"the push of {ref} failed: {cause}", f"look into the log of {host}")
+
+
+def login_hint(host: str, config_file: str) -> str:
+    """The command that gets credentials, and where they were looked for."""
+    login = "docker login" if host == "docker.io" else f"docker login {host}"
+    return f"run `{login}` with an account that may push (credentials were read from {config_file})"
+
+
+def _hint_for(error: str, host: str) -> str:
+    if "server gave HTTP response" in error:
+        return f"it speaks plain HTTP: add `{host}` to `insecure-registries` of the Docker engine"
+    if "x509" in error:
+        return f"put its CA certificate into /etc/docker/certs.d/{host}/ca.crt on the engine's machine"
+    return _START_REGISTRY
+
+
+def _base_registry_away(request: BuildRequest, failed: FailedStep) -> bool:
+    """Whether the build could not begin because the registry that it pushes to, and takes its base from, is away."""
+    host = request.push.registry
+    return bool(host and f"metadata for {host}/" in failed.name and _REGISTRY_AWAY.search(failed.error))
+
+
+def _step_failure(request: BuildRequest, failed: FailedStep | None, said: str) -> Failure:
+    if failed is None or failed.name.startswith("[internal] load build definition"):
+        return Failure(FailureCode.BUILD_FAILED, f"{request.spec.dockerfile.name}: {said}", _advice(said))
+    exit_code = _EXIT_CODE.search(failed.error)
+    cause = _cleaned(failed.error)
+    if exit_code:
+        line = decisive_line(failed.last_lines)
+        cause = f"{line} (exit code {exit_code.group(1)})" if line else f"exit code {exit_code.group(1)}"
+    return Failure(FailureCode.BUILD_FAILED, f"`{_shortened(failed.name)}` failed: {cause}", _advice(cause))
+
+
+def _advice(cause: str) -> str:
+    if "exec format error" in cause:
+        return "the image is for another processor: set `build.platform`, or install emulation (binfmt) in the engine"
+    if _DENIED.search(cause):
+        return "run `docker login` for the registry of the base image"
+    if re.search(r'^"/.*: not found', cause):
+        return "does it exist in the build context, and does no pattern of .dockerignore leave it out?"
+    if "not found" in cause and "exit code" not in cause:
+        return "does the image that FROM names exist under that name and tag?"
+    return "mend it and save: the next build starts by itself"
+
+
+def decisive_line(lines: tuple[str, ...]) -> str:
+    """The last line that reads like an error, else the last one that says anything."""
+    said = [line.strip() for line in lines if line.strip()]
+    telling = [line for line in said if _TELLING.search(line)]
+    return (telling or said or [""])[-1]
+
+
+def reason(stream: BuildStream) -> str:
+    """buildx's own last words: the `ERROR:` line and what follows it."""
+    lines = stream.text
+    start = next((i for i in reversed(range(len(lines))) if lines[i].startswith("ERROR: ")), None)
+    if start is None:
+        return " ".join(line.strip() for line in lines[-3:])
+    return _cleaned(" ".join(line.strip() for line in lines[start:]))
+
+
+def _cleaned(error: str) -> str:
+    text, before = error.strip(), ""
+    while text != before:
+        text, before = _NOISE.sub("", text), text
+    return text
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"

@@ -1,0 +1,203 @@
+"""Builds with BuildKit through the buildx plugin, which is run directly: `docker buildx` only adds a process to it.
+
+buildx gets the environment and the working directory that it would have on the user's terminal, so that contexts,
+credentials and builders are the user's own.
+"""
+
+import asyncio
+import ipaddress
+import json
+import os
+import re
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from devloop.adapters.buildoutcome import INSTALL, build_failure, missing_builder
+from devloop.adapters.dockerconfig import DockerConfig, Endpoint
+from devloop.adapters.engine import engine_unreachable
+from devloop.adapters.processes import GRACE, Finished, capture, run
+from devloop.adapters.rawjson import BuildStream
+from devloop.core.failure import Failure, FailureCode
+from devloop.core.masking import Masker, secrets_of_args, secrets_of_file
+from devloop.core.plan import BUILDX, build_environment, buildx_argv
+from devloop.core.ports import BuildProgress, BuildRequest, Built
+
+_OLDEST = (0, 12, 0)
+"""The first release with `--progress=rawjson`."""
+_LARGEST_SECRET = 65_536
+_DEFAULTS = {
+    # Both would only describe the build: git is asked about the sources, and the result written beside the digest.
+    "BUILDX_GIT_INFO": "false",
+    "BUILDX_METADATA_PROVENANCE": "disabled",
+}
+_OWN_NETWORK = frozenset({"docker-container", "kubernetes"})
+"""Drivers whose BuildKit runs in a container, where `localhost` is the container itself."""
+
+
+class BuildxBuilder:
+    """`docker buildx build --push`, followed and judged."""
+
+    name = BUILDX
+
+    def __init__(
+        self, folder: Path, env: Mapping[str, str] | None = None, *, grace: float = GRACE, patience: float = 5.0
+    ) -> None:
+        """`folder`: where relative paths in `secrets`, `ssh` and caches begin; that of the configuration file.
+
+        `grace`: seconds between SIGINT and SIGKILL; `patience`: seconds that `check` waits for an answer.
+        """
+        self._folder = folder
+        self._env = dict(os.environ if env is None else env)
+        self._grace = grace
+        self._patience = patience
+
+    async def build(self, request: BuildRequest, progress: Callable[[BuildProgress], None]) -> Built | Failure:
+        config = DockerConfig.load(self._env)
+        plugin, endpoint = config.plugin(BUILDX), config.endpoint()
+        if plugin is None:
+            return _no_plugin(config)
+        if isinstance(endpoint, Failure):
+            return endpoint
+        stream = BuildStream(progress, Masker(self._secrets(request, config)).mask)
+        env = {**_DEFAULTS, **self._env, **build_environment(request.spec)}
+        with tempfile.TemporaryDirectory(prefix="devloop-") as scratch:
+            metadata = Path(scratch, "metadata.json")
+            argv: tuple[str | Path, ...] = (plugin, *buildx_argv(request, str(metadata)))
+            try:
+                code = await run(argv, env=env, cwd=self._folder, on_stderr=stream.feed, grace=self._grace)
+            except OSError as error:
+                return Failure(FailureCode.BUILDX_MISSING, f"{plugin} cannot be run: {error.strerror}", INSTALL)
+            stream.finish()
+            digest = _pushed_digest(metadata)
+        if code != 0:
+            return build_failure(request, stream, code, endpoint.host, str(config.file))
+        if not digest:
+            return Failure(FailureCode.PUSH_FAILED, "buildx ended well but reported no digest of what it pushed")
+        return Built(digest, self.name)
+
+    async def check(self, request: BuildRequest) -> Failure | None:
+        config = DockerConfig.load(self._env)
+        plugin, endpoint = config.plugin(BUILDX), config.endpoint()
+        if plugin is None:
+            return _no_plugin(config)
+        if isinstance(endpoint, Failure):
+            return endpoint
+        builder = (request.spec.builder,) if request.spec.builder else ()
+        version, builders = await asyncio.gather(
+            self._probe(plugin, "version"),
+            self._probe(plugin, "inspect", *builder),
+        )
+        if builders is None and version is not None:
+            return engine_unreachable(endpoint.host, f"buildx got no answer within {self._patience:g} s")
+        return _judge_version(version) or _judge_builder(request, builders, endpoint)
+
+    async def _probe(self, plugin: Path, *args: str) -> Finished | None:
+        """What the plugin answers; None when it does not, or cannot be run."""
+        try:
+            async with asyncio.timeout(self._patience):
+                return await capture((plugin, *args), env=self._env, cwd=self._folder)
+        except (OSError, TimeoutError):
+            return None
+
+    def _secrets(self, request: BuildRequest, config: DockerConfig) -> Iterator[str]:
+        yield from secrets_of_args(request.spec.args)
+        yield from config.stored_secrets()
+        for secret in request.spec.secrets:
+            yield from self._secret_values(secret)
+
+    def _secret_values(self, secret: str) -> Iterator[str]:
+        """What `--secret` gives to the build: a variable's value or a file; by the id when it names neither."""
+        fields = {key.strip(): value for key, _, value in (part.partition("=") for part in secret.split(","))}
+        variable, file = fields.get("env", ""), fields.get("src") or fields.get("source") or ""
+        if not (variable or file):
+            variable = file = fields.get("id", "")
+        if fields.get("type") == "env":
+            variable = variable or file
+        if variable in self._env:
+            yield self._env[variable]
+            return
+        try:
+            with (self._folder / file).open("rb") as opened:
+                text = opened.read(_LARGEST_SECRET).decode(errors="replace")
+        except OSError:
+            return
+        yield text
+        yield from secrets_of_file(text)
+
+
+def _no_plugin(config: DockerConfig) -> Failure:
+    looked = config.folder / "cli-plugins"
+    return Failure(FailureCode.BUILDX_MISSING, f"the Docker plugin buildx is not installed (not in {looked})", INSTALL)
+
+
+def _pushed_digest(metadata: Path) -> str:
+    try:
+        return str(json.loads(metadata.read_bytes()).get("containerimage.digest") or "")
+    except (OSError, ValueError):
+        return ""
+
+
+def _judge_version(version: Finished | None) -> Failure | None:
+    if version is None or version.returncode:
+        said = "it does not answer" if version is None else version.stderr.strip()
+        return Failure(FailureCode.BUILDX_MISSING, f"the buildx plugin does not work: {said}", INSTALL)
+    found = re.search(r"\bv?(\d+)\.(\d+)\.(\d+)", version.stdout)
+    numbers = tuple(map(int, found.groups())) if found else ()
+    # A build from source calls itself 0.0.0.
+    if numbers and (0, 0, 0) < numbers < _OLDEST:
+        return Failure(FailureCode.BUILDX_MISSING, f"buildx {found[0] if found else ''} is older than 0.12", INSTALL)
+    return None
+
+
+def _judge_builder(request: BuildRequest, builder: Finished | None, endpoint: Endpoint) -> Failure | None:
+    if builder is None:
+        return engine_unreachable(endpoint.host, "buildx got no answer")
+    if missing := re.search(r'no builder "([^"]*)" found', builder.stderr):
+        return missing_builder(missing.group(1))
+    fields = _fields(builder.stdout)
+    driver, error = fields.get("Driver", ""), fields.get("Error", "")
+    if builder.returncode or error:
+        where = fields.get("Endpoint", endpoint.host) if driver not in {"", "docker"} else endpoint.host
+        return engine_unreachable(where, error or builder.stderr.strip().removeprefix("ERROR: "))
+    if driver == "docker" and "," in request.platform and fields.get("Multi-platform build") != "true":
+        return Failure(
+            FailureCode.BUILD_FAILED,
+            f"the docker driver of this engine cannot build for {request.platform} in one image",
+            "name one platform, or a builder that can: `docker buildx create --driver docker-container --name NAME`",
+        )
+    if (
+        driver in _OWN_NETWORK
+        and "host" not in fields.get("Driver Options", "")
+        and _is_loopback(request.push.registry)
+    ):
+        return _out_of_reach(request, fields.get("Name", ""), driver)
+    return None
+
+
+def _out_of_reach(request: BuildRequest, builder: str, driver: str) -> Failure:
+    host = request.push.registry
+    return Failure(
+        FailureCode.REGISTRY_UNREACHABLE,
+        f"the builder `{builder}` ({driver}) cannot reach {host}: inside its container that is the container itself",
+        "use the builder `default`, create one with `--driver-opt network=host`, or set `push_image` to a name that "
+        "the builder can reach",
+    )
+
+
+def _fields(text: str) -> dict[str, str]:
+    """`Key: value` lines of `buildx inspect`; of the keys that come again for each node the first one counts."""
+    fields: dict[str, str] = {}
+    for line in text.splitlines():
+        key, colon, value = line.strip().partition(":")
+        if colon:
+            fields.setdefault(key, value.strip())
+    return fields
+
+
+def _is_loopback(registry: str) -> bool:
+    host = registry.rpartition(":")[0] if re.search(r":\d+$", registry) else registry
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
