@@ -3,10 +3,13 @@
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from devloop.core.config import Config, ServiceConfig
+from devloop.core import toml
+from devloop.core.config import BuildConfig, Config, ServiceConfig
 from devloop.core.problems import Finding, Place
 from devloop.core.resolve import absolute, secret_files
 from devloop.core.service import Service
+
+_CREATE = "create it, or name another one with `dockerfile` under `build`"
 
 
 def missing_paths(config: Config, services: Sequence[Service], root: Path) -> list[Finding]:
@@ -46,11 +49,16 @@ def _dockerfile(config: ServiceConfig, service: Service, root: Path) -> Iterator
     if path.is_file():
         return
     others = _instead(config, service)
-    fix = "create it, or name another with `build.dockerfile`"
-    if others:
-        fix = f'write `dockerfile = "{_shown(others[0], root)}"` under `build` if that one is meant'
+    fix = f"write `{_naming(config.build, _shown(others[0], root))}` if that one is meant" if others else _CREATE
     key = "dockerfile" if config.build.dockerfile else "context"
     yield Finding(("services", service.name, "build", key), f"there is no `{_shown(path, root)}`", fix)
+
+
+def _naming(build: BuildConfig, dockerfile: str) -> str:
+    """What to write to name that Dockerfile: the table that a mere folder becomes, or the key of a table."""
+    if build.model_fields_set <= {"context"}:
+        return f"build = {toml.value_text({'context': build.context, 'dockerfile': dockerfile})}"
+    return f"dockerfile = {toml.value_text(dockerfile)}"
 
 
 def _instead(config: ServiceConfig, service: Service) -> list[Path]:

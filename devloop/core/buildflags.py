@@ -41,6 +41,11 @@ _ALONE = {"--no-cache", "--pull", "--debug", "-D"}
 """Flags that take no value in the next item."""
 
 
+def owned_flags() -> set[str]:
+    """The long names of all that is refused."""
+    return {*_BY_KEY, *_WHY, *_SHORT.values()}
+
+
 def check_flags(flags: Sequence[str]) -> None:
     """Raise `InvalidValueError` for the first item that devloop owns or that is no flag; it repeats no value."""
     takes_value = False

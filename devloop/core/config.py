@@ -33,7 +33,7 @@ _T = TypeVar("_T")
 
 
 def _one_as_list(value: Any) -> Any:
-    return (value,) if isinstance(value, str) else value
+    return tuple(filter(None, [value])) if isinstance(value, str) else value
 
 
 def _list_as_one(value: tuple[Any, ...]) -> Any:
@@ -151,7 +151,7 @@ class BuildConfig(_Table):
     """How the image is built."""
 
     context: str = Field(default=".", examples=["web"])
-    """The folder that is sent to the build."""
+    """The folder that is sent to the build. Default: the folder of this file."""
     dockerfile: str = Field(default="", examples=["web/Dockerfile.dev"])
     """The Dockerfile, relative to this file like every path. Default: `Dockerfile` in the context."""
     target: str = Field(default="", examples=["dev"])
@@ -256,11 +256,11 @@ class Config(_Table):
     """A `devloop.toml`."""
 
     cluster: ClusterConfig = ClusterConfig()
-    """Where the workloads are."""
+    """Which cluster, and what may be written to there."""
     services: dict[Annotated[str, StringConstraints(pattern=SERVICE_NAME)], ServiceConfig] = {}
     """The services, by name."""
     loop: LoopConfig = LoopConfig()
-    """How the loop runs."""
+    """How saves are gathered, built and rolled out."""
 
 
 def json_schema() -> dict[str, Any]:

@@ -32,8 +32,6 @@ _FORMS: dict[tuple[str, ...], str] = {
 }
 _ANY_IMAGE = "set.aside/image"
 """Stands for an image that cannot be read, so that the rest of its service is checked all the same."""
-_SILENT = {"args", "secrets", "ssh", "cache_from", "cache_to", "flags"}
-"""Keys whose values may be secret: no message repeats them."""
 
 
 def validate(document: dict[str, Any]) -> tuple[Config, list[Finding]]:
@@ -80,7 +78,8 @@ def _wrong(details: ErrorDetails, place: Place) -> tuple[str, str]:
         case "enum":
             known = re.findall(r"'([^']*)'", details["ctx"]["expected"])
             fix = suggestion(value, known, "write one of them") if isinstance(value, str) else "write one of them"
-            return f"{_shown(value, place)} is not {quoted(known, 'or')}", fix
+            shown = f"`{value}`" if isinstance(value, str) else kind
+            return f"{shown} is not {quoted(known, 'or')}", fix
         case "model_type" | "dict_type":
             return f"must be {_FORMS.get(_shape(place), 'a table')}, not {kind}", f"write it like `{_form(place)}`"
     return f"is not valid ({details['msg']})", f"write it like `{_example(place)}`"
@@ -139,12 +138,6 @@ def _kind(value: Any) -> str:
         (dict, "a table"),
     )
     return next((name for type_, name in kinds if isinstance(value, type_)), "a date or time")
-
-
-def _shown(value: Any, place: Place) -> str:
-    if _SILENT & {part for part in place if isinstance(part, str)}:
-        return "the value"
-    return f"`{value}`" if isinstance(value, str | int | float) else _kind(value)
 
 
 def _set_aside(document: dict[str, Any], details: ErrorDetails) -> None:

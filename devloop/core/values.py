@@ -12,7 +12,7 @@ from decimal import Decimal
 from devloop.core.image import ImageRef, InvalidReferenceError
 from devloop.core.problems import quoted, suggestion
 
-DURATION = r"(?:\d+(?:\.\d+)?(?:ms|s|m|h))+"
+DURATION = r"(?:[0-9]+(?:\.[0-9]+)?(?:ms|s|m|h))+"
 _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 _UNITS = {"ms": Decimal("0.001"), "s": Decimal(1), "m": Decimal(60), "h": Decimal(3600)}
 
@@ -53,7 +53,7 @@ def format_duration(seconds: float) -> str:
         count = exact / _UNITS[unit]
         if count and count == int(count):
             return f"{int(count)}{unit}"
-    return f"{exact:f}s"
+    return f"{exact:f}s" if seconds else "0s"
 
 
 def parse_workload(text: str) -> tuple[str, str]:
