@@ -33,9 +33,9 @@ _LONGEST = 200
 
 
 def crash_trouble(namespace: str, pod: Pod, status: ContainerStatus, events: Sequence[ClusterEvent]) -> Trouble | None:
-    """None unless the container ended since it was made, and did not become ready again."""
+    """None unless the container ended since the Pod was made, when it should run."""
     end, count = _end(status), exits(status)
-    if end is None or status.ready or count == 0 or (status.init and end.exit_code == 0):
+    if end is None or count == 0 or (status.init and end.exit_code == 0):
         return None
     failure = _failure(f"{pod.name} -n {namespace}", status, end, count, _liveness(events))
     ends = count > MAX_EXITS or failure.code is not FailureCode.CRASH

@@ -70,7 +70,7 @@ def _progress(snapshot: Snapshot, deployment: Deployment, revision: Revision | N
 
 
 def _settled(snapshot: Snapshot, deployment: Deployment, done: RolledOut) -> RolloutStatus:
-    """A container without a readiness probe is ready at once, also between two crashes: its exits count all the same."""
+    """Without a readiness probe a container is ready between two crashes too: its exits count all the same."""
     if _probed(deployment):
         return done
     crashes = relapses(snapshot, done.revision)

@@ -133,7 +133,7 @@ def go_seconds(text: str) -> float | None:
     parts = _GO_DURATION.findall(text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
         return None
-    return sum(float(number) * _SECONDS[unit] for number, unit in parts)
+    return round(sum(float(number) * _SECONDS[unit] for number, unit in parts), 6)
 
 
 def _ready(snapshot: Snapshot, revision: Revision, containers: Sequence[str]) -> Iterator[_Seen]:
