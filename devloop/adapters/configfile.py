@@ -46,7 +46,14 @@ class _Source:
 
 def find(cwd: Path) -> Path | None:
     """`devloop.toml` in this folder or the nearest one above it that has one."""
-    return next((folder / FILE for folder in (cwd, *cwd.parents) if (folder / FILE).is_file()), None)
+    return next((folder / FILE for folder in (cwd, *cwd.parents) if _is_file(folder / FILE)), None)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except PermissionError:
+        return False
 
 
 def load(path: Path | None, cwd: Path, environ: Mapping[str, str]) -> LoadedConfig | Problems | None:
@@ -100,13 +107,14 @@ def _checked(sources: Iterable[_Source], root: Path) -> tuple[Config, list[Findi
     for source in sources:
         tables = merge(tables, source.tables)
         findings += source.findings
-    config, invalid = validate(tables)
-    findings += invalid
+    checked = validate(tables)
+    config = checked.config
+    findings += checked.findings
     # What holds for any cluster: one that is not local, and names that clash only when they are written alike.
     anywhere = Scope(root, namespace="", local=False, user="somebody", branch="some-branch")
     resolved, contradictions = examine(config, anywhere, doubtful=services_of(findings))
     findings += [*contradictions, *missing_paths(config, resolved, root)]
-    return config, list(first_at_each_place(findings))
+    return config, [checked.written(finding) for finding in first_at_each_place(findings)]
 
 
 def _located(finding: Finding, sources: list[_Source]) -> Problem:

@@ -14,7 +14,14 @@ _CREATE = "create it, or name another one with `dockerfile` under `build`"
 
 def missing_paths(config: Config, services: Sequence[Service], root: Path) -> list[Finding]:
     """A finding for every path of these services that is not there, or is not what it has to be."""
-    return [finding for service in services for finding in _of_service(config.services[service.name], service, root)]
+    findings: list[Finding] = []
+    for service in services:
+        try:
+            findings += _of_service(config.services[service.name], service, root)
+        except OSError as error:
+            wrong = f"`{error.filename}` cannot be read ({error.strerror})"
+            findings.append(Finding(("services", service.name, "build"), wrong, "make it readable for you"))
+    return findings
 
 
 def _of_service(config: ServiceConfig, service: Service, root: Path) -> Iterator[Finding]:
@@ -32,8 +39,9 @@ def _of_service(config: ServiceConfig, service: Service, root: Path) -> Iterator
 
 
 def _no_folder(place: Place, text: str, path: Path) -> Finding:
-    wrong = f"`{text}` is no folder" if path.exists() else f"there is no folder `{text}`"
-    return Finding((*place, "build", "context"), wrong, _fix(text))
+    if path.exists():
+        return Finding((*place, "build", "context"), f"`{text}` is no folder", "name the folder that holds it")
+    return Finding((*place, "build", "context"), f"there is no folder `{text}`", _fix(text))
 
 
 def _fix(text: str) -> str:

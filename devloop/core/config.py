@@ -37,7 +37,7 @@ def _one_as_list(value: Any) -> Any:
 
 
 def _list_as_one(value: tuple[Any, ...]) -> Any:
-    return value[0] if len(value) == 1 else list(value)
+    return value[0] if len(value) == 1 and value[0] else list(value)
 
 
 def _duration(value: Any) -> float:

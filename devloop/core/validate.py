@@ -7,10 +7,12 @@ so that one mistake hides no other and causes no second one.
 import copy
 import datetime
 import re
-from collections.abc import Iterable
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from devloop.core import toml
@@ -30,21 +32,46 @@ _FORMS: dict[tuple[str, ...], str] = {
     ("cluster", "allow", "*"): "a context or a table",
     ("services", "*", "build"): "a folder or a table",
 }
+_IMAGE = ("services", "*", "image")
 _ANY_IMAGE = "set.aside/image"
 """Stands for an image that cannot be read, so that the rest of its service is checked all the same."""
 
 
-def validate(document: dict[str, Any]) -> tuple[Config, list[Finding]]:
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What the tables say, and what is wrong with them."""
+
+    config: Config
+    """As far as it can be read: a wrong value has its default."""
+    findings: tuple[Finding, ...]
+    renamed: Mapping[Place, Place]
+    """For each misspelt key that was read as another: the place that was meant, and the one that is written."""
+
+    def written(self, finding: Finding) -> Finding:
+        """The same, at the place that is written in the file."""
+        for meant, misspelt in reversed(list(self.renamed.items())):
+            if finding.place[: len(meant)] == meant:
+                finding = replace(finding, place=misspelt + finding.place[len(meant) :])
+        return finding
+
+
+def validate(document: dict[str, Any]) -> Checked:
     """The configuration as far as it can be read, and everything that is wrong with it."""
     rest = copy.deepcopy(document)
     findings: list[Finding] = []
+    renamed: dict[Place, Place] = {}
     while True:
         try:
-            return Config.model_validate(rest), findings
+            return Checked(Config.model_validate(rest), tuple(findings), renamed)
         except ValidationError as error:
-            for details in error.errors(include_url=False):
+            # Misspelt keys first: what they cause (a required key is missing) is then gone.
+            for details in _first(error.errors(include_url=False)):
                 findings.append(_finding(details))
-                _set_aside(rest, details)
+                renamed |= _set_aside(rest, details)
+
+
+def _first(errors: list[ErrorDetails]) -> list[ErrorDetails]:
+    return [details for details in errors if details["type"] == "extra_forbidden"] or errors
 
 
 def _finding(details: ErrorDetails) -> Finding:
@@ -70,7 +97,8 @@ def _wrong(details: ErrorDetails, place: Place) -> tuple[str, str]:
         case "string_type":
             return f"must be a string, not {kind}", f"write it like `{_example(place)}`"
         case "tuple_type":
-            return f"must be a list, not {kind}", f"write it like `{_example(place)}`"
+            wanted = "a string or a list" if _takes_one(place) else "a list"
+            return f"must be {wanted}, not {kind}", f"write it like `{_example(place)}`"
         case "int_type":
             return f"must be a whole number, not {kind}", f"write it like `{_example(place)}`"
         case "greater_than_equal":
@@ -114,14 +142,24 @@ def _model(place: Place) -> type[BaseModel]:
     return _TABLES[_shape(place)]
 
 
-def _example(place: Place) -> str:
-    """The key with a value that may stand there."""
+def _field(place: Place) -> FieldInfo | None:
     while isinstance(place[-1], int):
         place = place[:-1]
-    *above, key = place
-    field = _TABLES[_shape(tuple(above))].model_fields.get(str(key)) if _shape(tuple(above)) in _TABLES else None
-    value = field.examples[0] if field and field.examples else "..."
-    return f"{key} = {toml.value_text(value)}"
+    table = _TABLES.get(_shape(place[:-1]))
+    return table.model_fields.get(str(place[-1])) if table else None
+
+
+def _example(place: Place) -> str:
+    """The key with a value that may stand there."""
+    field = _field(place)
+    key = next(part for part in reversed(place) if isinstance(part, str))
+    return f"{key} = {toml.value_text(field.examples[0])}" if field and field.examples else f"{key} = ..."
+
+
+def _takes_one(place: Place) -> bool:
+    """Whether one string stands for a list of one there."""
+    field = _field(place)
+    return field is not None and isinstance((field.examples or [None])[0], str)
 
 
 def _form(place: Place) -> str:
@@ -140,30 +178,35 @@ def _kind(value: Any) -> str:
     return next((name for type_, name in kinds if isinstance(value, type_)), "a date or time")
 
 
-def _set_aside(document: dict[str, Any], details: ErrorDetails) -> None:
+def _set_aside(document: dict[str, Any], details: ErrorDetails) -> dict[Place, Place]:
     """Take what is wrong out of the tables: a misspelt key gets its name, any other wrong value its default."""
     place = tuple(part for part in details["loc"] if part != "[key]")
-    while place and isinstance(place[-1], int):
+    if details["type"] == "extra_forbidden":
+        return _rename(document, place)
+    if details["type"] == "missing" and _shape(place) != _IMAGE:
+        place = place[:-1]
+    while isinstance(place[-1], int):
         place = place[:-1]
     table = _at(document, place[:-1])
-    key = str(place[-1])
+    if table is not None and _shape(place) == _IMAGE:
+        table["image"] = _ANY_IMAGE
+    elif table is not None:
+        table.pop(str(place[-1]), None)
+    return {}
+
+
+def _rename(document: dict[str, Any], place: Place) -> dict[Place, Place]:
+    """Move the value of an unknown key to the one that was meant, if that is free; what was moved where."""
+    *above, key = place
+    table = _at(document, tuple(above))
     if table is None:
-        return
-    if details["type"] == "extra_forbidden":
-        _rename(table, key, _model(place[:-1]).model_fields)
-    elif _shape(place) == ("services", "*", "image"):
-        table[key] = _ANY_IMAGE
-    elif details["type"] == "missing":
-        _set_aside(document, {**details, "type": "", "loc": place[:-1]})
-    else:
-        table.pop(key, None)
-
-
-def _rename(table: dict[str, Any], key: str, known: Iterable[str]) -> None:
-    value = table.pop(key, None)
-    meant = closest(key, known)
-    if meant and meant not in table:
-        table[meant] = value
+        return {}
+    value = table.pop(str(key), None)
+    meant = closest(str(key), _model(tuple(above)).model_fields)
+    if not meant or meant in table:
+        return {}
+    table[meant] = value
+    return {(*above, meant): place}
 
 
 def _at(document: dict[str, Any], place: Place) -> dict[str, Any] | None:

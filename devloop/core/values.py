@@ -132,7 +132,7 @@ def check_tag(text: str) -> str:
     except InvalidReferenceError as error:
         raise InvalidValueError(
             f"`{text}` is no valid tag",
-            "use at most 128 letters, digits, `_`, `-` and `.`, beginning with none of `-.`",
+            "use at most 128 letters, digits, `_`, `-` and `.`; the first is no `-` or `.`",
         ) from error
     return text
 

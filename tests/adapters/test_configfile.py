@@ -166,8 +166,8 @@ parallel_builds = "3"
     ]
     assert keys == [
         "2 cluster.contxt",
-        "4 services.web.build.context",
         "5 services.web.image",
+        "6 services.web.buid",
         "6 services.web.buid",
         "7 services.web.depends_on",
         "11 services.db.build.flags",

@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +21,9 @@ from devloop.core.config import (
     json_schema,
     to_toml,
 )
-from devloop.core.layers import prepare
+from devloop.core.layers import merge, prepare
+from devloop.core.problems import dotted, services_of
+from devloop.core.resolve import Scope, examine
 from devloop.core.service import Pin
 from devloop.core.validate import validate
 
@@ -151,10 +154,23 @@ rubbish = st.recursive(anything, lambda inner: st.dictionaries(keys, inner, max_
 
 @given(st.dictionaries(keys, rubbish, max_size=4))
 def test_any_document_is_either_valid_or_faulted(document: dict[str, Any]) -> None:
-    _, findings = validate(document)
+    findings = validate(document).findings
     try:
         Config.model_validate(document)
     except ValidationError:
         assert findings
     else:
         assert not findings
+
+
+@given(st.dictionaries(keys, rubbish, max_size=3), st.dictionaries(keys, rubbish, max_size=3))
+def test_no_pair_of_files_is_too_strange(base: dict[str, Any], overlay: dict[str, Any]) -> None:
+    tables = merge(prepare(base, {})[0], prepare(overlay, {})[0])
+    checked = validate(tables)
+    scope = Scope(Path("/src"), namespace="", local=False, user="u", branch="b")
+    services, contradictions = examine(checked.config, scope, doubtful=services_of(checked.findings))
+    assert {service.name for service in services} <= set(checked.config.services)
+    for finding in (*checked.findings, *contradictions):
+        assert dotted(checked.written(finding).place)
+        assert finding.message
+        assert finding.fix
