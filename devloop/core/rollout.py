@@ -139,7 +139,7 @@ def _changed(deployment: Deployment, mark: str) -> Failure:
     who = "another devloop session" if other else template_writer(deployment)
     return Failure(
         FailureCode.WORKLOAD_CHANGED,
-        f"{who} changed {deployment.key} during its rollout: what was just pushed is no longer what it asks for",
+        f"{who} changed {deployment.key} during its rollout, so that another revision replaces what was just pushed",
         f"keep {who} from changing it while devloop runs, then save again or rebuild",
     )
 

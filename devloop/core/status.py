@@ -48,8 +48,19 @@ class RolledOut:
     probed: bool = True
     """False when a container counts as ready as soon as it is started: no readiness probe, no `minReadySeconds`.
 
-    Such a Pod is available before it has had time to crash, so whoever wants to know looks again a moment later.
+    Such a Pod is available before it has had time to crash: one that runs `exit 3` was seen to be rolled out.
     """
+
+    @property
+    def settle(self) -> float:
+        """Seconds to go on looking before this may be believed; 0.0 when there is proof that the Pods work.
+
+        The kubelet looks for exits every second and starts the container again at once: 2 s show a first exit, and 10 s
+        a second one of a program that takes a few seconds to fail. Both are guesses at what people find bearable.
+        """
+        if self.shaky:
+            return 10.0
+        return 0.0 if self.probed else 2.0
 
 
 @dataclass(frozen=True, slots=True)

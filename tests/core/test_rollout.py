@@ -199,6 +199,9 @@ def test_one_crash_of_a_container_without_a_probe_is_worth_a_second_look() -> No
     steady = status(snapshot(raw=UNPROBED))
     assert isinstance(steady, RolledOut)
     assert (steady.shaky, steady.probed) == ((), False)
+    proved = status(snapshot(raw=PROBED))
+    assert isinstance(proved, RolledOut)
+    assert found.settle > steady.settle > proved.settle == 0.0
 
 
 def test_recreate_is_done_when_the_new_pods_are_available() -> None:
