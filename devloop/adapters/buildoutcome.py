@@ -97,7 +97,7 @@ def push_failure(request: BuildRequest, error: str, config_file: str) -> Failure
 def login_hint(host: str, config_file: str) -> str:
     """The command that gets credentials, and where they were looked for."""
     login = "docker login" if host == "docker.io" else f"docker login {host}"
-    return f"run `{login}` with an account that may push (credentials were read from {config_file})"
+    return f"run `{login}` with an account that may do that (credentials were read from {config_file})"
 
 
 def _hint_for(error: str, host: str) -> str:

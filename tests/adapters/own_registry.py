@@ -34,7 +34,7 @@ class OwnRegistry:
 
     def docker_config(self, password: str | None = PASSWORD) -> Path:
         """A `DOCKER_CONFIG` folder with that password, or without credentials, and with this machine's plugins."""
-        folder = self.folder / f"docker-{password}"
+        folder = self.folder / {None: "docker-none", PASSWORD: "docker-right"}.get(password, "docker-wrong")
         folder.mkdir(exist_ok=True)
         auth = base64.b64encode(f"{USER}:{password}".encode()).decode()
         data = {

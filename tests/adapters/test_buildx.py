@@ -157,7 +157,7 @@ async def test_refused_access_says_how_to_log_in(project: Project, tmp_path: Pat
         failure = await project.failure(f"{own.host}/bld/app:dev")
     assert failure.code is FailureCode.REGISTRY_DENIED
     assert f"`docker login {own.host}`" in failure.hint
-    assert f"docker-{password}/config.json" in failure.hint
+    assert str(own.docker_config(password) / "config.json") in failure.hint
 
 
 async def test_credentials_of_the_docker_configuration_are_used(project: Project, tmp_path: Path) -> None:

@@ -1,0 +1,181 @@
+"""What a registry holds: references resolved to every digest that a Pod which runs the image may report."""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from devloop.adapters.registryauth import PUSH, Scope
+from devloop.adapters.registryhttp import Answer, InsecureRegistries, RegistryHttp
+from devloop.core.failure import Failure, FailureCode
+from devloop.core.image import DOCKER_HUB, ImageRef, PlatformManifest, ResolvedImage
+
+_INDEXES = (
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+)
+_MANIFESTS = (
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+)
+_ACCEPT = (*_INDEXES, *_MANIFESTS)
+"""All four: a registry that is not offered a manifest's own type may convert it, and then the digest is another one."""
+_LARGEST_CONFIG = 4 * 2**20
+_REMEMBERED = 1000
+
+Fallback = Callable[[ImageRef], Awaitable[ResolvedImage | Failure | None]]
+
+
+class HttpRegistry:
+    """The registry as it is reached from here, over its HTTP API; use as an async context manager, or `close` it."""
+
+    def __init__(
+        self,
+        env: Mapping[str, str] | None = None,
+        *,
+        insecure: InsecureRegistries | None = None,
+        fallback: Fallback | None = None,
+        connect: float = 5.0,
+        read: float = 10.0,
+    ) -> None:
+        """`insecure` tells which registries the engine speaks plain HTTP to; `fallback` is asked for what cannot be
+        reached from here (an engine elsewhere may see more); `connect` and `read` are timeouts in seconds."""
+        self._http = RegistryHttp(env, insecure, connect, read)
+        self._fallback = fallback
+        self._known: dict[str, PlatformManifest] = {}
+
+    async def __aenter__(self) -> "HttpRegistry":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        await self._http.close()
+
+    async def resolve(self, ref: ImageRef, *, configs: bool = True) -> ResolvedImage | Failure | None:
+        found = await (self._read(ref) if configs else self._head(ref))
+        if self._fallback and isinstance(found, Failure) and found.code is FailureCode.REGISTRY_UNREACHABLE:
+            seen = await self._fallback(ref)
+            # Of two failures ours is the one that the user can act on.
+            return found if isinstance(seen, Failure) else seen
+        return found
+
+    async def check(self, ref: ImageRef) -> Failure | None:
+        scope = _scope(ref, PUSH)
+        answer = await self._http.request("GET", scope, "/v2/")
+        if isinstance(answer, Failure):
+            return answer
+        if answer.status != 200:
+            return Failure(
+                FailureCode.REGISTRY_UNREACHABLE,
+                f"{scope.host} answers, but not as a registry ({answer.status} at /v2/)",
+                "is its name and port right?",
+            )
+        return None
+
+    async def _head(self, ref: ImageRef) -> ResolvedImage | Failure | None:
+        answer = await self._manifest("HEAD", _scope(ref), ref.digest or ref.effective_tag)
+        if answer is None or isinstance(answer, Failure):
+            return answer
+        if digest := answer.headers.get("Docker-Content-Digest"):
+            return ResolvedImage(digest, ())
+        return await self._read(ref)
+
+    async def _read(self, ref: ImageRef) -> ResolvedImage | Failure | None:
+        scope = _scope(ref)
+        answer = await self._manifest("GET", scope, ref.digest or ref.effective_tag)
+        if answer is None or isinstance(answer, Failure):
+            return answer
+        digest, document = _digest(answer.body), _document(answer.body)
+        entries = document.get("manifests")
+        if entries is None:
+            images = [await self._image(scope, digest, document, "")]
+        else:
+            images = await asyncio.gather(*(self._entry(scope, entry) for entry in entries if not _attests(entry)))
+        failures = [image for image in images if isinstance(image, Failure)]
+        manifests = tuple(image for image in images if isinstance(image, PlatformManifest))
+        return failures[0] if failures else ResolvedImage(digest, manifests)
+
+    async def _manifest(self, method: str, scope: Scope, reference: str) -> Answer | Failure | None:
+        path = f"/v2/{scope.repository}/manifests/{reference}"
+        answer = await self._http.request(method, scope, path, accept=_ACCEPT)
+        if isinstance(answer, Failure) or answer.status == 200:
+            return answer
+        if answer.status == 404:
+            return None
+        return _unexpected(scope, path, answer)
+
+    async def _entry(self, scope: Scope, entry: Mapping[str, Any]) -> PlatformManifest | Failure:
+        """One image of an index."""
+        digest, platform = str(entry.get("digest") or ""), _platform(entry.get("platform") or {})
+        if digest in self._known:
+            return self._known[digest]
+        answer = await self._manifest("GET", scope, digest)
+        if answer is None:  # an index may name images that were left out
+            return PlatformManifest(platform, digest, "")
+        if isinstance(answer, Failure):
+            return answer
+        return await self._image(scope, digest, _document(answer.body), platform)
+
+    async def _image(
+        self, scope: Scope, digest: str, document: Mapping[str, Any], platform: str
+    ) -> PlatformManifest | Failure:
+        """`platform` empty: it is read from the image's config."""
+        if digest in self._known:
+            return self._known[digest]
+        config = document.get("config") or {}
+        found = platform or await self._platform_of(scope, config)
+        if isinstance(found, Failure):
+            return found
+        image = PlatformManifest(found, digest, str(config.get("digest") or ""))
+        if len(self._known) >= _REMEMBERED:
+            self._known.clear()
+        self._known[digest] = image
+        return image
+
+    async def _platform_of(self, scope: Scope, config: Mapping[str, Any]) -> str | Failure:
+        if not config.get("digest") or int(config.get("size") or 0) > _LARGEST_CONFIG:
+            return ""
+        answer = await self._http.request("GET", scope, f"/v2/{scope.repository}/blobs/{config['digest']}")
+        if isinstance(answer, Failure):
+            return answer
+        return _platform(_document(answer.body)) if answer.status == 200 else ""
+
+
+def _scope(ref: ImageRef, actions: str = "pull") -> Scope:
+    host, _, repository = ref.canonical_name.partition("/")
+    return Scope(host or DOCKER_HUB, repository, actions)
+
+
+def _unexpected(scope: Scope, path: str, answer: Answer) -> Failure:
+    said = answer.body[:200].decode(errors="replace").strip()
+    return Failure(
+        FailureCode.REGISTRY_UNREACHABLE,
+        f"the registry {scope.host} answers {answer.status} to {path}" + (f": {said}" if said else ""),
+        "is that really a registry?",
+    )
+
+
+def _digest(body: bytes) -> str:
+    return "sha256:" + hashlib.sha256(body).hexdigest()
+
+
+def _document(body: bytes) -> Mapping[str, Any]:
+    try:
+        document = json.loads(body)
+    except ValueError:
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _attests(entry: Mapping[str, Any]) -> bool:
+    """Whether an index's entry is no image but says something about one (provenance, an SBOM)."""
+    kind = (entry.get("annotations") or {}).get("vnd.docker.reference.type")
+    return kind == "attestation-manifest" or _platform(entry.get("platform") or {}) == "unknown/unknown"
+
+
+def _platform(described: Mapping[str, Any]) -> str:
+    parts = (described.get("os"), described.get("architecture"), described.get("variant"))
+    return "/".join(str(part) for part in parts if part)
