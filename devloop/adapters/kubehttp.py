@@ -21,6 +21,8 @@ from devloop.core.failure import Failure, FailureCode
 CONNECT_TIMEOUT = 5.0
 READ_TIMEOUT = 10.0
 """Seconds without a byte from the server."""
+RENEWAL_PAUSE = 20.0
+"""Seconds between two attempts to renew credentials: a plugin may open a browser each time."""
 _LINE_LIMIT = 2**21
 """Bytes that aiohttp buffers before it stops reading."""
 _OVERLOADED = frozenset({429, 502, 503, 504})
@@ -68,6 +70,8 @@ class KubeConnection:
         self._sessions: list[aiohttp.ClientSession] = []
         self._login: Login | None = None
         self._logging_in = asyncio.Lock()
+        self._next_renewal = float("-inf")
+        self._refusal = self._not_accepted()
 
     async def request(
         self,
@@ -88,8 +92,8 @@ class KubeConnection:
         except (aiohttp.ClientError, OSError) as error:
             return self.unreachable(error)
 
-    async def stream(self, path: str, query: Query, silence: float) -> aiohttp.ClientResponse | Failure:
-        """An answer that is read as it comes, with `silence` seconds at most between two bytes.
+    async def stream(self, path: str, query: Query, silence: float | None) -> aiohttp.ClientResponse | Failure:
+        """An answer that is read as it comes, with `silence` seconds at most between two bytes (None: any).
 
         The caller closes it. A status that says no is returned to be read like any other.
         """
@@ -126,17 +130,13 @@ class KubeConnection:
         method: str,
         path: str,
         query: Query | None,
-        silence: float,
+        silence: float | None,
         data: bytes | None = None,
         content_type: str = "",
     ) -> aiohttp.ClientResponse | Failure:
         """Send it; with credentials read anew if the server does not take those at hand."""
-        login: Login | None = None
-        for attempt in range(2):
-            fresh = await self._credentials(login)
-            if isinstance(fresh, Failure):
-                return fresh
-            login = fresh
+        login = await self._credentials(None)
+        while isinstance(login, Login):
             try:
                 response = await self._send(login, method, path, query, silence, data, content_type)
             except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -144,16 +144,18 @@ class KubeConnection:
             if response.status != 401:
                 return response
             response.close()
-            if attempt:
-                break
-        return Failure(
-            FailureCode.CLUSTER_DENIED,
-            f"the API server does not accept the credentials of context {self.pinned.name} (401 Unauthorized)",
-            f"log in again: `kubectl --context {self.pinned.name} version` must work first",
-        )
+            login = await self._credentials(login)
+        return login
 
     async def _send(
-        self, login: Login, method: str, path: str, query: Query | None, silence: float, data: bytes | None, type_: str
+        self,
+        login: Login,
+        method: str,
+        path: str,
+        query: Query | None,
+        silence: float | None,
+        data: bytes | None,
+        type_: str,
     ) -> aiohttp.ClientResponse:
         headers = [*login.headers, ("Accept", "application/json")]
         if data is not None:
@@ -177,13 +179,26 @@ class KubeConnection:
         async with self._logging_in:
             if self._login is not None and self._login is not refused:
                 return self._login
+            now = asyncio.get_running_loop().time()
+            if now < self._next_renewal:
+                return self._refusal
+            if refused is not None:
+                self._next_renewal, self._refusal = now + RENEWAL_PAUSE, self._not_accepted()
             login = await log_in(self.pinned)
             if isinstance(login, Failure):
+                self._next_renewal, self._refusal = now + RENEWAL_PAUSE, login
                 return login
             if self._login is None or self._login.transport != login.transport:
                 await self._replace_session(login)
             self._login = login
             return login
+
+    def _not_accepted(self) -> Failure:
+        return Failure(
+            FailureCode.CLUSTER_DENIED,
+            f"the API server does not accept the credentials of context {self.pinned.name} (401 Unauthorized)",
+            f"log in again: `kubectl --context {self.pinned.name} version` must work first",
+        )
 
     async def _replace_session(self, login: Login) -> None:
         """Streams of the session before go on; those of the one before that had their time."""

@@ -47,11 +47,6 @@ def controller_uid(raw: Raw) -> str:
     return _controller(raw)[0]
 
 
-def involved_uid(raw: Raw) -> str:
-    """The uid of the object that an Event is about."""
-    return str(_involved(raw).get("uid", ""))
-
-
 def deployment(raw: Raw) -> Deployment:
     """An apps/v1 Deployment."""
     metadata, spec, status = _metadata(raw), _dict(raw, "spec"), _dict(raw, "status")
@@ -150,20 +145,37 @@ def snapshot(
     events_readable: bool = True,
 ) -> Snapshot:
     """One workload's picture, out of everything that is known of its namespace."""
+    return assemble(
+        key,
+        None if workload is None else deployment(workload),
+        [(controller_uid(raw), revision(raw)) for raw in replicasets],
+        [(controller_uid(raw), pod(raw)) for raw in pods],
+        [cluster_event(raw) for raw in events],
+        events_readable,
+    )
+
+
+def assemble(
+    key: WorkloadKey,
+    workload: Deployment | None,
+    revisions: Iterable[tuple[str, Revision]],
+    pods: Iterable[tuple[str, Pod]],
+    events: Iterable[ClusterEvent],
+    events_readable: bool = True,
+) -> Snapshot:
+    """The same from what was read before; revisions and Pods come with the uid of their controller."""
     if workload is None:
         return Snapshot(key, None, events_readable=events_readable)
-    own = [raw for raw in replicasets if controller_uid(raw) == uid(workload)]
-    revisions = [revision(raw) for raw in own]
-    owners = {r.uid for r in revisions}
-    mine = [pod(raw) for raw in pods if controller_uid(raw) in owners]
-    about = {uid(workload)} | owners | {p.uid for p in mine}
-    said = [cluster_event(raw) for raw in events if involved_uid(raw) in about]
+    own = [r for owner, r in revisions if owner == workload.uid]
+    owners = {r.uid for r in own}
+    mine = [p for owner, p in pods if owner in owners]
+    about = {workload.uid} | owners | {p.uid for p in mine}
     return Snapshot(
         key,
-        deployment(workload),
-        tuple(sorted(revisions, key=lambda r: (r.number, r.created, r.name), reverse=True)),
+        workload,
+        tuple(sorted(own, key=lambda r: (r.number, r.created, r.name), reverse=True)),
         tuple(sorted(mine, key=lambda p: (p.created, p.name))),
-        tuple(sorted(said, key=lambda e: (e.last, e.first, e.uid))),
+        tuple(sorted((e for e in events if e.object_uid in about), key=lambda e: (e.last, e.first, e.uid))),
         events_readable,
     )
 

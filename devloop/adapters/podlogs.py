@@ -1,0 +1,225 @@
+"""The logs of a service's Pods, as `ports.LogTail`: one stream for each container, through restarts and broken links.
+
+Timestamps are asked for and cut off again: after a broken stream they tell which lines were already seen. A container
+that starts again begins a new stream; one that ended ends it.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import aiohttp
+
+from devloop.adapters.kube import KubeCluster, log_path
+from devloop.core.failure import Failure
+from devloop.core.service import WorkloadKey
+from devloop.core.workload import Pod, Running, Snapshot, Terminated
+
+MAX_STREAMS = 50
+"""Connections that log streams may hold at a time."""
+MAX_LINE = 16 * 1024
+"""Bytes of one line; the rest of it is left out."""
+FIRST_LINES = "10000"
+"""How far back a container that already ran is read."""
+LAST_WORDS = 2.0
+"""Seconds that a stream is given to end by itself when its Pod is gone."""
+FIRST_DELAY, LAST_DELAY = 0.2, 5.0
+"""Seconds between attempts to read on, doubled each time, jittered."""
+CUT = " [...]"
+
+Line = Callable[[str, str, str, str], None]
+"""Takes the service, the Pod, the container and the text of a line."""
+_Id = tuple[str, str, str]
+"""Service, uid of the Pod, container."""
+
+
+class Lines:
+    """Splits what arrives into lines, and cuts those that are too long; memory stays bounded by one line."""
+
+    def __init__(self, limit: int = MAX_LINE) -> None:
+        self._limit = limit
+        self._rest = b""
+        self._skipping = False
+
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
+        """The lines that `chunk` completes, without their ends."""
+        *whole, rest = chunk.split(b"\n")
+        for part in whole:
+            line, skipping = self._rest + part, self._skipping
+            self._rest, self._skipping = b"", False
+            if not skipping:
+                yield self._cut(line.removesuffix(b"\r"))
+        if self._skipping:
+            return
+        self._rest += rest
+        if len(self._rest) > self._limit:
+            yield self._cut(self._rest)
+            self._rest, self._skipping = b"", True
+
+    def end(self) -> Iterator[bytes]:
+        """The last line, when it did not end."""
+        if self._rest:
+            yield self._rest
+        self._rest = b""
+
+    def _cut(self, line: bytes) -> bytes:
+        return line if len(line) <= self._limit else line[: self._limit] + CUT.encode()
+
+
+@dataclass(slots=True)
+class _Tail:
+    """One container that is followed."""
+
+    pod: str
+    workload: WorkloadKey
+    started: str = ""
+    """The id of the container's newest start."""
+    over: bool = False
+    """Whether that start has ended."""
+    gone: bool = False
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+    seen: str = ""
+    """Timestamp of the last line."""
+    task: asyncio.Task[None] | None = None
+
+
+class PodLogs:
+    """Follows the containers that snapshots show, and hands on their lines as they come."""
+
+    def __init__(self, cluster: KubeCluster, line: Line) -> None:
+        self._cluster = cluster
+        self._line = line
+        self._tails: dict[_Id, _Tail] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._full: set[str] = set()
+
+    def follow(self, service: str, snapshot: Snapshot, containers: Sequence[str]) -> None:
+        """Follow `containers` (all when empty) of the snapshot's Pods, and no longer those of Pods that are gone."""
+        shown = {(service, pod.uid) for pod in snapshot.pods}
+        for id_, tail in list(self._tails.items()):
+            if id_[0] == service and tail.workload == snapshot.key and id_[:2] not in shown:
+                self._let_go(id_, tail)
+        for pod in snapshot.pods:
+            self._follow_pod(service, snapshot.key, pod, containers)
+
+    async def close(self) -> None:
+        """End all streams."""
+        self._tails.clear()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _follow_pod(self, service: str, workload: WorkloadKey, pod: Pod, containers: Iterable[str]) -> None:
+        wanted = set(containers)
+        for status in pod.containers:
+            # A container that never ran has no log, and the one before a restart is over.
+            if not isinstance(status.state, Running | Terminated) or (wanted and status.name not in wanted):
+                continue
+            id_ = (service, pod.uid, status.name)
+            tail = self._tails.get(id_)
+            if tail is None:
+                if not self._room(service, pod.name, status.name):
+                    continue
+                tail = self._tails[id_] = _Tail(pod.name, workload)
+            if tail.started != status.container_id or tail.over != isinstance(status.state, Terminated):
+                tail.started, tail.over = status.container_id, isinstance(status.state, Terminated)
+                tail.news.set()
+            if tail.task is None:
+                self._start(id_, tail, workload.namespace)
+
+    def _room(self, service: str, pod: str, container: str) -> bool:
+        if len(self._tasks) < MAX_STREAMS:
+            return True
+        if service not in self._full:
+            self._full.add(service)
+            text = (
+                f"devloop follows {MAX_STREAMS} containers' logs at a time; this one's and those of more are left out"
+            )
+            self._line(service, pod, container, text)
+        return False
+
+    def _start(self, id_: _Id, tail: _Tail, namespace: str) -> None:
+        tail.task = asyncio.get_running_loop().create_task(self._run(id_, tail, namespace), name=f"logs of {tail.pod}")
+        self._tasks.add(tail.task)
+        tail.task.add_done_callback(self._ended)
+
+    def _let_go(self, id_: _Id, tail: _Tail) -> None:
+        del self._tails[id_]
+        tail.gone = True
+        tail.news.set()
+        if tail.task is not None:
+            asyncio.get_running_loop().call_later(LAST_WORDS, tail.task.cancel)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            task.get_loop().call_exception_handler({"message": f"{task.get_name()} ended", "exception": error})
+
+    async def _run(self, id_: _Id, tail: _Tail, namespace: str) -> None:
+        """Read each start of the container to its end, until the Pod is gone."""
+        delay = FIRST_DELAY
+        finished = ""
+        while not tail.gone:
+            if tail.started == finished:
+                tail.news.clear()
+                await tail.news.wait()
+                delay = FIRST_DELAY
+                continue
+            reading, over = tail.started, tail.over
+            before = tail.seen
+            refusal = await self._read(id_, tail, namespace)
+            if refusal is not None:
+                self._line(id_[0], tail.pod, id_[2], refusal)
+                return
+            if over or tail.started != reading:
+                finished = reading
+                continue
+            # The stream ended although the container still ran when last heard of: the news may be on its way.
+            delay = FIRST_DELAY if tail.seen != before else min(2 * delay, LAST_DELAY)
+            await self._pause(tail, delay)
+
+    async def _pause(self, tail: _Tail, delay: float) -> None:
+        tail.news.clear()
+        try:
+            async with asyncio.timeout(delay * random.uniform(0.5, 1.0)):  # noqa: S311
+                await tail.news.wait()
+        except TimeoutError:
+            pass
+
+    async def _read(self, id_: _Id, tail: _Tail, namespace: str) -> str | None:
+        """Read until the stream ends; a sentence when the log may not be read at all."""
+        query = {"container": id_[2], "follow": "true", "timestamps": "true"}
+        query |= {"sinceTime": tail.seen} if tail.seen else {"tailLines": FIRST_LINES}
+        opened = await self._cluster.connection.stream(log_path(namespace, tail.pod), query, None)
+        if isinstance(opened, Failure):
+            return None
+        try:
+            if opened.status == 403:
+                return f"the log may not be read by this user of context {self._cluster.pinned.name}"
+            if opened.status == 200:
+                await self._hand_on(id_, tail, opened)
+        except (aiohttp.ClientError, OSError):
+            pass  # read on where it broke
+        finally:
+            opened.close()
+        return None
+
+    async def _hand_on(self, id_: _Id, tail: _Tail, opened: aiohttp.ClientResponse) -> None:
+        lines, caught_up = Lines(), tail.seen
+        async for chunk in opened.content.iter_any():
+            for line in lines.feed(chunk):
+                self._emit(id_, tail, line, caught_up)
+            # A container that never stops writing must not keep everything else from running.
+            await asyncio.sleep(0)
+        for line in lines.end():
+            self._emit(id_, tail, line, caught_up)
+
+    def _emit(self, id_: _Id, tail: _Tail, line: bytes, caught_up: str) -> None:
+        """Hand on a line, unless it was read before the stream was opened anew."""
+        time, space, text = line.decode(errors="replace").partition(" ")
+        if not space or not time[:1].isdecimal() or "T" not in time:
+            return  # the kubelet's own words about a log that it cannot read yet
+        if time > caught_up:
+            tail.seen = time
+            self._line(id_[0], tail.pod, id_[2], text)
