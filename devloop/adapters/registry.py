@@ -32,9 +32,9 @@ class HttpRegistry:
 
     def __init__(
         self,
-        env: Mapping[str, str] | None = None,
-        *,
         insecure: InsecureRegistries | None = None,
+        *,
+        env: Mapping[str, str] | None = None,
         fallback: Fallback | None = None,
         connect: float = 5.0,
         read: float = 10.0,

@@ -134,7 +134,7 @@ async def test_credentials_from_the_docker_configuration(own: OwnRegistry) -> No
     ref = ImageRef.parse(f"{own.host}/bld/private:v1")
     basic = "Basic " + base64.b64encode(b"dev:registry-pw-1").decode()
     image = Pushed(own.host, "bld/private", basic).image("linux", "amd64", "v1")
-    async with HttpRegistry({"DOCKER_CONFIG": str(own.docker_config())}) as asked:
+    async with HttpRegistry(env={"DOCKER_CONFIG": str(own.docker_config())}) as asked:
         assert await asked.check(ref) is None
         assert await asked.resolve(ref) == ResolvedImage(image.digest, (image,))
 
@@ -144,7 +144,7 @@ async def test_credentials_from_the_docker_configuration(own: OwnRegistry) -> No
 async def test_refused_access_names_the_login_and_the_file(own: OwnRegistry, password: str | None) -> None:
     folder = own.docker_config(password)
     ref = ImageRef.parse(f"{own.host}/bld/private:v1")
-    async with HttpRegistry({"DOCKER_CONFIG": str(folder)}) as asked:
+    async with HttpRegistry(env={"DOCKER_CONFIG": str(folder)}) as asked:
         refused = await failure(asked.resolve(ref))
         assert refused.code is FailureCode.REGISTRY_DENIED
         assert f"`docker login {own.host}`" in refused.hint
@@ -158,7 +158,7 @@ async def test_refused_access_names_the_login_and_the_file(own: OwnRegistry, pas
 @pytest.mark.engine
 async def test_a_login_in_mid_session_is_found(own: OwnRegistry) -> None:
     ref, folder = ImageRef.parse(f"{own.host}/bld/later:v1"), own.docker_config("wrong-pw-1")
-    async with HttpRegistry({"DOCKER_CONFIG": str(folder)}) as asked:
+    async with HttpRegistry(env={"DOCKER_CONFIG": str(folder)}) as asked:
         assert await asked.check(ref) is not None
         (folder / "config.json").write_bytes((own.docker_config() / "config.json").read_bytes())
         assert await asked.check(ref) is None
@@ -176,7 +176,7 @@ async def test_a_credential_helper_is_asked_once_for_many_requests(own: OwnRegis
     ref = ImageRef.parse(f"{own.host}/bld/private:v1")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PATH", str(helper.parent), prepend=":")
-        async with HttpRegistry({"DOCKER_CONFIG": str(config)}) as asked:
+        async with HttpRegistry(env={"DOCKER_CONFIG": str(config)}) as asked:
             await asyncio.gather(*(asked.resolve(ref) for _ in range(3)), asked.check(ref))
     assert (tmp_path / "asked").read_text() == "asked\n"
 
@@ -271,7 +271,7 @@ async def bearer(*granted: str, lifetime: int = 300) -> AsyncIterator[Stub]:
 
 
 async def test_a_token_is_fetched_for_the_scope_and_used_again() -> None:
-    async with bearer("pull") as stub, HttpRegistry({"DOCKER_CONFIG": "/nowhere"}) as asked:
+    async with bearer("pull") as stub, HttpRegistry(env={"DOCKER_CONFIG": "/nowhere"}) as asked:
         ref = ImageRef.parse(f"{stub.host}/app:dev")
         first = await asked.resolve(ref)
         assert isinstance(first, ResolvedImage)
@@ -280,7 +280,7 @@ async def test_a_token_is_fetched_for_the_scope_and_used_again() -> None:
 
 
 async def test_a_token_that_is_no_good_any_more_is_fetched_again() -> None:
-    async with bearer("pull") as stub, HttpRegistry({"DOCKER_CONFIG": "/nowhere"}) as asked:
+    async with bearer("pull") as stub, HttpRegistry(env={"DOCKER_CONFIG": "/nowhere"}) as asked:
         ref = ImageRef.parse(f"{stub.host}/app:dev")
         await asked.resolve(ref)
         stub.tokens.append("the one that was given is no good any more")
@@ -289,7 +289,7 @@ async def test_a_token_that_is_no_good_any_more_is_fetched_again() -> None:
 
 
 async def test_a_token_that_has_run_out_is_not_sent() -> None:
-    async with bearer("pull", lifetime=1) as stub, HttpRegistry({"DOCKER_CONFIG": "/nowhere"}) as asked:
+    async with bearer("pull", lifetime=1) as stub, HttpRegistry(env={"DOCKER_CONFIG": "/nowhere"}) as asked:
         ref = ImageRef.parse(f"{stub.host}/app:dev")
         await asked.resolve(ref)
         await asked.resolve(ref)
@@ -297,12 +297,12 @@ async def test_a_token_that_has_run_out_is_not_sent() -> None:
 
 
 async def test_the_check_wants_a_token_that_may_push() -> None:
-    async with bearer("pull") as stub, HttpRegistry({"DOCKER_CONFIG": "/nowhere"}) as asked:
+    async with bearer("pull") as stub, HttpRegistry(env={"DOCKER_CONFIG": "/nowhere"}) as asked:
         refused = await asked.check(ImageRef.parse(f"{stub.host}/app:dev"))
         assert refused is not None
         assert refused.code is FailureCode.REGISTRY_DENIED
         assert stub.scopes == ["repository:app:pull,push"]
-    async with bearer("pull", "push") as stub, HttpRegistry({"DOCKER_CONFIG": "/nowhere"}) as asked:
+    async with bearer("pull", "push") as stub, HttpRegistry(env={"DOCKER_CONFIG": "/nowhere"}) as asked:
         assert await asked.check(ImageRef.parse(f"{stub.host}/app:dev")) is None
 
 
@@ -327,7 +327,7 @@ async def test_an_identity_token_is_exchanged(tmp_path: Path) -> None:
 
     async with serving(registry, token) as host:
         env = with_credentials(tmp_path, host, identitytoken="refresh-me")
-        async with HttpRegistry(env) as asked:
+        async with HttpRegistry(env=env) as asked:
             assert isinstance(await asked.resolve(ImageRef.parse(f"{host}/app:dev")), ResolvedImage)
     assert forms[0]["refresh_token"] == "refresh-me"
     assert forms[0]["grant_type"] == "refresh_token"
@@ -339,7 +339,7 @@ async def test_credentials_are_never_sent_unencrypted_to_elsewhere(tmp_path: Pat
 
     async with serving(registry) as host:
         env = with_credentials(tmp_path, host, auth=base64.b64encode(b"u:p").decode())
-        async with HttpRegistry(env) as asked:
+        async with HttpRegistry(env=env) as asked:
             refused = await failure(asked.resolve(ImageRef.parse(f"{host}/app:dev")))
     assert refused.code is FailureCode.REGISTRY_DENIED
     assert "unencrypted" in refused.message
