@@ -128,7 +128,9 @@ def _step_failure(request: BuildRequest, failed: FailedStep | None, said: str) -
 def _advice(cause: str) -> str:
     if "exec format error" in cause:
         return "the image is for another processor: set `build.platform`, or install emulation (binfmt) in the engine"
-    if _DENIED.search(cause):
+    if "exit code 137" in cause or "exit code: 137" in cause:
+        return "it was killed: probably the engine ran out of memory"
+    if _DENIED.search(cause) and "exit code" not in cause:
         return "run `docker login` for the registry of the base image"
     if re.search(r'^"/.*: not found', cause):
         return "does it exist in the build context, and does no pattern of .dockerignore leave it out?"

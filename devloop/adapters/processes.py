@@ -12,6 +12,7 @@ import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 GRACE = 0.7
 """Seconds between SIGINT and SIGKILL; buildx needs 0.1 to 0.2 to cancel a build."""
@@ -36,10 +37,16 @@ class _Child(asyncio.SubprocessProtocol):
         loop = asyncio.get_running_loop()
         self.exited: asyncio.Future[None] = loop.create_future()
         self.closed: asyncio.Future[None] = loop.create_future()
+        self.unread: asyncio.Future[Exception] = loop.create_future()
+        """Why the output cannot be read: asyncio would stop reading, and the child would wait for ever."""
         self._on_output = {_STDOUT: on_stdout, _STDERR: on_stderr}
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
-        self._on_output[fd](data)
+        try:
+            self._on_output[fd](data)
+        except Exception as error:
+            if not self.unread.done():
+                self.unread.set_result(error)
 
     def process_exited(self) -> None:
         self.exited.set_result(None)
@@ -63,7 +70,7 @@ async def run(
     """Run a command to its end and return its exit code, negative for a signal.
 
     `env` replaces the whole environment. Raises `OSError` when the command cannot be started. The callbacks get chunks
-    as they are read, not lines.
+    as they are read, not lines; what they raise ends the child and is raised here.
     """
     spawn = asyncio.get_running_loop().subprocess_exec(
         lambda: _Child(on_stdout, on_stderr),
@@ -77,8 +84,11 @@ async def run(
     try:
         # Shielded, because a start that is cancelled half-way kills the child but not what it has started by then.
         transport, child = await asyncio.shield(starting)
-        await asyncio.shield(child.exited)
-        await asyncio.wait({child.closed}, timeout=_LINGER)
+        await _first(child.exited, child.unread)
+        await _first(child.closed, child.unread, timeout=_LINGER)
+        if child.unread.done():
+            await _stop(starting, grace, asyncio.Event())
+            raise child.unread.result()
     except asyncio.CancelledError:
         await _to_the_end(starting, grace)
         raise
@@ -88,6 +98,10 @@ async def run(
     code = transport.get_returncode()
     assert code is not None
     return code
+
+
+async def _first(*futures: "asyncio.Future[Any]", timeout: float | None = None) -> None:  # noqa: ASYNC109
+    await asyncio.wait(futures, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
 
 
 async def _to_the_end(starting: "asyncio.Future[_Started]", grace: float) -> None:

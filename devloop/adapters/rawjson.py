@@ -9,6 +9,7 @@ The objects are BuildKit's `SolveStatus`: `{"vertexes": [...], "statuses": [...]
 
 import base64
 import codecs
+import contextlib
 import json
 import re
 from collections import deque
@@ -143,6 +144,12 @@ class BuildStream:
             self._text_line(self._clean(message).rstrip())
             return
         self._messages += 1
+        # A later BuildKit may word things differently; whether the build worked is not told here.
+        with contextlib.suppress(AttributeError, KeyError, TypeError, ValueError):
+            self._understand(message)
+        self._settle(self._messages - _PATIENCE)
+
+    def _understand(self, message: Mapping[str, Any]) -> None:
         for vertex in message.get("vertexes") or ():
             self._vertex(vertex)
         for status in message.get("statuses") or ():
@@ -151,7 +158,6 @@ class BuildStream:
             self._log(log)
         for warning in message.get("warnings") or ():
             self._warning(warning)
-        self._settle(self._messages - _PATIENCE)
 
     def _text_line(self, line: str) -> None:
         self.text.append(line)
@@ -159,7 +165,7 @@ class BuildStream:
             self._emit(OutputLine(line))
 
     def _clean(self, text: str) -> str:
-        return self._mask(_ANSI.sub("", text.expandtabs()))
+        return self._mask(_ANSI.sub("", text)).expandtabs()
 
     def _tell(self, step: _Step, progress: StepProgress) -> None:
         step.last = progress

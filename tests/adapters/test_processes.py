@@ -164,3 +164,12 @@ async def test_a_command_that_takes_too_long_is_ended(lifeline: Lifeline) -> Non
         async with asyncio.timeout(0.3):
             await capture(holding(lifeline, "exec sleep 60"))
     assert await lifeline.cut()
+
+
+async def test_a_reader_that_raises_ends_the_child(lifeline: Lifeline) -> None:
+    def read(_: bytes) -> None:
+        raise ValueError("not understood")
+
+    with pytest.raises(ValueError, match="not understood"):
+        await run(holding(lifeline, STUBBORN), on_stdout=read, grace=0.01)
+    assert await lifeline.cut()

@@ -209,3 +209,24 @@ def test_the_last_lines_of_the_failed_step_are_kept() -> None:
     assert stream.failed is not None
     assert stream.failed.last_lines[-2:] == ("line 40", "cc: error: no such thing")
     assert len(stream.failed.last_lines) == 20
+
+
+SHAPES = [
+    {"vertexes": 5},
+    {"vertexes": [{"digest": "x", "started": "yesterday", "completed": "today"}]},
+    {"statuses": [None]},
+    {"logs": [{"vertex": "sha256:1", "data": "not base64!"}]},
+    {"warnings": [{"short": 1}]},
+    {"new": {}},
+]
+
+
+@pytest.mark.parametrize("message", SHAPES, ids=str)
+def test_a_message_of_another_shape_is_passed_over(message: dict[str, object]) -> None:
+    start = line(vertexes=[vertex("RUN x")])
+    assert output(start, line(**message), line(logs=[log(b"on\n")])) == ["on"]
+
+
+@given(st.lists(st.binary()))
+def test_any_bytes_can_be_read(chunks: list[bytes]) -> None:
+    follow(chunks)
