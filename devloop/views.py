@@ -10,7 +10,7 @@ from typing import Any
 
 from devloop.core import events as ev
 from devloop.core.failure import ExitCode
-from devloop.core.image import short
+from devloop.core.image import digest_of, short
 from devloop.core.state import ServiceState, SessionState
 
 
@@ -94,7 +94,7 @@ def _session(event: ev.SessionStarted, _: SessionState) -> list[Phrase]:
 
 def _check(event: ev.CheckFinished, _: SessionState) -> list[Phrase]:
     if event.ok:
-        return [Phrase(f"{event.check}: {event.message}", Tone.QUIET)]
+        return []  # nothing that is fine takes room
     return [Phrase(line, Tone.BAD) for line in with_hint(f"{event.check}: {event.message}", event.hint)]
 
 
@@ -121,7 +121,9 @@ def _pushed(event: ev.ImagePushed, _: SessionState) -> list[Phrase]:
 
 
 def _patched(event: ev.WorkloadPatched, _: SessionState) -> list[Phrase]:
-    return [Phrase(f"patched {event.workload}: {change.text}") for change in event.changes]
+    """devloop's own marks go without saying; what is the user's is told field by field."""
+    told = [change.text for change in event.changes if change.path.startswith("spec.template.spec.")]
+    return [Phrase(f"patched {event.workload}: {text}") for text in told or ["a new revision"]]
 
 
 def _warned(event: ev.WarningRaised, _: SessionState) -> list[Phrase]:
@@ -157,13 +159,13 @@ def _trigger(event: ev.CycleStarted) -> str:
 
 
 def _verdict(event: ev.PodVerified, _: SessionState) -> list[Phrase]:
-    where = f"{event.pod} on {event.node}"
+    where, runs = f"{event.pod} on {event.node}", short(digest_of(event.image_id))
     why = f": {event.text}" if event.text else ""
     if event.verdict is ev.Verdict.MATCH:
         pull = f", pulled in {seconds(event.pull_seconds)}" if event.pull_seconds else ""
-        return [Phrase(f"proved {where} ({event.container}) runs {short(event.image_id)}{pull}{why}", Tone.GOOD)]
+        return [Phrase(f"proved {where} ({event.container}) runs {runs}{pull}{why}", Tone.GOOD)]
     if event.verdict is ev.Verdict.MISMATCH:
-        return [Phrase(f"MISMATCH {where} ({event.container}) runs {short(event.image_id)}{why}", Tone.BAD)]
+        return [Phrase(f"MISMATCH {where} ({event.container}) runs {runs}{why}", Tone.BAD)]
     return [Phrase(f"unknown what {where} ({event.container}) runs{why}", Tone.WARN)]
 
 

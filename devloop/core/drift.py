@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from devloop.core.events import PodRow, WorkloadObserved
 from devloop.core.image import digest_of, short
+from devloop.core.managers import template_writer
 from devloop.core.rollout import rollout_status
 from devloop.core.status import RolledOut
 from devloop.core.workload import ContainerStatus, Deployment, Pod, Revision, Snapshot, Terminated, Waiting
@@ -65,7 +66,7 @@ def is_healed(snapshot: Snapshot, containers: Sequence[str], digests: frozenset[
 
 
 def _spec_drifts(now: Deployment, then: Deployment, containers: Sequence[str]) -> Iterator[Drift]:
-    who = _last_writer(now)
+    who = template_writer(now)
     for name in containers:
         new, old = now.template.container(name), then.template.container(name)
         if new is None or old is None:
@@ -109,12 +110,6 @@ def _crashes(pod: Pod, found: ContainerStatus, earlier: Pod | None) -> Iterator[
     if found.init or found.restarts <= (known.restarts if known else 0) or ended is None:
         return
     yield Drift(f"container {found.name} of {pod.name} ended with exit code {ended.exit_code} and was restarted")
-
-
-def _last_writer(deployment: Deployment) -> str:
-    """Who wrote the spec last, by its managed fields; the controller's own status updates do not count."""
-    writers = [manager for manager in deployment.managers if "f:spec" in manager.fields]
-    return max(writers, key=lambda manager: manager.time).name if writers else ""
 
 
 def _newest(snapshot: Snapshot) -> Revision | None:

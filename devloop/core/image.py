@@ -125,7 +125,7 @@ class ResolvedImage:
     @property
     def digests(self) -> frozenset[str]:
         """Every digest that a Pod which runs this image may report: index, platform manifests, configs."""
-        return frozenset({self.digest} | {m.digest for m in self.manifests} | self.configs)
+        return frozenset({self.digest} | {m.digest for m in self.manifests if m.digest} | self.configs)
 
     @property
     def configs(self) -> frozenset[str]:

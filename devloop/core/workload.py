@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from devloop.core.failure import Failure, FailureCode
 from devloop.core.service import WorkloadKey
 
 ORIGINAL = "devloop/original"
@@ -233,3 +234,10 @@ class Snapshot:
 
     def events_about(self, uid: str) -> tuple[ClusterEvent, ...]:
         return tuple(e for e in self.events if e.object_uid == uid)
+
+
+def absent(key: WorkloadKey) -> Failure:
+    """What to say of a workload that does not exist."""
+    message = f"{key} does not exist in namespace {key.namespace}"
+    hint = f"devloop adopts workloads that exist; see what there is: kubectl get {key.kind}s -n {key.namespace}"
+    return Failure(FailureCode.WORKLOAD_ABSENT, message, hint)

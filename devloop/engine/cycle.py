@@ -6,11 +6,11 @@ supersedes it: before the patch everything it started dies with it, after the pa
 
 import asyncio
 from collections.abc import Coroutine, Iterable
+from typing import Any
 
 from devloop.core.events import BuildStep, ImagePushed, Log, LogSource, Outcome, Phase, Trigger
 from devloop.core.failure import Failure, FailureCode
-from devloop.core.image import PushedImage, short
-from devloop.core.picture import Picture
+from devloop.core.image import PushedImage, ResolvedImage, short
 from devloop.core.ports import BuildProgress, BuildRequest, Built, OutputLine, PushStarted, StepProgress
 from devloop.engine.rollout import WorkloadRollout
 from devloop.engine.tools import CycleResult, Emit, Gate, Order, PhaseError, PhaseLog, Ports, SessionFacts, need
@@ -31,9 +31,21 @@ class _Cycle:
         self._phases = PhaseLog(order, emit)
         self._builder = ""
         self._image: PushedImage | None = None
-        self._picture: asyncio.Future[Picture] | None = None
+        self._moved = True
+        """Whether the push changed what the tag holds."""
+        self._beside: list[asyncio.Future[Any]] = []
+        """What runs beside the cycle's own steps and ends with it."""
 
     async def run(self, gate: Gate) -> CycleResult:
+        try:
+            result = await self._steps(gate)
+            await asyncio.gather(*self._beside)
+            return result
+        finally:
+            for future in self._beside:
+                future.cancel()
+
+    async def _steps(self, gate: Gate) -> CycleResult:
         try:
             with self._phases.closing():
                 if self._order.want.trigger is Trigger.DRIFT:
@@ -45,22 +57,23 @@ class _Cycle:
                 return await self._roll_out(image)
         except PhaseError as error:
             return self._result(Outcome.FAILED, error.failure)
-        finally:
-            if self._picture:
-                await self._picture
 
     # build and push ----------------------------------------------------------------------------------------------
 
     async def _build_and_push(self) -> PushedImage:
         self._phases.start(Phase.BUILD)
+        # Asked beside the build: a tag that already held what is built moved nowhere, whatever the Pods run.
+        before = asyncio.ensure_future(self._ports.registry.resolve(self._service.push, configs=False))
+        self._beside.append(before)
         request = BuildRequest(
             self._service.build, self._service.push, self._service.build.platform or self._facts.platform
         )
         built = need(await self._ports.builds.build(request, self._order.want.newest, self._progress))
         self._builder = built.builder
         # What was saved while the builder read its context shows in this picture, and starts the next cycle.
-        self._picture = asyncio.ensure_future(self._ports.watcher.picture(self._service.name))
+        self._beside.append(asyncio.ensure_future(self._ports.watcher.picture(self._service.name)))
         image = await self._confirm(built)
+        self._moved = _digest(await before) != image.digest
         self._facts.pushed[self._service.name].append(image)
         self._image = image
         self._emit(
@@ -116,7 +129,7 @@ class _Cycle:
         if proved:
             self._phases.start(Phase.VERIFY)
             await _all(rollout.verify() for rollout in proved)
-        return self._result(_outcome(rollouts), text=_words(rollouts))
+        return self._result(_outcome(rollouts), text="" if self._moved else _words(rollouts))
 
     async def _prove_again(self) -> CycleResult:
         """A workload that healed is verified with the image it was given; nothing is built or patched."""
@@ -151,6 +164,10 @@ def _outcome(rollouts: list[WorkloadRollout]) -> Outcome:
 
 def _words(rollouts: list[WorkloadRollout]) -> str:
     return "; ".join(dict.fromkeys(rollout.text for rollout in rollouts if rollout.text))
+
+
+def _digest(answer: ResolvedImage | Failure | None) -> str:
+    return answer.digest if isinstance(answer, ResolvedImage) else ""
 
 
 async def _all(waits: Iterable[Coroutine[None, None, None]]) -> None:

@@ -6,11 +6,12 @@ Waiting means looking at the snapshots that the shared watches bring, with pure 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from devloop.core.containers import choose
 from devloop.core.diagnose import at_deadline, explain_crash
 from devloop.core.events import Log, LogSource, PodVerified, WarningRaised, WorkloadPatched
-from devloop.core.failure import Failure, FailureCode
+from devloop.core.failure import Failure
 from devloop.core.image import PushedImage, ResolvedImage
 from devloop.core.manifest import deployment as parse_deployment
 from devloop.core.patch import BuildMark, plan_patch
@@ -18,7 +19,7 @@ from devloop.core.rollout import rollout_status
 from devloop.core.service import WorkloadKey
 from devloop.core.status import Broken, ContainerRef, RolledOut, Rolling, RolloutStatus, ScaledToZero, Trouble
 from devloop.core.verify import PodVerdict, judge, unchanged, unresolved, verify
-from devloop.core.workload import Deployment, Revision, Snapshot
+from devloop.core.workload import Deployment, Revision, Snapshot, absent
 from devloop.engine.tools import Emit, Order, PhaseError, Ports, SessionFacts, need
 
 
@@ -53,6 +54,7 @@ class WorkloadRollout:
         self._expected = Expectation("", 0, "")
         self._known: dict[str, ResolvedImage | None] = {}
         self._warned: set[str] = set()
+        self._told: list[PodVerdict] = []
         self._snapshot = Snapshot(key, None)
         self._status: RolloutStatus = Rolling("waiting for the first look at the cluster", ())
         self._revision: Revision | None = None
@@ -66,7 +68,8 @@ class WorkloadRollout:
         newest = next(iter(snapshot.revisions), None)
         if newest:
             await self._resolve(unresolved(snapshot, newest, self._containers, self._image.resolved, self._known))
-        reason = unchanged(snapshot, self._containers, self._image, self._order.service.pin, self._known)
+        pin, earlier = self._order.service.pin, self._earlier()
+        reason = unchanged(snapshot, self._containers, self._image, pin, self._known, earlier)
         if reason:
             await self._send(deployment, reason)
 
@@ -95,18 +98,42 @@ class WorkloadRollout:
                 self.has_pods = False
 
     async def verify(self) -> None:
-        """Compare what every ready Pod of the new revision runs with what was pushed."""
-        if self._revision is None:
-            return
-        resolved = self._image.resolved
-        await self._resolve(unresolved(self._snapshot, self._revision, self._containers, resolved, self._known))
-        earlier = [image.resolved for image in self._facts.pushed[self._order.service.name]]
-        verdicts = verify(self._snapshot, self._revision, self._containers, resolved, self._known, earlier)
+        """Prove what every ready Pod of the new revision runs, and that it keeps running."""
+        while self._revision is not None:
+            await self._prove(self._revision)
+            if await self._holds():
+                return
+            await self.wait()
+
+    async def _prove(self, revision: Revision) -> None:
+        """Compare what the ready Pods run with what was pushed."""
+        resolved, earlier = self._image.resolved, self._earlier()
+        await self._resolve(unresolved(self._snapshot, revision, self._containers, resolved, self._known))
+        verdicts = verify(self._snapshot, revision, self._containers, resolved, self._known, earlier)
         for verdict in verdicts:
-            self._emit(self._pod_verified(verdict))
+            if verdict not in self._told:
+                self._told.append(verdict)
+                self._emit(self._pod_verified(verdict))
         failure = judge(verdicts)
         if failure:
             raise PhaseError(failure)
+
+    async def _holds(self) -> bool:
+        """Whether the rollout stays what it is: without a readiness probe a Pod counts as ready before it crashes."""
+        status = self._status
+        if not self.patched and isinstance(status, RolledOut) and not status.shaky:
+            return True
+        while isinstance(status, RolledOut) and status.settle:
+            try:
+                async with asyncio.timeout(status.settle):
+                    status = await self._ports.observations.until(self.key, partial(self._relapse, status))
+            except TimeoutError:
+                return True
+        return isinstance(status, RolledOut)
+
+    def _relapse(self, earlier: RolledOut, snapshot: Snapshot) -> RolloutStatus | None:
+        now = self._look(snapshot)
+        return None if isinstance(now, RolledOut) and now.settle == earlier.settle else now
 
     # the patch ---------------------------------------------------------------------------------------------------
 
@@ -117,9 +144,7 @@ class WorkloadRollout:
 
     def _existing(self, deployment: Deployment | None) -> Deployment:
         if deployment is None:
-            message = f"{self.key} does not exist in namespace {self.key.namespace}"
-            hint = "devloop adopts workloads that exist: create it first, or correct `workload`"
-            raise PhaseError(Failure(FailureCode.WORKLOAD_ABSENT, message, hint))
+            raise PhaseError(absent(self.key))
         return deployment
 
     async def _send(self, deployment: Deployment, reason: str) -> None:
@@ -138,13 +163,16 @@ class WorkloadRollout:
     # the wait ----------------------------------------------------------------------------------------------------
 
     def _judge(self, snapshot: Snapshot) -> RolloutStatus | None:
+        status = self._look(snapshot)
+        return None if isinstance(status, Rolling) else status
+
+    def _look(self, snapshot: Snapshot) -> RolloutStatus:
         expected = self._expected
         self._snapshot = snapshot
         self._status = rollout_status(snapshot, uid=expected.uid, generation=expected.generation, mark=expected.mark)
         match self._status:
-            case Rolling(troubles=troubles):
+            case Rolling(troubles=troubles) | RolledOut(shaky=troubles):
                 self._warn(troubles)
-                return None
         return self._status
 
     def _warn(self, troubles: Iterable[Trouble]) -> None:
@@ -169,6 +197,10 @@ class WorkloadRollout:
             *(cluster.logs(namespace, ref.pod, ref.container, previous=ref.previous) for ref in refs)
         )
         return {ref: lines for ref, lines in zip(refs, found, strict=True) if not isinstance(lines, Failure)}
+
+    def _earlier(self) -> list[ResolvedImage]:
+        """What this session pushed for the service, the image of this cycle included."""
+        return [image.resolved for image in self._facts.pushed[self._order.service.name]]
 
     # the proof ---------------------------------------------------------------------------------------------------
 

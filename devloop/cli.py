@@ -1,0 +1,210 @@
+"""The command line: commands and options. What a command needs is imported inside it, so that help is instant."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from devloop import __version__
+
+if TYPE_CHECKING:
+    from devloop.core.failure import Failure
+    from devloop.session.project import Request
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+_EXIT_CODES = """
+\b
+Exit codes:
+  0  done: everything is verified, unchanged or applied
+  1  a mistake in devloop; a report file is named
+  2  wrong usage or configuration
+  3  engine, registry or cluster unreachable, access denied, workload absent
+  4  a build or push failed
+  5  a rollout failed
+  6  the Pods do not provably run what was pushed
+  7  the kube context is refused
+  129, 130, 143  the terminal closed, interrupted, terminated
+"""
+
+
+class _Commands(click.Group):
+    """Lists the commands in the order in which one meets them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+@click.group(cls=_Commands, epilog=_EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "--version", prog_name="devloop", message="%(prog)s %(version)s")
+def main() -> None:
+    """Save a file, and know that Kubernetes runs it.
+
+    devloop rebuilds the image when source changes, pushes it to a dev tag, restarts the Deployment that runs it, and
+    proves by digest that every ready Pod runs what was pushed. It adopts Deployments that exist, and puts them back
+    with `devloop restore`.
+
+    \b
+    Examples:
+      devloop up deployment/api       beside a Dockerfile, without any file
+      devloop up                      all services of devloop.toml
+      devloop up web --once           one cycle, then exit (for scripts and CI)
+      devloop plan                    what would be built and patched; writes nothing
+      devloop restore --all           put everything back as it was
+    """
+
+
+def _shared(command: _F) -> _F:
+    """The options that mean the same on every command that looks at a cluster."""
+    options = [
+        click.option(
+            "-f",
+            "--file",
+            type=click.Path(path_type=Path),
+            help="The configuration [default: the nearest devloop.toml].",
+        ),
+        click.option("--context", default="", help="The kube context. Choosing it does not allow writing to it."),
+        click.option("-n", "--namespace", default="", help="The namespace [default: the file's, else the context's]."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def _output(help_text: str) -> Callable[[_F], _F]:
+    choice = click.Choice(["plain", "json"])
+    return click.option("-o", "--output", type=choice, default=None, help=help_text)
+
+
+@main.command()
+@click.argument("services", nargs=-1)
+@_shared
+@_output("How to tell what happens, line by line; implies --headless.")
+@click.option("--headless", is_flag=True, help="No full-screen view, also on a terminal.")
+@click.option("--once", is_flag=True, help="One cycle for each service, then exit.")
+@click.option("--build", default="", metavar="DIR", help="The folder to build when there is no file [default: .].")
+@click.option("--logs/--no-logs", default=None, help="Pod logs [default: yes for plain, no for json].")
+@click.option("--on-exit", type=click.Choice(["keep", "restore"]), help="Leave the workloads so, or put them back.")
+def up(
+    services: tuple[str, ...],
+    file: Path | None,
+    context: str,
+    namespace: str,
+    output: str | None,
+    headless: bool,
+    once: bool,
+    build: str,
+    logs: bool | None,
+    on_exit: str | None,
+) -> None:
+    """Build, push, roll out and prove; again at each save.
+
+    SERVICES are names in devloop.toml; all of them when none is given. What they depend on comes with them. Without a
+    devloop.toml, name one workload (`deployment/api`), or nothing beside a Dockerfile that fits exactly one.
+
+    Ctrl-C ends the session; what it left on the workloads is told, with the command that undoes it.
+    """
+    from devloop.session.commands import run_up
+    from devloop.session.renderers import Output
+
+    _ = headless  # until there is a full-screen view, everything is
+    chosen = Output(output or "plain")
+    pod_logs = chosen is Output.PLAIN if logs is None else logs
+    request = _request(services, file, context, namespace, build)
+    sys.exit(run_up(request, chosen, once=once, pod_logs=pod_logs, on_exit=on_exit))
+
+
+@main.command()
+@click.argument("services", nargs=-1)
+@_shared
+@_output("How to print the plan.")
+@click.option("--build", default="", metavar="DIR", help="The folder to build when there is no file [default: .].")
+def plan(
+    services: tuple[str, ...], file: Path | None, context: str, namespace: str, output: str | None, build: str
+) -> None:
+    """Show what `up` would do, and why; writes nothing.
+
+    For each service: the buildx command line, what is watched and what is ignored by which pattern, the containers,
+    and the exact patch.
+    """
+    from devloop.session.commands import run_plan
+
+    request = _request(services, file, context, namespace, build, writes=False)
+    sys.exit(run_plan(request, as_json=output == "json"))
+
+
+@main.command()
+@click.argument("targets", nargs=-1)
+@_shared
+@_output("How to tell what was done.")
+@click.option("--all", "everything", is_flag=True, help="Every workload of the namespace that devloop changed.")
+def restore(
+    targets: tuple[str, ...], file: Path | None, context: str, namespace: str, output: str | None, everything: bool
+) -> None:
+    """Put workloads back as they were before devloop.
+
+    TARGETS are services of devloop.toml or workloads (`deployment/api`), for which no file is needed. Only what still
+    holds what devloop wrote goes back; what somebody else changed meanwhile is kept and reported. Every mark of devloop
+    is removed. Waits for the rollout.
+    """
+    from devloop.session.commands import run_restore
+
+    if not targets and not everything:
+        raise click.UsageError("name what to restore, like `devloop restore deployment/api`, or use --all")
+    if targets and everything:
+        raise click.UsageError("--all already means everything: leave the names out, or --all")
+    request = _request(targets, file, context, namespace, "")
+    sys.exit(run_restore(request, everything=everything, as_json=output == "json"))
+
+
+@main.command()
+@click.option("-f", "--file", type=click.Path(path_type=Path), help="The file [default: the nearest devloop.toml].")
+@_output("How to print what is wrong.")
+def validate(file: Path | None, output: str | None) -> None:
+    """Check devloop.toml alone: no engine, no cluster."""
+    from devloop.session.commands import run_validate
+
+    sys.exit(run_validate(file, as_json=output == "json"))
+
+
+@main.command()
+def schema() -> None:
+    """Print the JSON schema of devloop.toml, for editors."""
+    from devloop.session.commands import run_schema
+
+    sys.exit(run_schema())
+
+
+@main.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the completion script for a shell.
+
+    \b
+    For example, in ~/.bashrc:
+      eval "$(devloop completion bash)"
+    """
+    from click.shell_completion import get_completion_class
+
+    found = get_completion_class(shell)
+    if found is None:
+        raise click.UsageError(f"there is no completion for {shell}")
+    click.echo(found(main, {}, "devloop", "_DEVLOOP_COMPLETE").source())
+
+
+def _request(
+    names: tuple[str, ...], file: Path | None, context: str, namespace: str, build: str, *, writes: bool = True
+) -> "Request":
+    from devloop.session.project import Request
+
+    confirm = _confirm if sys.stdin.isatty() and sys.stderr.isatty() else None
+    return Request(names, file, context, namespace, build, writes=writes, confirm=confirm)
+
+
+def _confirm(context: str, failure: "Failure") -> bool:
+    """Only the whole name, typed by a person, allows a context that nothing else does."""
+    click.echo(failure.message, err=True)
+    typed = click.prompt(f"Type `{context}` to allow it for this session", default="", show_default=False, err=True)
+    return bool(typed == context)

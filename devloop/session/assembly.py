@@ -1,0 +1,119 @@
+"""The adapters of one session, made from its project. Heavy libraries come in here, after the first line is out."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from devloop.adapters.buildx import BuildxBuilder
+from devloop.adapters.engine import DockerEngine
+from devloop.adapters.kube import KubeCluster
+from devloop.adapters.observer import KubeObserver
+from devloop.adapters.podlogs import PodLogs
+from devloop.adapters.prober import BackoffProber
+from devloop.adapters.registry import HttpRegistry
+from devloop.core.failure import Connection, Failure
+from devloop.core.image import ImageRef, InvalidReferenceError
+from devloop.core.manifest import deployment as parse_deployment
+from devloop.core.service import Service, WorkloadKey
+from devloop.core.workload import Snapshot
+from devloop.engine.observations import Observations
+from devloop.session.project import Project
+from devloop.session.restoring import restore, rolled_out
+
+
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """Everything that touches the world."""
+
+    engine: DockerEngine
+    builder: BuildxBuilder
+    registry: HttpRegistry
+    cluster: KubeCluster
+    observer: KubeObserver
+    prober: BackoffProber
+    _tails: list[PodLogs] = field(default_factory=list)
+
+    def tail(self, line: Callable[[str, str, str, str], None]) -> PodLogs:
+        """Follow Pod logs from here on; `line` gets service, Pod, container and text."""
+        self._tails.append(PodLogs(self.cluster, line))
+        return self._tails[-1]
+
+    async def platform(self, services: Sequence[Service]) -> str:
+        """What to build for: the nodes' platform where they may be read, else that of an image that runs there now.
+
+        Among several the engine's own is taken, since it builds without emulation; empty when nothing can be told.
+        """
+        nodes = await self.cluster.nodes_platforms()
+        platforms = frozenset[str]() if isinstance(nodes, Failure) else nodes
+        if not platforms:
+            platforms = await _running_platforms(self, services)
+        if len(platforms) <= 1:
+            return next(iter(platforms), "")
+        own = await self.engine.platform()
+        return own if own in platforms else min(platforms)
+
+    async def restore(self, key: WorkloadKey, observations: Observations, seconds: float) -> list[str]:
+        """Put one workload back, wait for its rollout, and tell in words what was done."""
+        restored = await restore(self.cluster, key)
+        failure = restored if isinstance(restored, Failure) else await rolled_out(observations, restored, seconds)
+        lines = [] if isinstance(restored, Failure) else [f"{key}: {line}" for line in restored.lines]
+        return [*lines, f"{key}: {failure.message}"] if failure else lines
+
+    async def close(self) -> None:
+        for tail in self._tails:
+            await tail.close()
+        await self.observer.close()
+        await self.cluster.close()
+        await self.registry.close()
+
+
+def assemble(
+    project: Project, observed: Callable[[Snapshot], None], connection: Callable[[bool, str], None]
+) -> Assembly:
+    """`observed` gets every snapshot, `connection` hears when the watches break and when they are back."""
+    engine = DockerEngine()
+    cluster = KubeCluster(project.place.pinned)
+    registry = HttpRegistry(insecure=engine.insecure_registries, fallback=engine.inspect_distribution)
+    refs = list({service.push.registry: service.push for service in project.services}.values())
+
+    async def ping_registries() -> Failure | None:
+        for ref in refs:
+            failure = await registry.check(ref)
+            if failure:
+                return failure
+        return None
+
+    pings = {
+        Connection.CLUSTER: cluster.ping,
+        Connection.ENGINE: engine.ping,
+        Connection.REGISTRY: ping_registries,
+    }
+    return Assembly(
+        engine,
+        BuildxBuilder(project.place.root),
+        registry,
+        cluster,
+        KubeObserver(cluster, observed, connection),
+        BackoffProber(pings),
+    )
+
+
+async def _running_platforms(assembly: Assembly, services: Sequence[Service]) -> frozenset[str]:
+    for service in services:
+        for key in service.workloads:
+            raw = await assembly.cluster.read(key)
+            if raw is None or isinstance(raw, Failure):
+                continue
+            for container in parse_deployment(raw).template.containers:
+                resolved = await _resolved(assembly, container.image)
+                if len(resolved) == 1:
+                    return resolved
+    return frozenset()
+
+
+async def _resolved(assembly: Assembly, image: str) -> frozenset[str]:
+    try:
+        ref = ImageRef.parse(image)
+    except InvalidReferenceError:
+        return frozenset()
+    found = await assembly.registry.resolve(ref)
+    return frozenset() if found is None or isinstance(found, Failure) else frozenset(found.platforms)

@@ -1,0 +1,120 @@
+"""One function for each command, which runs it to its exit code; a mistake of devloop's own ends in a report."""
+
+import asyncio
+import json
+import os
+import tempfile
+import traceback
+from collections.abc import Callable, Coroutine
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from devloop.core.failure import ExitCode
+from devloop.session import say
+from devloop.session.project import Project, Refusal, Request, open_project
+from devloop.session.renderers import Output
+
+
+def run_up(request: Request, output: Output, *, once: bool, pod_logs: bool, on_exit: str | None) -> int:
+    async def command() -> ExitCode:
+        from devloop.core.config import OnExit
+        from devloop.session.up import Options, up
+
+        project = await _opened(request)
+        if isinstance(project, ExitCode):
+            return project
+        if project.adopted:
+            say.err("No devloop.toml here; going by this one, which you may save:", "", project.adopted)
+        return await up(
+            project, Options(output, once, pod_logs, OnExit(on_exit) if on_exit else project.place.config.loop.on_exit)
+        )
+
+    return _run(command)
+
+
+def run_plan(request: Request, *, as_json: bool) -> int:
+    async def command() -> ExitCode:
+        from devloop.session.planning import plan
+
+        project = await _opened(request)
+        return project if isinstance(project, ExitCode) else await plan(project, as_json=as_json)
+
+    return _run(command)
+
+
+def run_restore(request: Request, *, everything: bool, as_json: bool) -> int:
+    async def command() -> ExitCode:
+        from devloop.session.restoring import restore_targets
+
+        return await restore_targets(request, everything=everything, as_json=as_json)
+
+    return _run(command)
+
+
+def run_validate(file: Path | None, *, as_json: bool) -> int:
+    return _guarded(lambda: _validate(file, as_json=as_json))
+
+
+def run_schema() -> int:
+    return _guarded(_schema)
+
+
+def _validate(file: Path | None, *, as_json: bool) -> ExitCode:
+    from devloop.adapters import configfile
+    from devloop.core.config import Problems
+
+    loaded = configfile.load(file, Path.cwd(), os.environ)
+    if loaded is None:
+        say.err("there is no devloop.toml here or above", "→ name one with -f FILE")
+        return ExitCode.USAGE
+    problems = loaded if isinstance(loaded, Problems) else ()
+    if as_json:
+        say.out(json.dumps({"ok": not problems, "problems": [asdict(problem) for problem in problems]}))
+    else:
+        say.err(*(str(problem) for problem in problems))
+    if isinstance(loaded, Problems):
+        return ExitCode.USAGE
+    if not as_json:
+        say.out(f"{os.path.relpath(loaded.path)} is valid: {', '.join(loaded.config.services)}")
+    return ExitCode.DONE
+
+
+def _schema() -> ExitCode:
+    from devloop.core.config import json_schema
+
+    say.out(json.dumps(json_schema(), indent=2))
+    return ExitCode.DONE
+
+
+async def _opened(request: Request) -> Project | ExitCode:
+    project = await open_project(request)
+    if isinstance(project, Refusal):
+        say.err(*project.lines)
+        return project.exit_code
+    return project
+
+
+def _run(command: Callable[[], Coroutine[Any, Any, ExitCode]]) -> int:
+    return _guarded(lambda: asyncio.run(command()))
+
+
+def _guarded(command: Callable[[], ExitCode]) -> int:
+    try:
+        return int(command())
+    except KeyboardInterrupt:
+        return int(ExitCode.INTERRUPTED)
+    except Exception as error:  # the last resort: say so in one line, and keep what helps to mend it
+        report = _report(error)
+        say.err(f"devloop made a mistake: {type(error).__name__}: {error}", f"→ please report it{report}")
+        return int(ExitCode.BUG)
+
+
+def _report(error: Exception) -> str:
+    try:
+        handle, name = tempfile.mkstemp(prefix="devloop-", suffix=".bug.txt")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write("".join(traceback.format_exception(error)))
+    except OSError:
+        return ""
+    return f" with {name}"

@@ -1,0 +1,118 @@
+"""`devloop plan`: what `up` would do to each service, and why. Writes nothing, builds nothing."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from devloop.adapters.clock import SystemClock
+from devloop.adapters.pictures import Survey, survey
+from devloop.core.containers import choose
+from devloop.core.events import Change
+from devloop.core.failure import ExitCode, Failure
+from devloop.core.image import PushedImage, ResolvedImage
+from devloop.core.manifest import deployment as parse_deployment
+from devloop.core.patch import BuildMark, plan_patch
+from devloop.core.plan import choose_builder, shell_line
+from devloop.core.ports import BuildRequest
+from devloop.core.service import Service, WorkloadKey
+from devloop.core.workload import absent
+from devloop.session import say
+from devloop.session.assembly import Assembly, assemble
+from devloop.session.project import Project
+
+TO_BE_BUILT = "sha256:" + "0" * 64
+"""Stands for the digest that only a build can tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkloadPlan:
+    """What one workload would get."""
+
+    workload: str
+    namespace: str
+    containers: tuple[str, ...] = ()
+    changes: tuple[Change, ...] = ()
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ServicePlan:
+    """What one service would do."""
+
+    service: str
+    builder: str
+    reason: str
+    command: str
+    watched: Survey
+    workloads: tuple[WorkloadPlan, ...]
+
+
+async def plan(project: Project, *, as_json: bool) -> ExitCode:
+    """Print the plan of every service; the exit code tells of workloads that cannot be planned for."""
+    assembly = assemble(project, lambda snapshot: None, lambda ok, text: None)
+    try:
+        platform = await assembly.platform(project.services)
+        plans = await asyncio.gather(*(_plan(service, assembly, platform) for service in project.services))
+    finally:
+        await assembly.close()
+    for one in plans:
+        say.out(json.dumps(_as_json(one), ensure_ascii=False) if as_json else "\n".join(_lines(one)))
+    failures = [workload.failure for one in plans for workload in one.workloads if workload.failure]
+    return max((failure.exit_code for failure in failures), default=ExitCode.DONE)
+
+
+async def _plan(service: Service, assembly: Assembly, platform: str) -> ServicePlan:
+    choice = choose_builder(service.build)
+    request = BuildRequest(service.build, service.push, service.build.platform or platform)
+    watched, *workloads = await asyncio.gather(
+        asyncio.to_thread(survey, service), *(_workload(service, key, assembly) for key in service.workloads)
+    )
+    return ServicePlan(service.name, choice.name, choice.reason, shell_line(request), watched, tuple(workloads))
+
+
+async def _workload(service: Service, key: WorkloadKey, assembly: Assembly) -> WorkloadPlan:
+    raw = await assembly.cluster.read(key)
+    if raw is None or isinstance(raw, Failure):
+        return WorkloadPlan(str(key), key.namespace, failure=raw or absent(key))
+    deployment = parse_deployment(raw)
+    containers = choose(service, deployment.template)
+    if isinstance(containers, Failure):
+        return WorkloadPlan(str(key), key.namespace, failure=containers)
+    image = PushedImage(service.push, service.image, ResolvedImage(TO_BE_BUILT, ()))
+    now = SystemClock().now()
+    patch = plan_patch(deployment, containers, image, service.pin, BuildMark(TO_BE_BUILT, now, "plan"), now)
+    return WorkloadPlan(str(key), key.namespace, containers, patch.changes)
+
+
+def _lines(one: ServicePlan) -> list[str]:
+    lines = [one.service, f"  build    {one.command}", f"           with {one.builder}: {one.reason}"]
+    lines += [f"  watch    {one.watched.files:,} files"]
+    lines += [f"           not {pattern} ({paths:,} paths)" for pattern, paths in one.watched.ignored]
+    for workload in one.workloads:
+        lines += _workload_lines(workload)
+    return [*lines, ""]
+
+
+def _workload_lines(workload: WorkloadPlan) -> Sequence[str]:
+    head = f"  patch    {workload.workload} in {workload.namespace}"
+    if workload.failure:
+        return [f"{head}: cannot be planned: {workload.failure.message}", f"           → {workload.failure.hint}"]
+    lines = [f"{head}, container {', '.join(workload.containers)}"]
+    for change in workload.changes:
+        lines += [f"           {change.text}", f"           - {change.path}: {_shown(change.old)}"]
+        lines += [f"           + {change.path}: {_shown(change.new)}"]
+    return lines
+
+
+def _shown(value: str) -> str:
+    return value.replace(TO_BE_BUILT, "sha256:(what is built)") or "(not set)"
+
+
+def _as_json(one: ServicePlan) -> dict[str, Any]:
+    found = asdict(one)
+    for workload in found["workloads"]:
+        for change in workload["changes"]:
+            change["from"], change["to"] = _shown(change.pop("old")), _shown(change.pop("new"))
+    return found

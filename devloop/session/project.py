@@ -1,0 +1,223 @@
+"""What a command works on: the configuration, the pinned context, and the services resolved for it.
+
+Everything that can be wrong before the cluster is asked ends here, as a `Refusal` with all of it in one go.
+"""
+
+import getpass
+import os
+import subprocess
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from devloop.adapters import configfile, kubeconfig
+from devloop.adapters.kubeconfig import PinnedContext
+from devloop.core.adopt import adopt, match_deployments, to_toml
+from devloop.core.config import Config, Problems
+from devloop.core.failure import ExitCode, Failure
+from devloop.core.guard import Refused, is_local, judge
+from devloop.core.manifest import deployment as parse_deployment
+from devloop.core.resolve import resolve
+from devloop.core.service import Service, WorkloadKey
+from devloop.core.values import InvalidValueError, parse_workload
+from devloop.core.workload import Deployment, absent
+
+Confirm = Callable[[str, Failure], bool]
+"""Asks a person on a terminal to allow a context by typing its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What was asked for on the command line."""
+
+    names: tuple[str, ...] = ()
+    """Services, or (without a file) one `deployment/NAME`."""
+    file: Path | None = None
+    context: str = ""
+    namespace: str = ""
+    build: str = ""
+    """The folder to build when there is no file."""
+    writes: bool = True
+    """Whether the context has to be one that devloop may write to."""
+    confirm: Confirm | None = None
+    """None where nobody can be asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a command works, before it is known on what."""
+
+    config: Config
+    """The file's; an empty one where there is no file."""
+    file: str
+    """As shown to the user; empty where there is none."""
+    root: Path
+    pinned: PinnedContext
+    addresses: tuple[str, ...]
+    """What the API server's name resolves to."""
+    namespace: str
+
+    @property
+    def local(self) -> bool:
+        return is_local(self.pinned.name, self.addresses)
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A configuration that holds together, and where it applies."""
+
+    place: Place
+    services: tuple[Service, ...]
+    reason: str
+    """Why devloop may write to the context."""
+    adopted: str = ""
+    """The `devloop.toml` that says the same, when there was no file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a command ends before it began: the exit code, and the sentences for stderr."""
+
+    exit_code: ExitCode
+    lines: tuple[str, ...]
+
+    @classmethod
+    def of(cls, failure: Failure) -> "Refusal":
+        return cls(failure.exit_code, (failure.message, *([f"→ {failure.hint}"] if failure.hint else [])))
+
+
+async def find_place(request: Request) -> Place | Refusal:
+    """Read the file, if there is one, and pin the context."""
+    cwd = Path.cwd()
+    loaded = configfile.load(request.file, cwd, os.environ)
+    if isinstance(loaded, Problems):
+        return Refusal(ExitCode.USAGE, tuple(str(problem) for problem in loaded))
+    config = loaded.config if loaded else Config()
+    pinned = kubeconfig.resolve(request.context or config.cluster.context or None)
+    if isinstance(pinned, Failure):
+        return Refusal.of(pinned)
+    addresses = await kubeconfig.server_addresses(pinned.server)
+    namespace = request.namespace or config.cluster.namespace or pinned.namespace
+    shown = _relative(loaded.path, cwd) if loaded else ""
+    return Place(config, shown, loaded.root if loaded else cwd, pinned, addresses, namespace)
+
+
+async def open_project(request: Request) -> Project | Refusal:
+    """Read the file, pin the context, resolve the services, and ask the guard."""
+    place = await find_place(request)
+    if isinstance(place, Refusal):
+        return place
+    adopted = ""
+    if not place.file or any("/" in name for name in request.names):
+        found = await _adopt(request, place)
+        if isinstance(found, Refusal):
+            return found
+        adopted = to_toml(found)
+        own = replace(place, config=found, root=Path.cwd())
+        services = resolve_services(own, (), request.namespace)
+    else:
+        services = resolve_services(place, request.names, request.namespace)
+    if isinstance(services, Refusal):
+        return services
+    if not request.writes:
+        return Project(place, services, "", adopted)
+    reason = ask_guard(place, {key.namespace for service in services for key in service.workloads}, request.confirm)
+    return reason if isinstance(reason, Refusal) else Project(place, services, reason, adopted)
+
+
+def resolve_services(place: Place, names: Sequence[str], namespace: str) -> tuple[Service, ...] | Refusal:
+    """The named services of the place's configuration, and what they depend on; all when none is named."""
+    services = resolve(
+        place.config,
+        root=place.root,
+        context_namespace=place.pinned.namespace,
+        local=place.local,
+        user=_user(),
+        branch=_branch(place.root),
+        only=names,
+        namespace=namespace,
+        file=place.file or configfile.FILE,
+    )
+    if isinstance(services, Problems):
+        return Refusal(ExitCode.USAGE, tuple(str(problem) for problem in services))
+    return services
+
+
+def ask_guard(place: Place, namespaces: Iterable[str], confirm: Confirm | None) -> str | Refusal:
+    """Why devloop may write there. Every namespace has to pass; a person may allow all by typing the name once."""
+    pinned, reason = place.pinned, ""
+    for namespace in sorted(namespaces):
+        allowed = place.config.cluster.allows(pinned.name, namespace)
+        verdict = judge(pinned.name, kubeconfig.shown_server(pinned.server), place.addresses, allowed, namespace)
+        if isinstance(verdict, Refused):
+            if confirm and confirm(pinned.name, verdict.failure):
+                return f"context {pinned.name} was confirmed on the terminal"
+            return Refusal.of(verdict.failure)
+        reason = verdict.reason
+    return reason
+
+
+async def _adopt(request: Request, place: Place) -> Config | Refusal:
+    """The configuration that a live workload implies, for `devloop up deployment/api` and `devloop up` alone."""
+    folder = request.build or "."
+    source = (Path.cwd() / folder).resolve()
+    if len(request.names) > 1 or any("/" not in name for name in request.names):
+        message = "there is no devloop.toml here or above, so name one workload, like `deployment/api`"
+        if place.file:
+            message = f"name services of {place.file}, or one workload: not both, and not several workloads"
+        return Refusal(ExitCode.USAGE, (message, "→ or write a devloop.toml (devloop.toml.example shows every key)"))
+    if not (source / "Dockerfile").is_file():
+        message = f"there is no Dockerfile in {source}, and no devloop.toml here or above that names another"
+        return Refusal(ExitCode.USAGE, (message, "→ go to the folder of the source, or name it: --build FOLDER"))
+    key = parse_key(request.names[0], place.namespace) if request.names else None
+    if isinstance(key, Refusal):
+        return key
+    found = await _live(place, key, source.name)
+    config = found if isinstance(found, Failure) else adopt(found, build=folder)
+    return Refusal.of(config) if isinstance(config, Failure) else config
+
+
+async def _live(place: Place, key: WorkloadKey | None, folder: str) -> Deployment | Failure:
+    """The workload of that key, or the one of the namespace that fits the folder's name."""
+    from devloop.adapters.kube import KubeCluster
+
+    cluster = KubeCluster(place.pinned)
+    try:
+        if key:
+            raw = await cluster.read(key)
+            return raw if isinstance(raw, Failure) else parse_deployment(raw) if raw else absent(key)
+        listed = await cluster.list_deployments(place.namespace)
+        return listed if isinstance(listed, Failure) else match_deployments([*map(parse_deployment, listed)], folder)
+    finally:
+        await cluster.close()
+
+
+def parse_key(text: str, namespace: str) -> WorkloadKey | Refusal:
+    """`deployment/api` as a key; the refusal says what is wrong with it."""
+    try:
+        kind, name = parse_workload(text)
+    except InvalidValueError as error:
+        return Refusal(ExitCode.USAGE, (f"`{text}`: {error.message}; {error.fix}",))
+    return WorkloadKey(namespace, kind, name)
+
+
+def _relative(path: Path, cwd: Path) -> str:
+    return os.path.relpath(path, cwd)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""
+
+
+def _branch(root: Path) -> str:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(root), "symbolic-ref", "--quiet", "--short", "HEAD"],
+            capture_output=True, text=True, timeout=5, check=False,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip()

@@ -1,0 +1,188 @@
+"""Putting workloads back as they were before devloop, with every mark of devloop gone."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from devloop.adapters.kube import KubeCluster
+from devloop.adapters.kubeconfig import PinnedContext
+from devloop.adapters.observer import KubeObserver
+from devloop.core.failure import ExitCode, Failure, FailureCode
+from devloop.core.manifest import deployment as parse_deployment
+from devloop.core.restore import plan_restore, strip_managed_fields
+from devloop.core.rollout import rollout_status
+from devloop.core.service import WorkloadKey
+from devloop.core.status import Broken, RolledOut, ScaledToZero
+from devloop.core.workload import Snapshot, absent
+from devloop.engine.observations import Observations
+from devloop.session import say
+from devloop.session.project import Refusal, Request, ask_guard, find_place, parse_key, resolve_services
+from devloop.session.undo import is_marked
+
+_ATTEMPTS = 5
+"""Other writers may come between the read and the patch; each attempt starts from what is there then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What was done to one workload."""
+
+    key: WorkloadKey
+    uid: str
+    generation: int
+    lines: tuple[str, ...]
+    """What went back and what was kept, in words."""
+
+
+async def restore(cluster: KubeCluster, key: WorkloadKey) -> Restored | Failure:
+    """Put back what still holds what devloop wrote, and remove devloop's marks and ownership."""
+    raw = await cluster.read(key)
+    if isinstance(raw, Failure):
+        return raw
+    if raw is None:
+        return absent(key)
+    deployment = parse_deployment(raw)
+    plan = plan_restore(deployment, datetime.now().astimezone().tzinfo or UTC)
+    if plan.body is not None:
+        raw = await cluster.patch(key, plan.body)
+        if isinstance(raw, Failure):
+            return raw
+        deployment = parse_deployment(raw)
+    failure = await _disown(cluster, key)
+    if failure:
+        return failure
+    lines = (*(change.text for change in plan.changes), *plan.kept) or ("nothing of devloop's was left on it",)
+    return Restored(key, deployment.uid, deployment.generation, lines)
+
+
+async def _disown(cluster: KubeCluster, key: WorkloadKey) -> Failure | None:
+    """Remove devloop's `managedFields` entries, or the owner's next server-side apply meets a conflict."""
+    failure: Failure | None = None
+    for _ in range(_ATTEMPTS):
+        raw = await cluster.read(key)
+        if raw is None or isinstance(raw, Failure):
+            return raw
+        operations = strip_managed_fields(raw)
+        if operations is None:
+            return None
+        done = await cluster.patch(key, operations, json_patch=True)
+        failure = done if isinstance(done, Failure) else None
+        if failure and failure.code is not FailureCode.PATCH_REJECTED:
+            return failure
+    return failure
+
+
+async def rolled_out(observations: Observations, restored: Restored, seconds: float) -> Failure | None:
+    """Wait until the workload runs what was put back."""
+
+    def judge(snapshot: Snapshot) -> RolledOut | ScaledToZero | Broken | None:
+        status = rollout_status(snapshot, uid=restored.uid, generation=restored.generation, mark="")
+        return status if isinstance(status, RolledOut | ScaledToZero | Broken) else None
+
+    try:
+        async with asyncio.timeout(seconds):
+            status = await observations.until(restored.key, judge)
+    except TimeoutError:
+        message = f"{restored.key} was restored, but its rollout did not end within {seconds:g} s"
+        return Failure(FailureCode.ROLLOUT_TIMEOUT, message, f"kubectl rollout status {restored.key}")
+    return status.failure if isinstance(status, Broken) else None
+
+
+async def marked(cluster: KubeCluster, namespace: str) -> Sequence[WorkloadKey] | Failure:
+    """Every workload of the namespace that carries devloop's label."""
+    listed = await cluster.list_deployments(namespace)
+    if isinstance(listed, Failure):
+        return listed
+    found = [parse_deployment(raw) for raw in listed]
+    return [deployment.key for deployment in found if is_marked(deployment)]
+
+
+async def restore_targets(request: Request, *, everything: bool, as_json: bool) -> ExitCode:
+    """`devloop restore`: needs no file unless a service is named, no engine and no build."""
+    opened = await _open(request, everything=everything)
+    if isinstance(opened, Refusal):
+        say.err(*opened.lines)
+        return opened.exit_code
+    observations = Observations()
+    cluster = KubeCluster(opened.pinned)
+    observer = KubeObserver(cluster, observations.observe, lambda ok, text: None)
+    try:
+        keys = await marked(cluster, opened.namespace) if everything else opened.keys
+        if isinstance(keys, Failure):
+            return _told(Refusal.of(keys))
+        if not keys:
+            say.err(f"nothing in namespace {opened.namespace} carries a mark of devloop")
+        for key in keys:
+            observer.follow(key)
+        results = await asyncio.gather(*(_restore_one(cluster, observations, key, opened.seconds) for key in keys))
+    finally:
+        await observer.close()
+        await cluster.close()
+    for key, (lines, failure) in zip(keys, results, strict=True):
+        _tell(key, lines, failure, as_json=as_json)
+    return max((failure.exit_code for _, failure in results if failure), default=ExitCode.DONE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """What to restore, and where."""
+
+    pinned: PinnedContext
+    namespace: str
+    keys: tuple[WorkloadKey, ...]
+    seconds: float
+    """How long to wait for a rollout."""
+
+
+async def _open(request: Request, *, everything: bool) -> _Opened | Refusal:
+    """Workloads need no file, but one that is there names context and namespace; services come from it."""
+    place = await find_place(request)
+    if isinstance(place, Refusal):
+        return place
+    keys: list[WorkloadKey] = []
+    names = [name for name in request.names if "/" not in name]
+    if names:
+        services = resolve_services(place, names, request.namespace)
+        if isinstance(services, Refusal):
+            return services
+        keys = [key for service in services if service.name in names for key in service.workloads]
+    for name in request.names:
+        if "/" in name:
+            key = parse_key(name, place.namespace)
+            if isinstance(key, Refusal):
+                return key
+            keys.append(key)
+    namespaces = {place.namespace} if everything else {key.namespace for key in keys}
+    refused = ask_guard(place, namespaces, request.confirm)
+    if isinstance(refused, Refusal):
+        return refused
+    return _Opened(place.pinned, place.namespace, tuple(dict.fromkeys(keys)), place.config.loop.rollout_timeout)
+
+
+async def _restore_one(
+    cluster: KubeCluster, observations: Observations, key: WorkloadKey, seconds: float
+) -> tuple[tuple[str, ...], Failure | None]:
+    restored = await restore(cluster, key)
+    if isinstance(restored, Failure):
+        return (), restored
+    return restored.lines, await rolled_out(observations, restored, seconds)
+
+
+def _tell(key: WorkloadKey, lines: Sequence[str], failure: Failure | None, *, as_json: bool) -> None:
+    if as_json:
+        problem = {"code": failure.code, "message": failure.message, "hint": failure.hint} if failure else None
+        found = {"workload": str(key), "namespace": key.namespace, "changes": list(lines), "failure": problem}
+        say.out(json.dumps(found, ensure_ascii=False))
+        return
+    say.out(*(f"{key}: {line}" for line in lines))
+    if failure:
+        say.err(*Refusal.of(failure).lines)
+    else:
+        say.out(f"{key}: restored, and its rollout is complete")
+
+
+def _told(refusal: Refusal) -> ExitCode:
+    say.err(*refusal.lines)
+    return refusal.exit_code

@@ -1,0 +1,21 @@
+"""What a session leaves on a workload, and the command that undoes it."""
+
+from devloop.core.original import Original
+from devloop.core.workload import ACTIVE, ORIGINAL, Deployment
+
+
+def is_marked(deployment: Deployment) -> bool:
+    """Whether devloop's changes are in place."""
+    return ACTIVE in deployment.labels
+
+
+def undo_line(deployment: Deployment) -> str:
+    """`left deployment/api on host/api:dev under Always; undo: devloop restore deployment/api -n shop`."""
+    key = deployment.key
+    return f"left {key} on {_left(deployment)}; undo: devloop restore {key} -n {key.namespace}"
+
+
+def _left(deployment: Deployment) -> str:
+    names = Original.decode(deployment.annotations.get(ORIGINAL, "")).containers
+    found = [spec for spec in deployment.template.containers if spec.name in names]
+    return ", ".join(dict.fromkeys(f"{spec.image} under {spec.pull_policy}" for spec in found))

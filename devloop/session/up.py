@@ -1,0 +1,270 @@
+"""`devloop up`: one session from its first line to its exit code."""
+
+import asyncio
+import os
+import secrets
+import signal
+import tempfile
+import traceback
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from devloop import __version__
+from devloop.adapters.clock import SystemClock
+from devloop.adapters.statefolder import FileStateFolder, default_root
+from devloop.core import events as ev
+from devloop.core.commands import Quit
+from devloop.core.config import OnExit
+from devloop.core.containers import choose
+from devloop.core.failure import Connection, ExitCode, Failure
+from devloop.core.picture import Picture
+from devloop.core.ports import LogTail, Watched, Watcher
+from devloop.core.scheduler import Limits
+from devloop.core.service import Service, WorkloadKey
+from devloop.core.workload import Snapshot
+from devloop.engine.builds import SharedBuilds
+from devloop.engine.conductor import Conductor, ConnectionSeen, FilesChanged
+from devloop.engine.cycle import run_cycle
+from devloop.engine.eventlog import EventLog
+from devloop.engine.observations import Observations
+from devloop.engine.preflight import preflight
+from devloop.engine.tools import CycleResult, Emit, Gate, Order, Ports, SessionFacts
+from devloop.session import say
+from devloop.session.project import Project
+from devloop.session.renderers import Output, Renderers, lines_for
+from devloop.session.undo import is_marked, undo_line
+from devloop.views import exit_code, summary
+
+if TYPE_CHECKING:
+    from devloop.session.assembly import Assembly
+
+_EXITS = {
+    signal.SIGINT: ExitCode.INTERRUPTED,
+    signal.SIGTERM: ExitCode.TERMINATED,
+    signal.SIGHUP: ExitCode.HANGUP,
+}
+_LAST_WORDS = 0.3
+"""Seconds that a second Ctrl-C leaves to killed children before the process is gone."""
+_SAME_SIGNAL = 0.2
+"""Seconds within which a second signal is the first one again: a wrapper that passes on what its group got already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to run a session."""
+
+    output: Output
+    once: bool = False
+    pod_logs: bool = True
+    on_exit: OnExit = OnExit.KEEP
+
+
+class NoWatcher:
+    """Implements `ports.Watcher` for `--once`: nothing that is saved during the one cycle starts another."""
+
+    async def add(self, service: Service) -> Watched | Failure:
+        return Watched(0, ())
+
+    async def remove(self, service: str) -> None: ...
+
+    async def picture(self, service: str) -> Picture:
+        return Picture({})
+
+
+async def up(project: Project, options: Options) -> ExitCode:
+    """Run a session until it is interrupted, or (`once`) until each service had its cycle."""
+    return await _Session(project, options).run()
+
+
+class _Session:
+    def __init__(self, project: Project, options: Options) -> None:
+        self._project = project
+        self._options = options
+        self._id = secrets.token_hex(4)
+        self._clock = SystemClock()
+        self._log = EventLog(self._clock)
+        self._state = FileStateFolder(default_root(), lambda text: say.err(f"devloop: {text}"))
+        self._recording = self._state.session_file(self._id)
+        self._observations = Observations()
+        self._conductor: Conductor | None = None
+        self._tail: LogTail | None = None
+        self._running = False
+        self._signalled: ExitCode | None = None
+        self._signalled_at = 0.0
+        self._deaf = False
+        self._last_words: list[str] = []
+
+    async def run(self) -> ExitCode:
+        renderers = Renderers(self._log, self._reader_gone)
+        renderers.to_stdout(lines_for(self._options.output, pod_logs=self._options.pod_logs))
+        if self._recording:
+            renderers.to_recording(self._recording)
+        task = asyncio.ensure_future(self._run())
+        self._catch_signals(task)
+        try:
+            code = await task
+        except asyncio.CancelledError:
+            code = self._signalled or ExitCode.INTERRUPTED
+        self._log.emit(ev.SessionFinished(code))
+        await renderers.close()
+        self._say_goodbye()
+        return code
+
+    async def _run(self) -> ExitCode:
+        project = self._project
+        names = tuple(service.name for service in project.services)
+        context = project.place.pinned.name
+        self._log.emit(ev.SessionStarted(ev.PROTOCOL, __version__, context, project.place.namespace, names, self._id))
+        await asyncio.sleep(0)  # the first line is on its way before anything heavy is imported
+        from devloop.session.assembly import assemble
+
+        assembly = assemble(project, self._observed, self._connection)
+        try:
+            return await self._loop(assembly)
+        finally:
+            await assembly.close()
+
+    async def _loop(self, assembly: "Assembly") -> ExitCode:
+        services, watcher = self._project.services, self._watcher()
+        facts = SessionFacts(self._id, self._project.place.config.loop.rollout_timeout)
+        conductor = self._conductor = self._conduct(assembly, watcher, facts)
+        keys = {key for service in services for key in service.workloads}
+        for key in keys:
+            assembly.observer.follow(key)
+        code = await self._prepare(assembly, watcher, facts)
+        if code is not ExitCode.DONE:
+            return code
+        if not self._options.once:
+            self._tail = assembly.tail(self._pod_line)
+        self._running = True
+        await conductor.run()
+        self._running = False
+        for service in services:
+            await watcher.remove(service.name)
+        return await self._leave(assembly, keys)
+
+    def _conduct(self, assembly: "Assembly", watcher: Watcher, facts: SessionFacts) -> Conductor:
+        builds = SharedBuilds(assembly.builder, self._clock)
+        ports = Ports(builds, assembly.registry, assembly.cluster, watcher, self._observations, self._clock)
+
+        async def run(order: Order, *, emit: Emit, gate: Gate) -> CycleResult:
+            return await run_cycle(order, ports, facts, emit=emit, gate=gate)
+
+        limits = Limits(self._project.place.config.loop.parallel_builds, self._options.once)
+        return Conductor(
+            self._project.services, limits, self._log, run, self._observations, assembly.prober, self._report
+        )
+
+    async def _prepare(self, assembly: "Assembly", watcher: Watcher, facts: SessionFacts) -> ExitCode:
+        """Check what is needed, and take the picture of the source meanwhile."""
+        services = self._project.services
+        facts.platform = await assembly.platform(services)
+        watching = asyncio.gather(*(self._watch(watcher, service) for service in services))
+        checked = preflight(
+            services, assembly.builder, assembly.registry, assembly.cluster, facts.platform, self._log.emit
+        )
+        code, *_ = await asyncio.gather(checked, watching)
+        return code
+
+    # files -------------------------------------------------------------------------------------------------------
+
+    def _watcher(self) -> Watcher:
+        if self._options.once:
+            return NoWatcher()
+        from devloop.adapters.watcher import FileWatcher
+
+        debounce = self._project.place.config.loop.debounce
+        return FileWatcher(self._changed, self._state, debounce=debounce, notice=self._notice)
+
+    async def _watch(self, watcher: Watcher, service: Service) -> None:
+        watched = await watcher.add(service)
+        if isinstance(watched, Failure):
+            self._notice(service.name, watched.message, watched.hint)
+        elif not self._options.once:
+            self._log.emit(ev.WatchStarted(service.name, watched.files, watched.text))
+
+    def _changed(self, service: str, files: tuple[str, ...]) -> None:
+        if self._conductor:
+            self._conductor.post(FilesChanged(service, files))
+
+    def _notice(self, service: str, message: str, hint: str) -> None:
+        self._log.emit(ev.WarningRaised(service, "watch", message, hint))
+
+    # cluster -----------------------------------------------------------------------------------------------------
+
+    def _observed(self, snapshot: Snapshot) -> None:
+        if self._conductor:
+            self._conductor.post(snapshot)
+        if self._tail and snapshot.deployment:
+            for service in self._project.services:
+                chosen = choose(service, snapshot.deployment.template)
+                if snapshot.key in service.workloads and not isinstance(chosen, Failure):
+                    self._tail.follow(service.name, snapshot, chosen)
+
+    def _connection(self, ok: bool, text: str) -> None:
+        if self._conductor:
+            self._conductor.post(ConnectionSeen(Connection.CLUSTER, ok, text))
+
+    def _pod_line(self, service: str, pod: str, container: str, text: str) -> None:
+        self._log.emit(ev.Log(service, ev.LogSource.POD, text, pod=pod, container=container))
+
+    # the end -----------------------------------------------------------------------------------------------------
+
+    async def _leave(self, assembly: "Assembly", keys: Iterable[WorkloadKey]) -> ExitCode:
+        """Say how the services are left; put their workloads back if that is wanted."""
+        code = self._signalled or (exit_code(self._log.state) if self._options.once else ExitCode.DONE)
+        seconds = self._project.place.config.loop.rollout_timeout
+        self._last_words = [phrase.text for phrase in summary(self._log.state)]
+        for key in sorted(keys):
+            snapshot = self._observations.latest(key)
+            if snapshot is None or snapshot.deployment is None or not is_marked(snapshot.deployment):
+                continue
+            if self._options.on_exit is OnExit.RESTORE:
+                self._last_words += await assembly.restore(key, self._observations, seconds)
+            else:
+                self._last_words.append(undo_line(snapshot.deployment))
+        return code
+
+    def _say_goodbye(self) -> None:
+        if self._recording:
+            self._last_words.append(f"recorded in {self._recording}")
+        tell = say.out if self._options.output is Output.PLAIN and not self._deaf else say.err
+        tell(*self._last_words)
+
+    def _catch_signals(self, task: "asyncio.Task[ExitCode]") -> None:
+        loop = asyncio.get_running_loop()
+        for number in _EXITS:
+            loop.add_signal_handler(number, self._on_signal, number, task)
+
+    def _on_signal(self, number: signal.Signals, task: "asyncio.Task[ExitCode]") -> None:
+        now = asyncio.get_running_loop().time()
+        if self._signalled is not None and now - self._signalled_at < _SAME_SIGNAL:
+            return
+        self._signalled_at = now
+        if self._signalled is not None:
+            for each in asyncio.all_tasks():
+                each.cancel()  # a child that was asked to end is killed now
+            asyncio.get_running_loop().call_later(_LAST_WORDS, os._exit, int(_EXITS[number]))
+            return
+        self._signalled = _EXITS[number]
+        if self._running and self._conductor:
+            self._conductor.post(Quit())
+        else:
+            task.cancel()
+
+    def _reader_gone(self) -> None:
+        self._deaf = True
+        if self._conductor:
+            self._conductor.drain()
+
+    def _report(self, error: BaseException) -> str:
+        """Keep the traceback of a mistake beside the session's recording; never show it."""
+        text = "".join(traceback.format_exception(error))
+        path = (self._recording or Path(tempfile.gettempdir(), f"devloop-{self._id}")).with_suffix(".bug.txt")
+        try:
+            path.write_text(text, encoding="utf-8")
+        except OSError:
+            return "please report it"
+        return f"please report it with {path}"
