@@ -27,6 +27,17 @@ def all_paths(tree: Iterable[str]) -> list[str]:
     return sorted(names | {folder for name in names for folder in folders_above(name)})
 
 
+def make_tree(root: Path, paths: Iterable[str]) -> None:
+    """Empty files; a name that ends with a slash is a folder."""
+    for path in paths:
+        target = root / path
+        if path.endswith("/"):
+            target.mkdir(parents=True, exist_ok=True)
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text("")
+
+
 def left_out(tree: Iterable[str], ignore: str) -> list[str] | None:
     """What devloop says is not in the context (a folder above what is kept, is kept); None when it is refused."""
     matcher = Matcher(parse(ignore))

@@ -52,6 +52,11 @@ def pack_head(type_: EntryType, mode: int, quiet: bool, size: int, changed_ns: i
     return _HEAD.pack(size, changed_ns, inode, quiet, _TYPES.index(type_), mode & 0o7777)
 
 
+def is_as_read(packed: bytes, mode: int, size: int, changed_ns: int, inode: int) -> bool:
+    """Whether a file is still as it was when it was read for this packed entry."""
+    return packed.startswith(_HEAD.pack(size, changed_ns, inode, packed[_QUIET_AT], _FILE, mode & 0o7777))
+
+
 def pack(entry: Entry) -> bytes:
     """An entry in about 45 bytes: 100,000 of them as objects would take 20 MB more."""
     head = pack_head(entry.type, entry.mode, entry.quiet, entry.size, entry.changed_ns, entry.inode)

@@ -10,21 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.dockerignore import CASES, all_paths, left_out, load
+from tests.dockerignore import CASES, all_paths, left_out, load, make_tree
 
 pytestmark = pytest.mark.engine
 TRUTH = load()
 UPDATE = os.environ.get("DEVLOOP_UPDATE_GOLDENS") == "1"
-
-
-def make_tree(root: Path, paths: list[str]) -> None:
-    for path in paths:
-        target = root / path
-        if path.endswith("/"):
-            target.mkdir(parents=True, exist_ok=True)
-            continue
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text("")
 
 
 def built(context: Path, dockerfile: Path, into: Path) -> list[str] | None:

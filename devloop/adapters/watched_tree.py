@@ -1,0 +1,304 @@
+"""One source tree under watch: events say where to look, and only what differs on disk is told."""
+
+import asyncio
+import os
+import time
+from collections.abc import Awaitable, Callable, Collection
+from functools import partial
+from typing import Protocol
+
+from devloop.adapters.filesystems import git_folder, git_is_writing, silent_filesystem
+from devloop.adapters.inotify import Inotify, NoEventsError, Touched
+from devloop.adapters.pictures import Taken, refresh, take
+from devloop.adapters.recursive_events import RecursiveEvents
+from devloop.adapters.scope import Area, Scope, name_of, shown
+from devloop.adapters.threads import in_daemon_thread
+from devloop.core.picture import Picture
+
+_OPEN_QUIET = 0.25
+"""Seconds of quiet while a file is written and not closed: its writer may be slow, or keep it open for good."""
+_LONGEST_WAIT = 2.0
+"""Seconds after which changes are told although more arrive."""
+_GIT_STEP = 0.02
+_LONGEST_GIT = 10.0
+_MANY = 2000
+"""From so many touched names on, looking at everything is simpler and no slower."""
+_STORE_QUIET = 2.0
+_POLL_SHARE, _POLL_MIN, _POLL_MAX = 20, 1.0, 30.0
+"""Without events the whole tree is looked at, for a twentieth of the time."""
+
+
+class Events(Protocol):
+    """Where change events come from; see `Inotify`."""
+
+    def enter(self, path: str) -> None: ...
+
+    def retain(self, paths: Collection[str]) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class NoEvents:
+    """The source that tells nothing: the tree is polled."""
+
+    def enter(self, path: str) -> None: ...
+
+    def retain(self, paths: Collection[str]) -> None: ...
+
+    def close(self) -> None: ...
+
+
+TouchedSink = Callable[[list[Touched]], None]
+OpenEvents = Callable[[Collection[str], TouchedSink, Callable[[], None]], Awaitable[Events]]
+"""Opens a source for these folders; the last argument is called when anything may have happened."""
+
+
+async def system_events(folders: Collection[str], touched: TouchedSink, lost: Callable[[], None]) -> Events:
+    """The change events of this operating system; raises `NoEventsError`."""
+    for folder in folders:
+        if kind := silent_filesystem(folder):
+            raise NoEventsError(f"{folder} is on {kind}, which does not tell of all changes")
+    if os.uname().sysname == "Linux":
+        return Inotify(touched, lost)
+    events = RecursiveEvents(folders, touched, lost)
+    await events.armed()
+    return events
+
+
+class _ClosedError(Exception):
+    """Ends a walk that nobody waits for any longer."""
+
+
+class WatchedTree:
+    """The tree of one area. Differences are told as sorted names for people, each exactly once."""
+
+    def __init__(
+        self,
+        area: Area,
+        tell: Callable[[tuple[str, ...]], None],
+        notice: Callable[[str, str], None],
+        store: Callable[[Picture], None],
+        *,
+        debounce: float,
+        open_events: OpenEvents = system_events,
+    ) -> None:
+        """`notice` takes a message and a hint; `store` is called in a thread, at quiet times."""
+        self.text = ""
+        """How the tree is watched, when not by events."""
+        self._area, self._tell, self._notice, self._store = area, tell, notice, store
+        self._debounce, self._open_events = debounce, open_events
+        self._context = str(area.context)
+        self._events: Events = NoEvents()
+        self._poll: float | None = None
+        self._taken: Taken | None = None
+        self._targets: frozenset[str] = frozenset()
+        self._names: set[str] = set()
+        self._open: set[str] = set()
+        self._everything = False
+        self._last = 0.0
+        self._pending = asyncio.Event()
+        self._lock = asyncio.Lock()
+        self._unstored = False
+        self._closed = False
+        self._task: asyncio.Task[None] | None = None
+        self._problems: tuple[str, ...] = ()
+
+    async def open(self, stored: Picture | None) -> tuple[str, ...]:
+        """Begin to watch; returns what differs from the stored picture, if there is one."""
+        try:
+            folders = {str(path) for path in (self._area.context, *self._area.watch) if path.is_dir()}
+            self._events = await self._open_events(folders, self._on_touched, self._on_lost)
+        except NoEventsError as error:
+            self._poll_because(error)
+        async with self._lock:
+            differing = await self._look(None, stored)
+        self._unstored = True
+        self._task = asyncio.create_task(self._run(), name=f"watch {self._context}")
+        self._task.add_done_callback(_report)
+        return self._shown(differing) if stored is not None else ()
+
+    async def picture(self) -> Picture:
+        """The whole tree as it is on disk now; differences that were not told yet are told first."""
+        async with self._lock:
+            self._tell_if(await self._look(None))
+            assert self._taken is not None
+            return self._taken.picture
+
+    @property
+    def files(self) -> int:
+        return self._taken.picture.files if self._taken is not None else 0
+
+    async def close(self) -> None:
+        self._closed = True
+        self._events.close()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        await self._store_if()
+
+    async def _run(self) -> None:
+        while True:
+            if await self._something_happens():
+                await self._until_quiet()
+                names = self._take_names()
+            elif self._poll is not None:
+                names = None
+            else:
+                await self._store_if()
+                continue
+            async with self._lock:
+                self._tell_if(await self._look(names))
+
+    async def _something_happens(self) -> bool:
+        """Wait for an event; False when it is time to poll, or to store what was seen."""
+        patience = self._poll if self._poll is not None else _STORE_QUIET if self._unstored else None
+        try:
+            async with asyncio.timeout(patience):
+                await self._pending.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def _until_quiet(self) -> None:
+        now = asyncio.get_running_loop().time
+        give_up = now() + _LONGEST_WAIT
+        while True:
+            due = min(self._last + (_OPEN_QUIET if self._open else self._debounce), give_up)
+            if due <= now():
+                break
+            await asyncio.sleep(due - now())
+        if not await self._until_git_is_done():
+            await self._until_quiet()
+
+    async def _until_git_is_done(self) -> bool:
+        """Wait for a running checkout; False when there was one."""
+        git, steps = git_folder(self._area.context), 0
+        while git_is_writing(git, time.time()) and steps * _GIT_STEP < _LONGEST_GIT:
+            await asyncio.sleep(_GIT_STEP)
+            steps += 1
+        return steps == 0 or steps * _GIT_STEP >= _LONGEST_GIT
+
+    def _take_names(self) -> set[str] | None:
+        names = None if self._everything or len(self._names) > _MANY else self._names
+        self._names, self._everything = set(), False
+        self._open.clear()
+        self._pending.clear()
+        return names
+
+    async def _look(self, names: Collection[str] | None, stored: Picture | None = None) -> tuple[str, ...]:
+        """Look at these names, or at everything; returns what differs from what was known."""
+        before = self._taken or stored
+        started = time.monotonic()
+        try:
+            after, differing = await in_daemon_thread(partial(self._take, names, before))
+        except NoEventsError as error:
+            self._poll_because(error)
+            after, differing = await in_daemon_thread(partial(self._take, None, before))
+        if self._poll is not None:
+            self._poll = min(max(_POLL_SHARE * (time.monotonic() - started), _POLL_MIN), _POLL_MAX)
+        self._taken = after
+        self._tell_problems(after.scope.ignore_file.matcher.problems)
+        return differing
+
+    def _take(self, names: Collection[str] | None, before: Taken | Picture | None) -> tuple[Taken, tuple[str, ...]]:
+        scope = Scope.read(self._area)
+        known = before if isinstance(before, Taken) else None
+        if known is not None and scope.same_as(known.scope):
+            scope = known.scope
+        outposts = self._outposts(scope)
+        for path in outposts:
+            self._enter(path)
+        if known is None or names is None or scope is not known.scope:
+            after = take(scope, before, self._enter)
+        else:
+            after = refresh(known, names, self._enter)
+        if known is None or known.folders.keys() != after.folders.keys():
+            wanted = {scope.path_of(folder) for folder in after.folders if scope.wants_events(folder)}
+            self._events.retain(wanted | outposts)
+        earlier = known.picture if known is not None else before
+        return after, after.picture.changed_since(earlier) if isinstance(earlier, Picture) else ()
+
+    def _enter(self, path: str) -> None:
+        if self._closed:
+            raise _ClosedError
+        self._events.enter(path)
+
+    def _outposts(self, scope: Scope) -> set[str]:
+        """Folders around the tree from where it is seen when the tree, or a part of it, vanishes and comes back."""
+        steering = [scope.path_of(name) for name in scope.steering]
+        # A Dockerfile that is a link changes where the link leads.
+        self._targets = frozenset(os.path.realpath(path) for path in steering) - frozenset(steering)
+        roots = (self._context, *map(scope.path_of, scope.beside), *self._targets, *steering)
+        return {_nearest_folder(os.path.dirname(root)) for root in roots}  # noqa: PTH120
+
+    def _on_touched(self, touched: list[Touched]) -> None:
+        for path, still_open in touched:
+            if self._everything or (name := self._name(path)) is None:
+                continue
+            if name in {"", ".."} or len(self._names) > _MANY:
+                self._everything = True
+            self._names.add(name)
+            if still_open:
+                self._open.add(name)
+            else:
+                self._open.discard(name)
+        if self._names or self._everything:
+            self._last = asyncio.get_running_loop().time()
+            self._pending.set()
+
+    def _on_lost(self) -> None:
+        self._everything = True
+        self._last = asyncio.get_running_loop().time()
+        self._pending.set()
+
+    def _name(self, path: str) -> str | None:
+        """The name of a path if what happens there may count; empty when everything may have changed."""
+        if path in self._targets or any(f"{root}/".startswith(f"{path}/") for root in self._area_roots()):
+            return ""
+        below = path.startswith(self._context + "/")
+        name = path[len(self._context) + 1 :] if below else name_of(path, self._area.context)
+        if self._taken is None or self._taken.scope.counts(name, is_folder=False):
+            return name
+        if not self._taken.scope.counts(name, is_folder=True):
+            return None
+        return name if name in self._taken.folders or os.path.isdir(path) else None  # noqa: PTH112
+
+    def _area_roots(self) -> tuple[str, ...]:
+        return (self._context, *(str(path) for path in self._area.watch if path != self._area.context))
+
+    def _poll_because(self, error: NoEventsError) -> None:
+        self._events.close()
+        self._events, self._poll = NoEvents(), _POLL_MIN
+        self.text = f"no change events: {error.strerror}; the files are looked at every few seconds instead"
+        self._notice(self.text, error.hint)
+
+    def _tell_problems(self, problems: tuple[str, ...]) -> None:
+        for problem in problems:
+            if problem not in self._problems:
+                self._notice(problem, "Correct or remove that line; until then every build fails.")
+        self._problems = problems
+
+    def _tell_if(self, differing: tuple[str, ...]) -> None:
+        if differing:
+            self._unstored = True
+            self._tell(self._shown(differing))
+
+    def _shown(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(shown(name, self._area.context) for name in names)
+
+    async def _store_if(self) -> None:
+        if self._unstored and self._taken is not None:
+            self._unstored = False
+            await in_daemon_thread(partial(self._store, self._taken.picture))
+
+
+def _nearest_folder(path: str) -> str:
+    while not os.path.isdir(path):  # noqa: PTH112
+        path = os.path.dirname(path)  # noqa: PTH120
+    return path
+
+
+def _report(task: asyncio.Task[None]) -> None:
+    """A watch that ends by itself is a bug; it must not go unnoticed."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        task.get_loop().call_exception_handler({"message": "the watch of a source tree ended", "exception": error})
