@@ -14,7 +14,7 @@ import aiohttp
 from devloop.adapters.kube import KubeCluster, log_path
 from devloop.core.failure import Failure
 from devloop.core.service import WorkloadKey
-from devloop.core.workload import Pod, Running, Snapshot, Terminated
+from devloop.core.workload import Pod, Running, Snapshot
 
 MAX_STREAMS = 50
 """Connections that log streams may hold at a time."""
@@ -113,8 +113,8 @@ class PodLogs:
     def _follow_pod(self, service: str, workload: WorkloadKey, pod: Pod, containers: Iterable[str]) -> None:
         wanted = set(containers)
         for status in pod.containers:
-            # A container that never ran has no log, and the one before a restart is over.
-            if not isinstance(status.state, Running | Terminated) or (wanted and status.name not in wanted):
+            # A container that never ran has no id and no log; one that waits to run again still has its last one.
+            if not status.container_id or (wanted and status.name not in wanted):
                 continue
             id_ = (service, pod.uid, status.name)
             tail = self._tails.get(id_)
@@ -122,8 +122,9 @@ class PodLogs:
                 if not self._room(service, pod.name, status.name):
                     continue
                 tail = self._tails[id_] = _Tail(pod.name, workload)
-            if tail.started != status.container_id or tail.over != isinstance(status.state, Terminated):
-                tail.started, tail.over = status.container_id, isinstance(status.state, Terminated)
+            over = not isinstance(status.state, Running)
+            if (tail.started, tail.over) != (status.container_id, over):
+                tail.started, tail.over = status.container_id, over
                 tail.news.set()
             if tail.task is None:
                 self._start(id_, tail, workload.namespace)

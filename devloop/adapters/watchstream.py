@@ -89,6 +89,8 @@ class ListWatch(Generic[T]):
                 self._version = ""
                 await self._pause()
             except _BrokenError as broken:
+                # What comes back may be another cluster, or one restored from a backup: its versions mean nothing here.
+                self._version = ""
                 self._fail(broken)
                 await self._pause()
 
