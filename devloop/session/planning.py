@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from devloop.adapters.clock import SystemClock
-from devloop.adapters.pictures import Survey, survey
+from devloop.adapters.survey import Survey, survey
 from devloop.core.containers import choose
 from devloop.core.events import Change
 from devloop.core.failure import ExitCode, Failure
@@ -66,8 +66,9 @@ async def plan(project: Project, *, as_json: bool) -> ExitCode:
 async def _plan(service: Service, assembly: Assembly, platform: str) -> ServicePlan:
     choice = choose_builder(service.build)
     request = BuildRequest(service.build, service.push, service.build.platform or platform)
-    watched, *workloads = await asyncio.gather(
-        asyncio.to_thread(survey, service), *(_workload(service, key, assembly) for key in service.workloads)
+    watched, workloads = await asyncio.gather(
+        asyncio.to_thread(survey, service),
+        asyncio.gather(*(_workload(service, key, assembly) for key in service.workloads)),
     )
     return ServicePlan(service.name, choice.name, choice.reason, shell_line(request), watched, tuple(workloads))
 
@@ -112,6 +113,8 @@ def _shown(value: str) -> str:
 
 def _as_json(one: ServicePlan) -> dict[str, Any]:
     found = asdict(one)
+    ignored = [{"pattern": pattern, "paths": paths} for pattern, paths in one.watched.ignored]
+    found["watched"]["ignored"] = ignored
     for workload in found["workloads"]:
         for change in workload["changes"]:
             change["from"], change["to"] = _shown(change.pop("old")), _shown(change.pop("new"))
