@@ -56,6 +56,10 @@ _TELLING_MOST = (
 _TRANSIENT_REFUSAL = re.compile(r"failed calling webhook|context deadline exceeded|connection refused|timed? ?out")
 
 
+_WARM_UP = 2.0
+"""Seconds; a guess at what most programs take to listen. A probe that fails once within them is not worth a word."""
+
+
 def diagnose(snapshot: Snapshot, revision: Revision | None) -> tuple[Trouble, ...]:
     """The troubles of one revision's rollout, the most telling first; each key once."""
     deployment = snapshot.deployment
@@ -193,7 +197,7 @@ def _not_created(pod: Pod, status: ContainerStatus, waiting: Waiting) -> Trouble
 def _failing_probe(
     namespace: str, pod: Pod, status: ContainerStatus, events: Sequence[ClusterEvent]
 ) -> Iterator[Trouble]:
-    unhealthy = [e.message for e in events if e.reason == "Unhealthy"]
+    unhealthy = [e.message for e in events if e.reason == "Unhealthy" and not _while_starting(e, status)]
     if not unhealthy:
         return
     message = " ".join(unhealthy[-1].split())
@@ -201,6 +205,12 @@ def _failing_probe(
     yield _not_ready(
         namespace, pod, status.name, f"container {status.name} of Pod {pod.name} is not ready: {message}", logs
     )
+
+
+def _while_starting(event: ClusterEvent, status: ContainerStatus) -> bool:
+    """Whether the probe only met a program that had just been started, as it does at almost every start."""
+    running = status.state
+    return isinstance(running, Running) and event.count <= 1 and event.last - running.started_at < _WARM_UP
 
 
 def _not_ready(namespace: str, pod: Pod, about: str, message: str, logs: tuple[ContainerRef, ...] = ()) -> Trouble:

@@ -293,7 +293,7 @@ def test_pods_without_a_node(message: str, old: int, strategy: str, code: Failur
         ),
         (
             pod(ready=False),
-            (event(pod(), "Unhealthy", "Startup probe failed: connection\nrefused"),),
+            (event(pod(), "Unhealthy", "Startup probe failed: connection\nrefused", last=110.0),),
             "is not ready: Startup probe failed: connection refused",
         ),
     ],
@@ -304,6 +304,15 @@ def test_pods_that_do_not_get_ready(found: Pod, events: tuple[ClusterEvent, ...]
     (trouble,) = troubles(snapshot(found, events=events))
     assert trouble.failure.code is FailureCode.NOT_READY
     assert words in trouble.failure.message
+
+
+def test_a_probe_that_meets_a_starting_program_once_is_not_worth_a_word() -> None:
+    found = pod(ready=False)
+    found = replace(found, containers=tuple(replace(c, ready=False) for c in found.containers))
+    early = event(found, "Unhealthy", "Readiness probe failed: connection refused", last=100.5)
+    assert troubles(snapshot(found, events=(early,))) == ()
+    (trouble,) = troubles(snapshot(found, events=(replace(early, count=2),)))
+    assert trouble.failure.code is FailureCode.NOT_READY
     assert not trouble.ends
 
 

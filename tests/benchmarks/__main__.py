@@ -1,0 +1,39 @@
+"""`make bench`: runs every benchmark that can run here, and prints the figures with what they were measured on.
+
+python -m tests.benchmarks [--rounds N] [loop|share|startup|watch ...]
+"""
+
+import argparse
+
+from tests.benchmarks import loop_bench, share_bench, startup_bench, watch_bench
+from tests.benchmarks.rig import Cluster, machine
+
+NAMES = ("startup", "watch", "share", "loop")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("names", nargs="*", choices=[*NAMES, []], default=[])
+    options = parser.parse_args()
+    cluster = Cluster.of_environment()
+    print(machine(), flush=True)
+    if cluster is None:
+        print("no cluster: set DEVLOOP_E2E_CONTEXT and DEVLOOP_E2E_REGISTRY for the figures of the whole loop")
+    for name in options.names or NAMES:
+        for line in _lines(name, cluster, options.rounds):
+            print(line, flush=True)
+
+
+def _lines(name: str, cluster: Cluster | None, rounds: int) -> list[str]:
+    if name == "startup":
+        return startup_bench.report(cluster, rounds)
+    if name == "watch":
+        return watch_bench.report()
+    if cluster is None:
+        return []
+    return share_bench.report(cluster, rounds) if name == "share" else loop_bench.report(cluster, rounds)
+
+
+if __name__ == "__main__":
+    main()
