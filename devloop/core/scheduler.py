@@ -47,8 +47,8 @@ class Decision:
 def schedule(state: SessionState, services: Mapping[str, Service], limits: Limits) -> Decision:
     """Decide for all services; `services` are those of the configuration, in its order."""
     starts, start_holds = _starts(state, services, limits)
-    admits, refusals, gate_holds = _admissions(state, services, limits)
     cancel = tuple(name for name in services if _is_superseded(state.services[name], limits))
+    admits, refusals, gate_holds = _admissions(state, services, limits, cancel)
     superseding = {name: Hold(HoldCode.SUPERSEDING, name, "superseding") for name in cancel}
     return Decision(starts, cancel, admits, refusals, {**start_holds, **gate_holds, **superseding})
 
@@ -123,7 +123,7 @@ def _unsettled(state: SessionState, service: Service) -> list[str]:
 
 
 def _admissions(
-    state: SessionState, services: Mapping[str, Service], limits: Limits
+    state: SessionState, services: Mapping[str, Service], limits: Limits, cancelled: Sequence[str]
 ) -> tuple[tuple[str, ...], dict[str, Failure], dict[str, Hold]]:
     admits: list[str] = []
     refusals: dict[str, Failure] = {}
@@ -131,7 +131,7 @@ def _admissions(
     taken = _taken_workloads(state, services)
     for name, service in services.items():
         running = state.services[name].running
-        if running is None or not running.at_gate:
+        if running is None or not running.at_gate or name in cancelled:
             continue
         waiting_for = [] if state.services[name].settled else _unsettled(state, service)
         failed = next((d for d in waiting_for if _has_failed(state.services[d], limits)), None)
