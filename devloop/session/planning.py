@@ -11,7 +11,7 @@ from devloop.adapters.survey import Survey, survey
 from devloop.core.containers import choose
 from devloop.core.events import Change
 from devloop.core.failure import ExitCode, Failure
-from devloop.core.image import PushedImage, ResolvedImage
+from devloop.core.image import PushedImage, ResolvedImage, short
 from devloop.core.manifest import deployment as parse_deployment
 from devloop.core.patch import BuildMark, plan_patch
 from devloop.core.plan import choose_builder, shell_line
@@ -89,8 +89,8 @@ async def _workload(service: Service, key: WorkloadKey, assembly: Assembly) -> W
 
 def _lines(one: ServicePlan) -> list[str]:
     lines = [one.service, f"  build    {one.command}", f"           with {one.builder}: {one.reason}"]
-    lines += [f"  watch    {one.watched.files:,} files"]
-    lines += [f"           not {pattern} ({paths:,} paths)" for pattern, paths in one.watched.ignored]
+    lines += [f"  watch    {_count(one.watched.files, 'file')}"]
+    lines += [f"           not {pattern} ({_count(paths, 'path')})" for pattern, paths in one.watched.ignored]
     for workload in one.workloads:
         lines += _workload_lines(workload)
     return [*lines, ""]
@@ -102,13 +102,18 @@ def _workload_lines(workload: WorkloadPlan) -> Sequence[str]:
         return [f"{head}: cannot be planned: {workload.failure.message}", f"           → {workload.failure.hint}"]
     lines = [f"{head}, container {', '.join(workload.containers)}"]
     for change in workload.changes:
-        lines += [f"           {change.text}", f"           - {change.path}: {_shown(change.old)}"]
-        lines += [f"           + {change.path}: {_shown(change.new)}"]
+        lines += [f"           {_readable(change.text)}"]
+        lines += [f"           - {change.path}: {_readable(change.old) or '(not set)'}"]
+        lines += [f"           + {change.path}: {_readable(change.new) or '(not set)'}"]
     return lines
 
 
-def _shown(value: str) -> str:
-    return value.replace(TO_BE_BUILT, "sha256:(what is built)") or "(not set)"
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _readable(text: str) -> str:
+    return text.replace(TO_BE_BUILT, "sha256:(what is built)").replace(short(TO_BE_BUILT), "what is built")
 
 
 def _as_json(one: ServicePlan) -> dict[str, Any]:
@@ -117,5 +122,6 @@ def _as_json(one: ServicePlan) -> dict[str, Any]:
     found["watched"]["ignored"] = ignored
     for workload in found["workloads"]:
         for change in workload["changes"]:
-            change["from"], change["to"] = _shown(change.pop("old")), _shown(change.pop("new"))
+            change["text"] = _readable(change["text"])
+            change["from"], change["to"] = _readable(change.pop("old")), _readable(change.pop("new"))
     return found
