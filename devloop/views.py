@@ -25,6 +25,10 @@ class Tone(StrEnum):
     BAD = "bad"
 
 
+_RULE = 60
+"""Columns of a line that parts what comes before from what comes after."""
+
+
 @dataclass(frozen=True, slots=True)
 class Phrase:
     """One line's words."""
@@ -66,6 +70,18 @@ def with_hint(message: str, hint: str) -> list[str]:
 def summary(state: SessionState) -> list[Phrase]:
     """One line for each service: how the session leaves it."""
     return [_left(service) for service in state.services.values()]
+
+
+def took_over(event: ev.Event, state: SessionState) -> Phrase | None:
+    """The line between the Pod logs of the old code and those of the new; `state` is the state after the event."""
+    if not isinstance(event, ev.CycleFinished) or event.outcome is not ev.Outcome.VERIFIED:
+        return None
+    service = state.services.get(event.service)
+    if service is None or service.last is None or service.last.want.trigger is ev.Trigger.DRIFT:
+        return None  # what healed was not patched: it is the same code
+    want = service.last.want
+    what = files(want.files, want.count)
+    return Phrase(f"── cycle {event.cycle} took over{f': {what}' if what else ''} ".ljust(_RULE, "─"), Tone.QUIET)
 
 
 def exit_code(state: SessionState) -> ExitCode:

@@ -11,7 +11,7 @@ from datetime import datetime
 from devloop.core import events as ev
 from devloop.core.reducer import reduce
 from devloop.core.state import SessionState
-from devloop.views import Phrase, Tone, phrases
+from devloop.views import Phrase, Tone, phrases, took_over
 
 _COLOURS = {Tone.QUIET: "2", Tone.BUSY: "36", Tone.GOOD: "32", Tone.WARN: "33", Tone.BAD: "31"}
 _COLOUR_CODE = re.compile(r"(\x1b\[[0-9;:]*m)")
@@ -48,6 +48,9 @@ class PlainRenderer:
                 yield self._line(record.time, service, Phrase(f"│ {text}", Tone.BAD))
         for phrase in phrases(event, self._state):
             yield self._line(record.time, service, phrase)
+        rule = took_over(event, self._state) if self._pod_logs else None
+        if rule:
+            yield self._line(record.time, service, rule)
 
     def _log(self, time: float, event: ev.Log) -> Iterator[str]:
         if event.source is ev.LogSource.BUILD:
