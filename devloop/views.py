@@ -10,7 +10,7 @@ from typing import Any
 
 from devloop.core import events as ev
 from devloop.core.failure import ExitCode
-from devloop.core.image import digest_of, short
+from devloop.core.image import ImageRef, InvalidReferenceError, digest_of, short
 from devloop.core.state import ServiceState, SessionState
 
 
@@ -38,8 +38,10 @@ class Phrase:
 
 
 def seconds(value: float) -> str:
-    """`0.4s`, `12.3s`, `2m 05s`."""
-    if value < 60:
+    """`0.03s`, `0.4s`, `12.3s`, `2m 05s`."""
+    if value < 0.095:
+        return f"{value:.2f}s"
+    if value < 59.95:
         return f"{value:.1f}s"
     minutes, rest = divmod(round(value), 60)
     return f"{minutes}m {rest:02d}s"
@@ -93,7 +95,7 @@ def exit_code(state: SessionState) -> ExitCode:
 def _left(service: ServiceState) -> Phrase:
     last, live = service.last, service.live
     if last is None:
-        return Phrase(f"{service.name}: no cycle ended", Tone.QUIET)
+        return Phrase(f"{service.name}: nothing was rolled out", Tone.QUIET)
     if last.failure is None:
         pods = f" in {_count(len({v.pod for v in last.verdicts}), 'Pod')}" if last.verdicts else ""
         drift = f", since drifted: {service.drift.what}" if service.drift else ""
@@ -111,7 +113,7 @@ def _session(event: ev.SessionStarted, _: SessionState) -> list[Phrase]:
 def _check(event: ev.CheckFinished, _: SessionState) -> list[Phrase]:
     if event.ok:
         return []  # nothing that is fine takes room
-    return [Phrase(line, Tone.BAD) for line in with_hint(f"{event.check}: {event.message}", event.hint)]
+    return [Phrase(line, Tone.BAD) for line in with_hint(f"FAILED check: {event.message}", event.hint)]
 
 
 def _watch(event: ev.WatchStarted, _: SessionState) -> list[Phrase]:
@@ -119,13 +121,20 @@ def _watch(event: ev.WatchStarted, _: SessionState) -> list[Phrase]:
     return [Phrase(f"watching {_count(event.files, 'file')}{how}", Tone.WARN if event.text else Tone.QUIET)]
 
 
-def _change(event: ev.ChangeDetected, _: SessionState) -> list[Phrase]:
+def _change(event: ev.ChangeDetected, state: SessionState) -> list[Phrase]:
+    service = state.services.get(event.service)
+    if service and service.running is None and service.hold is None:
+        return []  # the cycle that starts now, or the hold that it meets, names the files
     return [Phrase(f"changed: {files(event.files, event.count)}")]
 
 
-def _held(event: ev.CycleHeld, _: SessionState) -> list[Phrase]:
-    hold = event.hold
-    return [Phrase(hold.text, Tone.BUSY)] if hold and hold.code is not ev.HoldCode.SUPERSEDING else []
+def _held(event: ev.CycleHeld, state: SessionState) -> list[Phrase]:
+    hold, service = event.hold, state.services.get(event.service)
+    if hold is None or hold.code is ev.HoldCode.SUPERSEDING:
+        return []
+    want = service.want if service and hold.code is not ev.HoldCode.LOOP else None
+    what = files(want.files, want.count) if want else ""
+    return [Phrase(f"{hold.text} ({what})" if what else hold.text, Tone.BUSY)]
 
 
 def _started(event: ev.CycleStarted, _: SessionState) -> list[Phrase]:
@@ -137,13 +146,47 @@ def _pushed(event: ev.ImagePushed, _: SessionState) -> list[Phrase]:
 
 
 def _patched(event: ev.WorkloadPatched, _: SessionState) -> list[Phrase]:
-    """devloop's own marks go without saying; what is the user's is told field by field."""
-    told = [change.text for change in event.changes if change.path.startswith("spec.template.spec.")]
-    return [Phrase(f"patched {event.workload}: {text}") for text in told or ["a new revision"]]
+    """devloop's own marks go without saying; what is the user's is told, container by container."""
+    told: dict[str, list[str]] = {}
+    for change in event.changes:
+        if change.path.startswith("spec.template.spec."):
+            container, key = change.path.partition("[")[2].split("].", 1)
+            told.setdefault(container, []).append(_field(key, change))
+    if not told:
+        return [Phrase(f"restarted {event.workload}")]
+    return [
+        Phrase(f"patched {event.workload}{_container(name, event)}: {', '.join(fields)}")
+        for name, fields in told.items()
+    ]
+
+
+def _field(key: str, change: ev.Change) -> str:
+    """One field, with what it was; the reason stands in the plan, in the change's own text."""
+    if key == "image":
+        old, new = _reference(change.old), _reference(change.new)
+        name, colon, tag = old.rpartition(":")  # the same repository need not be written twice
+        return f"image {new} (was {colon + tag if name and new.startswith(f'{name}:') else old})"
+    if key == "imagePullPolicy":
+        return f"pull policy {change.new or 'unset'} (was {change.old or 'unset'})"
+    return change.text
+
+
+def _reference(text: str) -> str:
+    """An image reference with its digest cut short for people."""
+    try:
+        ref = ImageRef.parse(text)
+    except InvalidReferenceError:
+        return text
+    return f"{ref.with_digest('')}@{short(ref.digest)}" if ref.digest else text
+
+
+def _container(name: str, event: ev.WorkloadPatched | ev.PodVerified) -> str:
+    """Which container, where that does not go without saying: many are called like their service or workload."""
+    return "" if name in {event.service, event.workload.partition("/")[2]} else f", container {name}"
 
 
 def _warned(event: ev.WarningRaised, _: SessionState) -> list[Phrase]:
-    return [Phrase(line, Tone.WARN) for line in with_hint(event.message, event.hint)]
+    return [Phrase(line, Tone.WARN) for line in with_hint(f"warning: {event.message}", event.hint)]
 
 
 def _drifted(event: ev.WorkloadDrifted, _: SessionState) -> list[Phrase]:
@@ -152,7 +195,7 @@ def _drifted(event: ev.WorkloadDrifted, _: SessionState) -> list[Phrase]:
 
 
 def _connection(event: ev.ConnectionChanged, _: SessionState) -> list[Phrase]:
-    return [Phrase(f"{event.to}: {event.text}", Tone.GOOD if event.ok else Tone.BAD)]
+    return [Phrase(event.text, Tone.GOOD) if event.ok else Phrase(f"LOST {event.to}: {event.text}", Tone.BAD)]
 
 
 def _paused(event: ev.ServicePaused, _: SessionState) -> list[Phrase]:
@@ -175,14 +218,15 @@ def _trigger(event: ev.CycleStarted) -> str:
 
 
 def _verdict(event: ev.PodVerified, _: SessionState) -> list[Phrase]:
-    where, runs = f"{event.pod} on {event.node}", short(digest_of(event.image_id))
-    why = f": {event.text}" if event.text else ""
+    where = f"{event.pod} on {event.node}{_container(event.container, event)}"
     if event.verdict is ev.Verdict.MATCH:
+        why = f", {event.text}" if event.text else ""
         pull = f", pulled in {seconds(event.pull_seconds)}" if event.pull_seconds else ""
-        return [Phrase(f"proved {where} ({event.container}) runs {runs}{pull}{why}", Tone.GOOD)]
+        return [Phrase(f"proved: {where} runs {short(digest_of(event.image_id))}{pull}{why}", Tone.GOOD)]
+    # The text of any other verdict says what runs there, and why.
     if event.verdict is ev.Verdict.MISMATCH:
-        return [Phrase(f"MISMATCH {where} ({event.container}) runs {runs}{why}", Tone.BAD)]
-    return [Phrase(f"unknown what {where} ({event.container}) runs{why}", Tone.WARN)]
+        return [Phrase(f"MISMATCH: {where} {event.text}", Tone.BAD)]
+    return [Phrase(f"UNPROVEN: {where} {event.text}", Tone.WARN)]
 
 
 def _finished(event: ev.CycleFinished, state: SessionState) -> list[Phrase]:
@@ -192,19 +236,17 @@ def _finished(event: ev.CycleFinished, state: SessionState) -> list[Phrase]:
         first = Phrase(f"FAILED after {took}: {event.failure.message}", Tone.BAD)
         hint = [Phrase(f"→ {event.failure.hint}", Tone.BAD)] if event.failure.hint else []
         return [first, *hint]
-    if event.outcome is ev.Outcome.SUPERSEDED:
-        return [Phrase(f"superseded after {took}", Tone.QUIET)]
-    if event.outcome is ev.Outcome.STOPPED:
-        return [Phrase(f"stopped after {took}", Tone.QUIET)]
+    if event.outcome in {ev.Outcome.SUPERSEDED, ev.Outcome.STOPPED}:
+        return [Phrase(f"cycle {event.cycle} {event.outcome} after {took}", Tone.QUIET)]
     spans = service.last.phases if service and service.last and service.last.number == event.cycle else ()
     where = " · ".join(f"{span.phase} {span.seconds:.1f}" for span in spans if span.seconds >= 0.05)
-    why = f" · {event.text}" if event.text else ""
-    word = {
-        ev.Outcome.VERIFIED: "VERIFIED",
-        ev.Outcome.UNCHANGED: "unchanged: the Pods provably run it already",
-        ev.Outcome.APPLIED: "applied; scaled to 0, nothing to prove",
+    word, what = {
+        ev.Outcome.VERIFIED: ("VERIFIED", ""),
+        ev.Outcome.UNCHANGED: ("UNCHANGED", ": the Pods provably run it already"),
+        ev.Outcome.APPLIED: ("APPLIED", ": scaled to 0, so there is nothing to prove"),
     }[event.outcome]
-    return [Phrase(f"{word} {short(event.digest)} in {took}{f' ({where})' if where else ''}{why}", Tone.GOOD)]
+    why = f"; {event.text}" if event.text else ""
+    return [Phrase(f"{word} {short(event.digest)} in {took}{f' ({where})' if where else ''}{what}{why}", Tone.GOOD)]
 
 
 def _count(number: int, noun: str) -> str:

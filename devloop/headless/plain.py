@@ -9,14 +9,17 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from devloop.core import events as ev
+from devloop.core.failure import FailureCode
 from devloop.core.reducer import reduce
 from devloop.core.state import SessionState
 from devloop.views import Phrase, Tone, phrases, took_over
 
-_COLOURS = {Tone.QUIET: "2", Tone.BUSY: "36", Tone.GOOD: "32", Tone.WARN: "33", Tone.BAD: "31"}
+_COLOURS = {Tone.QUIET: "2", Tone.BUSY: "36", Tone.GOOD: "32", Tone.WARN: "33", Tone.BAD: "1;31"}
 _COLOUR_CODE = re.compile(r"(\x1b\[[0-9;:]*m)")
 FAILING_LINES = 20
 """How many lines of a failing build are shown, when the whole of it is not."""
+TAILED_LINES = 200
+"""How many Pod log lines of a service are remembered as shown: more than the last words of its containers."""
 
 
 def wants_colour(is_terminal: bool, environ: Mapping[str, str]) -> bool:
@@ -31,6 +34,7 @@ class PlainRenderer:
         self._pod_logs = pod_logs
         self._state = SessionState()
         self._build_output: defaultdict[str, deque[str]] = defaultdict(lambda: deque(maxlen=FAILING_LINES))
+        self._tailed: defaultdict[str, deque[tuple[str, str, str]]] = defaultdict(lambda: deque(maxlen=TAILED_LINES))
 
     def lines(self, record: ev.Record) -> Iterator[str]:
         """The lines for one record, without line ends."""
@@ -45,7 +49,7 @@ class PlainRenderer:
             self._build_output[event.service].clear()
         if _is_failed_build(event):
             for text in self._build_output[service]:
-                yield self._line(record.time, service, Phrase(f"│ {text}", Tone.BAD))
+                yield self._line(record.time, service, Phrase(f"│ {text}"))
         for phrase in phrases(event, self._state):
             yield self._line(record.time, service, phrase)
         rule = took_over(event, self._state) if self._pod_logs else None
@@ -55,10 +59,19 @@ class PlainRenderer:
     def _log(self, time: float, event: ev.Log) -> Iterator[str]:
         if event.source is ev.LogSource.BUILD:
             self._build_output[event.service].append(event.text)
-        elif self._pod_logs or event.cycle:  # the last words of a container that failed its cycle are always shown
+        elif self._shows(event):
             if event.dropped:
                 yield self._line(time, event.service, Phrase(f"({event.dropped:,} lines left out)", Tone.QUIET))
             yield self._line(time, event.service, Phrase(f"{event.pod} │ {event.text}"))
+
+    def _shows(self, event: ev.Log) -> bool:
+        """The last words of a container that failed its cycle are shown even without logs, and once with them."""
+        line, tailed = (event.pod, event.container, event.text), self._tailed[event.service]
+        if event.cycle:
+            return line not in tailed
+        if self._pod_logs:
+            tailed.append(line)
+        return self._pod_logs
 
     def _line(self, time: float, service: str, phrase: Phrase) -> str:
         clock = datetime.fromtimestamp(time).astimezone().strftime("%H:%M:%S")
@@ -70,7 +83,9 @@ class PlainRenderer:
 
 
 def _is_failed_build(event: ev.Event) -> bool:
-    return isinstance(event, ev.PhaseFinished) and not event.ok and event.phase in {ev.Phase.BUILD, ev.Phase.PUSH}
+    """A build that was superseded did not fail: its output is nobody's business."""
+    failure = event.failure if isinstance(event, ev.CycleFinished) else None
+    return failure is not None and failure.code in {FailureCode.BUILD_FAILED, FailureCode.PUSH_FAILED}
 
 
 def _printable(text: str, *, keep_colour: bool) -> str:
