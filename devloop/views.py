@@ -3,6 +3,7 @@
 A `tone` says what a phrase means; the renderer chooses a colour for it, and never says anything by colour alone.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,6 +13,9 @@ from devloop.core import events as ev
 from devloop.core.failure import ExitCode
 from devloop.core.image import ImageRef, InvalidReferenceError, digest_of, short
 from devloop.core.state import ServiceState, SessionState
+
+
+_CONTAINER_FIELD = re.compile(r"spec\.template\.spec\.\w+\[([^]]+)\]\.(\w+)")
 
 
 class Tone(StrEnum):
@@ -149,9 +153,9 @@ def _patched(event: ev.WorkloadPatched, _: SessionState) -> list[Phrase]:
     """devloop's own marks go without saying; what is the user's is told, container by container."""
     told: dict[str, list[str]] = {}
     for change in event.changes:
-        if change.path.startswith("spec.template.spec."):
-            container, key = change.path.partition("[")[2].split("].", 1)
-            told.setdefault(container, []).append(_field(key, change))
+        found = _CONTAINER_FIELD.fullmatch(change.path)
+        if found:
+            told.setdefault(found[1], []).append(_field(found[2], change))
     if not told:
         return [Phrase(f"restarted {event.workload}")]
     return [
