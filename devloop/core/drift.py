@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 from devloop.core.events import PodRow, WorkloadObserved
 from devloop.core.image import digest_of, short
-from devloop.core.managers import template_writer
+from devloop.core.managers import replicas_writer, template_writer
+from devloop.core.patch import BuildMark
 from devloop.core.rollout import rollout_status
 from devloop.core.status import RolledOut
-from devloop.core.workload import ContainerStatus, Deployment, Pod, Revision, Snapshot, Terminated, Waiting
+from devloop.core.workload import ORIGINAL, ContainerStatus, Deployment, Pod, Revision, Snapshot, Terminated, Waiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ def is_healed(snapshot: Snapshot, containers: Sequence[str], digests: frozenset[
 
 
 def _spec_drifts(now: Deployment, then: Deployment, containers: Sequence[str]) -> Iterator[Drift]:
-    who = template_writer(now)
+    who = _writer(now, then)
     for name in containers:
         new, old = now.template.container(name), then.template.container(name)
         if new is None or old is None:
@@ -76,12 +77,30 @@ def _spec_drifts(now: Deployment, then: Deployment, containers: Sequence[str]) -
             yield Drift(f"image of {name} was changed from {old.image} to {new.image}", who)
         if new.pull_policy != old.pull_policy:
             yield Drift(f"imagePullPolicy of {name} was changed from {old.pull_policy} to {new.pull_policy}", who)
-    if now.template.build != then.template.build:
+    if not _same_session(now, then):
         yield Drift("the Pod template was replaced", who)
     if now.replicas != then.replicas:
-        yield Drift(f"scaled from {then.replicas} to {now.replicas}", who)
+        yield Drift(f"scaled from {then.replicas} to {now.replicas}", replicas_writer(now))
     if now.paused and not then.paused:
         yield Drift("its rollouts were paused", who)
+
+
+def _same_session(now: Deployment, then: Deployment) -> bool:
+    """Whether the newest restart is the proved one, or of the same session: another service shares the workload."""
+    mark, proved = BuildMark.decode(now.template.build), BuildMark.decode(then.template.build)
+    if mark is None or proved is None:
+        return now.template.build == then.template.build
+    return mark.session == proved.session
+
+
+def _writer(now: Deployment, then: Deployment) -> str:
+    """Who changed the template. What devloop writes elsewhere goes under the same name as what it writes here."""
+    if not _same_session(now, then):
+        if BuildMark.decode(now.template.build):
+            return "another devloop session"
+        if ORIGINAL in then.annotations and ORIGINAL not in now.annotations:
+            return "devloop restore"
+    return template_writer(now)
 
 
 def _pod_drifts(

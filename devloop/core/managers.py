@@ -8,8 +8,13 @@ from devloop.core.workload import FIELD_MANAGER, Deployment, Manager
 
 def template_writer(deployment: Deployment) -> str:
     """The last one beside devloop who wrote something of the template; `somebody` when nobody is on record."""
-    manager = _last(_others(deployment, ("f:spec", "f:template")))
-    return manager.name if manager is not None and manager.name else "somebody"
+    return _named(_last(_others(deployment, ("f:spec", "f:template"))))
+
+
+def replicas_writer(deployment: Deployment) -> str:
+    """The last one who set the number of Pods: also through the scale subresource, as autoscalers do."""
+    owning = (m for m in deployment.managers if m.subresource in {"", "scale"})
+    return _named(_last(m for m in owning if _owns(m.fields, ("f:spec", "f:replicas"))))
 
 
 def field_writer(deployment: Deployment, container: str, init: bool, key: str) -> Manager | None:
@@ -21,6 +26,10 @@ def container_path(container: str, init: bool, key: str) -> tuple[str, ...]:
     """Where `managedFields` keep a field of a container."""
     kind = "f:initContainers" if init else "f:containers"
     return ("f:spec", "f:template", "f:spec", kind, f'k:{{"name":"{container}"}}', f"f:{key}")
+
+
+def _named(manager: Manager | None) -> str:
+    return manager.name if manager is not None and manager.name else "somebody"
 
 
 def _last(managers: Iterable[Manager]) -> Manager | None:
