@@ -14,7 +14,6 @@ from devloop.core.failure import ExitCode
 from devloop.core.image import ImageRef, InvalidReferenceError, digest_of, short
 from devloop.core.state import ServiceState, SessionState
 
-
 _CONTAINER_FIELD = re.compile(r"spec\.template\.spec\.\w+\[([^]]+)\]\.(\w+)")
 
 
@@ -97,7 +96,10 @@ def exit_code(state: SessionState) -> ExitCode:
 
 
 def _left(service: ServiceState) -> Phrase:
-    last, live = service.last, service.live
+    last, live, unproved = service.last, service.live, service.unproved
+    given = f"{short(unproved.digest)} was rolled out but not proved" if unproved else ""
+    if given and (last is None or last.failure is None):
+        return Phrase(f"{service.name}: {given}", Tone.WARN)
     if last is None:
         return Phrase(f"{service.name}: nothing was rolled out", Tone.QUIET)
     if last.failure is None:
@@ -105,7 +107,9 @@ def _left(service: ServiceState) -> Phrase:
         drift = f", since drifted: {service.drift.what}" if service.drift else ""
         tone = Tone.WARN if drift else Tone.GOOD
         return Phrase(f"{service.name}: {last.outcome} {short(last.digest)}{pods}{drift}", tone)
-    still = f"; the cluster still runs {short(live.digest)} of cycle {live.number}" if live else ""
+    still = f"; {given}" if given else ""
+    if live and not given:
+        still = f"; the cluster still runs {short(live.digest)} of cycle {live.number}"
     return Phrase(f"{service.name}: failed: {last.failure.message}{still}", Tone.BAD)
 
 
