@@ -56,7 +56,7 @@ class KubeCluster:
         self, namespace: str, pod: str, container: str, *, previous: bool = False, tail: int = 20
     ) -> Sequence[str] | Failure:
         """The last lines; none when the container has not started, or has no container before it."""
-        query = {"container": container, "tailLines": str(tail), "limitBytes": str(_LOG_LIMIT)}
+        query = {"container": container, "tailLines": str(tail), "limitBytes": str(_LOG_LIMIT), "timestamps": "true"}
         if previous:
             query["previous"] = "true"
         reply = await self.connection.request("GET", log_path(namespace, pod), query)
@@ -64,7 +64,7 @@ class KubeCluster:
             return reply
         if reply.status in {400, 404}:
             return ()
-        return reply.body.decode(errors="replace").splitlines() if reply.ok else self.connection.refused(reply)
+        return _written(reply.body.decode(errors="replace")) if reply.ok else self.connection.refused(reply)
 
     async def allowed(self, access: Access) -> bool | Failure:
         resource, _, subresource = access.resource.partition("/")
@@ -177,6 +177,12 @@ def workload_path(key: WorkloadKey) -> str:
 
 def log_path(namespace: str, pod: str) -> str:
     return f"/api/v1/namespaces/{quote(namespace, safe='')}/pods/{quote(pod, safe='')}/log"
+
+
+def _written(log: str) -> list[str]:
+    """The program's own lines: the kubelet's words about a log that it no longer has carry no time."""
+    stamped = (line.partition(" ") for line in log.split("\n"))
+    return [text.removesuffix("\r") for time, space, text in stamped if space and time[:1].isdecimal() and "T" in time]
 
 
 def _ready(node: Raw) -> bool:

@@ -9,8 +9,10 @@ import asyncio
 import json
 import socket
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakSet
 
 import aiohttp
 
@@ -21,6 +23,8 @@ from devloop.core.failure import Failure, FailureCode
 CONNECT_TIMEOUT = 5.0
 READ_TIMEOUT = 10.0
 """Seconds without a byte from the server."""
+GOODBYE = 0.25
+"""Seconds that closing waits for the other side at most."""
 RENEWAL_PAUSE = 20.0
 """Seconds between two attempts to renew credentials: a plugin may open a browser each time."""
 _LINE_LIMIT = 2**21
@@ -68,6 +72,7 @@ class KubeConnection:
     def __init__(self, pinned: PinnedContext) -> None:
         self.pinned = pinned
         self._sessions: list[aiohttp.ClientSession] = []
+        self._sockets: WeakSet[socket.socket] = WeakSet()
         self._login: Login | None = None
         self._logging_in = asyncio.Lock()
         self._next_renewal = float("-inf")
@@ -95,7 +100,7 @@ class KubeConnection:
     async def stream(self, path: str, query: Query, silence: float | None) -> aiohttp.ClientResponse | Failure:
         """An answer that is read as it comes, with `silence` seconds at most between two bytes (None: any).
 
-        The caller closes it. A status that says no is returned to be read like any other.
+        The caller ends it with `drop`. A status that says no is returned to be read like any other.
         """
         return await self._open("GET", path, query, silence)
 
@@ -104,6 +109,34 @@ class KubeConnection:
         sessions, self._sessions = self._sessions, []
         for session in sessions:
             await session.close()
+        await self._until_closed()
+
+    async def _until_closed(self) -> None:
+        """Requests that were cancelled leave connections that still say good-bye, and the loop may end next."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GOODBYE):
+                while any(made.fileno() != -1 for made in self._sockets):  # noqa: ASYNC110 - sockets tell nobody
+                    await asyncio.sleep(0.005)
+
+    def _socket(self, address: Any) -> socket.socket:
+        """A socket whose peer has to prove every half minute that it is still there."""
+        family, kind, protocol, _, _ = address
+        made = socket.socket(family, kind, protocol)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in (("TCP_KEEPIDLE", 15), ("TCP_KEEPALIVE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3)):
+            if hasattr(socket, option):
+                made.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
+        self._sockets.add(made)
+        return made
+
+    def _session(self, login: Login) -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(
+            limit=0,  # watches and log streams hold a connection each; a full pool would starve requests silently
+            ssl=login.ssl if login.ssl is not None else True,
+            socket_factory=self._socket,
+        )
+        # Without the environment: it would add the password of a ~/.netrc, and chooses proxies unlike kubectl.
+        return aiohttp.ClientSession(connector=connector, trust_env=False, read_bufsize=_LINE_LIMIT)
 
     def unreachable(self, error: BaseException) -> Failure:
         """The failure for an API server that does not answer, in one sentence."""
@@ -143,7 +176,7 @@ class KubeConnection:
                 return self.unreachable(error)
             if response.status != 401:
                 return response
-            response.close()
+            drop(response)
             login = await self._credentials(login)
         return login
 
@@ -202,30 +235,16 @@ class KubeConnection:
 
     async def _replace_session(self, login: Login) -> None:
         """Streams of the session before go on; those of the one before that had their time."""
-        self._sessions.append(_session(login))
+        self._sessions.append(self._session(login))
         while len(self._sessions) > 2:
             await self._sessions.pop(0).close()
 
 
-def _session(login: Login) -> aiohttp.ClientSession:
-    connector = aiohttp.TCPConnector(
-        limit=0,  # watches and log streams hold a connection each; a pool that is full would starve requests silently
-        ssl=login.ssl if login.ssl is not None else True,
-        socket_factory=_socket,
-    )
-    # Without the environment: it would add the password of a ~/.netrc, and chooses proxies unlike kubectl.
-    return aiohttp.ClientSession(connector=connector, trust_env=False, read_bufsize=_LINE_LIMIT)
-
-
-def _socket(address: Any) -> socket.socket:
-    """A socket whose peer has to prove every half minute that it is still there."""
-    family, kind, protocol, _, _ = address
-    made = socket.socket(family, kind, protocol)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for option, value in (("TCP_KEEPIDLE", 15), ("TCP_KEEPALIVE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3)):
-        if hasattr(socket, option):
-            made.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
-    return made
+def drop(response: aiohttp.ClientResponse) -> None:
+    """End a stream at once: nobody waits for the rest of it, nor for TLS to say good-bye."""
+    if (connection := response.connection) is not None and connection.transport is not None:
+        connection.transport.abort()
+    response.close()
 
 
 def _reason(error: BaseException) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import aiohttp
 
 from devloop.adapters.kube import KubeCluster, log_path
+from devloop.adapters.kubehttp import drop
 from devloop.core.failure import Failure
 from devloop.core.service import WorkloadKey
 from devloop.core.workload import Pod, Running, Snapshot
@@ -203,7 +204,7 @@ class PodLogs:
         except (aiohttp.ClientError, OSError):
             pass  # read on where it broke
         finally:
-            opened.close()
+            drop(opened)
         return None
 
     async def _hand_on(self, id_: _Id, tail: _Tail, opened: aiohttp.ClientResponse) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 
 import aiohttp
 
-from devloop.adapters.kubehttp import KubeConnection, Reply
+from devloop.adapters.kubehttp import KubeConnection, Reply, drop
 from devloop.core.failure import Failure
 
 T = TypeVar("T")
@@ -140,7 +140,7 @@ class ListWatch(Generic[T]):
         except (aiohttp.ClientError, OSError):
             pass  # whether the server is away is for the next attempt to find out
         finally:
-            opened.close()
+            drop(opened)
         if loop.time() - began < SETTLED:
             await self._pause()
 

@@ -145,6 +145,16 @@ async def test_logs_of_a_container_and_of_the_one_before_it(
     assert await cluster.logs(namespace, "web", "other") == ()
 
 
+async def test_the_kubelet_s_own_words_are_no_log(api: FakeApi, tmp_path: Path) -> None:
+    async def handler(_: web.Request) -> web.StreamResponse:
+        return web.Response(body=b"2026-01-01T00:00:01Z panic: \xff\r\nunable to retrieve container logs for x\n")
+
+    api.handler = handler
+    cluster = KubeCluster(pinned(tmp_path, api.url, {"token": "t"}))
+    assert await cluster.logs("shop", "web-1", "web") == ["panic: \N{REPLACEMENT CHARACTER}"]
+    await cluster.close()
+
+
 async def test_nobody_listens(tmp_path: Path) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
