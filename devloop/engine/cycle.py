@@ -35,6 +35,7 @@ class _Cycle:
         """Whether the push changed what the tag holds."""
         self._beside: list[asyncio.Future[Any]] = []
         """What runs beside the cycle's own steps and ends with it."""
+        self._rollouts: list[WorkloadRollout] = []
 
     async def run(self, gate: Gate) -> CycleResult:
         try:
@@ -44,6 +45,8 @@ class _Cycle:
         finally:
             for future in self._beside:
                 future.cancel()
+            for rollout in self._rollouts:
+                rollout.close()
 
     async def _steps(self, gate: Gate) -> CycleResult:
         try:
@@ -121,7 +124,7 @@ class _Cycle:
     # rollout and proof -------------------------------------------------------------------------------------------
 
     async def _roll_out(self, image: PushedImage) -> CycleResult:
-        rollouts = self._rollouts(image)
+        rollouts = self._begin(image)
         for rollout in rollouts:
             await rollout.patch()
         await _all(rollout.wait() for rollout in rollouts)
@@ -138,18 +141,19 @@ class _Cycle:
             raise PhaseError(Failure(FailureCode.UNPROVEN, "this session has pushed nothing yet", "save a file"))
         self._image = pushed[-1]
         self._phases.start(Phase.VERIFY)
-        rollouts = self._rollouts(pushed[-1])
+        rollouts = self._begin(pushed[-1])
         for rollout in rollouts:
             rollout.take_as_it_is()
             await rollout.wait()
         await _all(rollout.verify() for rollout in rollouts if rollout.has_pods)
         return self._result(Outcome.VERIFIED)
 
-    def _rollouts(self, image: PushedImage) -> list[WorkloadRollout]:
-        return [
+    def _begin(self, image: PushedImage) -> list[WorkloadRollout]:
+        self._rollouts = [
             WorkloadRollout(key, self._order, image, self._ports, self._facts, self._emit)
             for key in self._service.workloads
         ]
+        return self._rollouts
 
     def _result(self, outcome: Outcome, failure: Failure | None = None, text: str = "") -> CycleResult:
         digest = self._image.digest if self._image else ""

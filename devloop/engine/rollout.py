@@ -4,7 +4,7 @@ Waiting means looking at the snapshots that the shared watches bring, with pure 
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 
@@ -20,6 +20,7 @@ from devloop.core.service import WorkloadKey
 from devloop.core.status import Broken, ContainerRef, RolledOut, Rolling, RolloutStatus, ScaledToZero, Trouble
 from devloop.core.verify import PodVerdict, judge, unchanged, unresolved, verify
 from devloop.core.workload import Deployment, Revision, Snapshot, absent
+from devloop.engine.crashlogs import CrashLogs
 from devloop.engine.tools import Emit, Order, PhaseError, Ports, SessionFacts, need
 
 
@@ -54,6 +55,7 @@ class WorkloadRollout:
         self._expected = Expectation("", 0, "")
         self._known: dict[str, ResolvedImage | None] = {}
         self._warned: set[str] = set()
+        self._crash_logs = CrashLogs(ports.cluster, key.namespace, self._pod_line)
         self._told: list[PodVerdict] = []
         self._snapshot = Snapshot(key, None)
         self._status: RolloutStatus = Rolling("waiting for the first look at the cluster", ())
@@ -79,6 +81,10 @@ class WorkloadRollout:
         deployment = self._existing(snapshot.deployment if snapshot else None)
         self._containers = need(choose(self._order.service, deployment.template))
         self._expect(deployment, mark="")
+
+    def close(self) -> None:
+        """End what still runs beside the rollout."""
+        self._crash_logs.close()
 
     async def wait(self) -> None:
         """Until the rollout is over; raises `PhaseError` when it is broken, or at the deadline."""
@@ -181,22 +187,14 @@ class WorkloadRollout:
                 self._warned.add(trouble.key)
                 failure, name = trouble.failure, self._order.service.name
                 self._emit(WarningRaised(name, failure.code, failure.message, failure.hint, self._order.number))
+                self._crash_logs.read(trouble.logs)
 
     async def _explain(self, broken: Broken) -> Failure:
-        logs = await self._fetch(broken.logs)
-        for ref, lines in logs.items():
-            for line in lines:
-                self._emit(
-                    Log(self._order.service.name, LogSource.POD, line, self._order.number, ref.pod, ref.container)
-                )
+        logs = await self._crash_logs.explain(broken.logs)
         return explain_crash(broken, logs, self._image.resolved, self._facts.platform)
 
-    async def _fetch(self, refs: Sequence[ContainerRef]) -> Mapping[ContainerRef, Sequence[str]]:
-        namespace, cluster = self.key.namespace, self._ports.cluster
-        found = await asyncio.gather(
-            *(cluster.logs(namespace, ref.pod, ref.container, previous=ref.previous) for ref in refs)
-        )
-        return {ref: lines for ref, lines in zip(refs, found, strict=True) if not isinstance(lines, Failure)}
+    def _pod_line(self, ref: ContainerRef, line: str) -> None:
+        self._emit(Log(self._order.service.name, LogSource.POD, line, self._order.number, ref.pod, ref.container))
 
     def _earlier(self) -> list[ResolvedImage]:
         """What this session pushed for the service, the image of this cycle included."""
