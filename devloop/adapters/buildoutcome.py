@@ -36,6 +36,7 @@ _TELLING = re.compile(
     r"error|fatal|failed|failure|exception|cannot|can't|could not|not found|no such|undefined|denied|panic",
     re.IGNORECASE,
 )
+_BASE = re.compile(r"\[[^\]]*internal\] load metadata for (\S+)")
 _LONGEST_NAME = 100
 
 
@@ -119,6 +120,9 @@ def _step_failure(request: BuildRequest, failed: FailedStep | None, said: str) -
         return Failure(FailureCode.BUILD_FAILED, f"{request.spec.dockerfile.name}: {said}", _advice(said))
     exit_code = _EXIT_CODE.search(failed.error)
     cause = _cleaned(failed.error)
+    if base := _BASE.match(failed.name):
+        message = f"the base image {base.group(1)} cannot be read: {cause.removeprefix(f'{base.group(1)}: ')}"
+        return Failure(FailureCode.BUILD_FAILED, message, _advice(cause))
     if exit_code:
         line = decisive_line(failed.last_lines)
         cause = f"{line} (exit code {exit_code.group(1)})" if line else f"exit code {exit_code.group(1)}"

@@ -39,8 +39,17 @@ _NOT_CREATED = (
     (
         "",
         FailureCode.CONTAINER_CONFIG,
-        "make what it names (a ConfigMap, a Secret, a key), or correct the container's spec",
+        "create what it names (a ConfigMap, a Secret, a key), or correct the reference to it in the workload",
     ),
+)
+_NOT_SCHEDULED = (
+    (
+        "affinity/selector",
+        "correct the workload's `nodeSelector` or `affinity`, or label a node so: `kubectl get nodes --show-labels`",
+    ),
+    ("taint", "give the Pods a toleration, or remove the taint: `kubectl describe nodes` shows both"),
+    ("persistentvolumeclaim", "its Pods wait for a volume: `kubectl get pvc -n {namespace}` shows which"),
+    ("", "lower its requests, or make room: `kubectl describe nodes` shows what is taken"),
 )
 _MOUNT_REASONS = {"FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox"}
 _TELLING_MOST = (
@@ -229,9 +238,15 @@ def _unscheduled(snapshot: Snapshot, revision: Revision, pod: Pod, message: str)
         failure = Failure(
             FailureCode.UNSCHEDULABLE,
             f"no node can take Pod {pod.name}: {detail}",
-            "lower its requests, or make room: `kubectl describe nodes` shows what is taken",
+            _room_hint(detail, snapshot.key.namespace),
         )
     return Trouble(f"{failure.code}:{pod.revision}", failure)
+
+
+def _room_hint(detail: str, namespace: str) -> str:
+    """Where something is taken, room helps, whatever else is said of other nodes."""
+    known = _NOT_SCHEDULED[-1:] if holds_room(detail) else _NOT_SCHEDULED
+    return next(hint for words, hint in known if words in detail.lower()).format(namespace=namespace)
 
 
 def _unmounted(snapshot: Snapshot, revision: Revision, pod: Pod, events: Sequence[ClusterEvent]) -> Iterator[Trouble]:

@@ -35,8 +35,8 @@ _ADVICE: tuple[tuple[str, str], ...] = (
     ),
     (
         r"not found|manifest unknown|name unknown",
-        "is it the same registry that was pushed to? When nodes reach it under another name, "
-        "set `image` to the nodes' name and `push_image` to yours",
+        "push that image, or correct its name; when nodes reach the registry of a service under another name than "
+        "this machine does, set `image` to the nodes' name and `push_image` to yours",
     ),
     (
         r"no such host|connection refused|i/o timeout|no route|dial tcp|network is unreachable|deadline exceeded|EOF",
@@ -62,13 +62,13 @@ def pull_trouble(namespace: str, pod: Pod, status: ContainerStatus, events: Sequ
     image = _image(pod, status.name)
     said = [e.message for e in events if e.reason == "Failed"]
     cause = _cause(status.state, said).removeprefix(f"{image}: ")
-    failure = _failure(namespace, pod, image, status.state.reason, cause)
+    failure = _failure(namespace, pod, status.name, status.state.reason, cause)
     ends = status.state.reason in _FINAL or bool(_DEFINITE.search(cause))
     return Trouble(f"{failure.code}:{pod.revision}:{status.name}", failure, ends=ends)
 
 
-def _failure(namespace: str, pod: Pod, image: str, reason: str, cause: str) -> Failure:
-    where = pod.node or "the node"
+def _failure(namespace: str, pod: Pod, container: str, reason: str, cause: str) -> Failure:
+    where, image = pod.node or "the node", _image(pod, container)
     if "no match for platform" in cause:
         return Failure(
             FailureCode.WRONG_ARCHITECTURE,
@@ -82,7 +82,9 @@ def _failure(namespace: str, pod: Pod, image: str, reason: str, cause: str) -> F
             'set the container\'s `imagePullPolicy` to `Always`, as `pin = "tag"` does',
         )
     return Failure(
-        FailureCode.IMAGE_PULL, f"{where} cannot pull {image}: {cause or reason}", _advice(cause, namespace, pod)
+        FailureCode.IMAGE_PULL,
+        f"{where} cannot pull {image} for container {container}: {cause or reason}",
+        _advice(cause, namespace, pod),
     )
 
 

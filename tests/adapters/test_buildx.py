@@ -124,7 +124,7 @@ async def test_the_failure_hides_secrets_too(project: Project) -> None:
     [
         (["RUNN x"], "", "Dockerfile: dockerfile parse error on line 2: unknown instruction: RUNN (did you mean RUN?)"),
         (["COPY nothere /x"], "", '`[2/2] COPY nothere /x` failed: "/nothere": not found'),
-        (["RUN true"], "{registry}/nothere:1", "{registry}/nothere:1: not found"),
+        (["RUN true"], "{registry}/nothere:1", "the base image {registry}/nothere:1 cannot be read: not found"),
     ],
     ids=["parse", "copy", "base"],
 )

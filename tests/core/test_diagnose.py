@@ -32,7 +32,7 @@ def waiting(reason: str, message: str = "", **status: Any) -> Pod:
 @pytest.mark.parametrize(
     ("name", "code", "ends", "words"),
     [
-        ("image_pull", FailureCode.IMAGE_PULL, True, "node1 cannot pull 127.0.0.1:5000/nothing-here:dev: not found"),
+        ("image_pull", FailureCode.IMAGE_PULL, True, "nothing-here:dev for container web: not found"),
         ("back_off", FailureCode.IMAGE_PULL, True, "connect: connection refused"),
         ("crash_loop", FailureCode.CRASH, True, "ended with exit code 3, 6 times"),
         ("crash_exited", FailureCode.CRASH, True, "ended with exit code 3, 4 times"),
@@ -101,7 +101,7 @@ def test_a_back_off_that_does_not_say_why_takes_the_nodes_event() -> None:
         event(stuck, "Failed", "Error: ImagePullBackOff"),
     )
     (found,) = troubles(snapshot(stuck, events=said))
-    assert found.failure.message == "node1 cannot pull localhost:5001/shop/web:dev: unexpected EOF"
+    assert found.failure.message == "node1 cannot pull localhost:5001/shop/web:dev for container web: unexpected EOF"
 
 
 def test_the_wrapping_of_a_pull_error() -> None:
@@ -274,6 +274,21 @@ def test_pods_without_a_node(message: str, old: int, strategy: str, code: Failur
     assert (found.failure.code, found.ends) == (code, False)
     if code is FailureCode.NO_SURGE_ROOM:
         assert "maxSurge: 0, maxUnavailable: 1" in found.failure.hint
+
+
+@pytest.mark.parametrize(
+    ("message", "hint"),
+    [
+        ("1 node(s) didn't match Pod's node affinity/selector", "nodeSelector"),
+        ("1 node(s) had untolerated taint {gpu: true}", "toleration"),
+        ("pod has unbound immediate PersistentVolumeClaims", "kubectl get pvc -n shop"),
+        ("1 Insufficient cpu, 1 node(s) had untolerated taint {gpu: true}", "lower its requests"),
+        ("something new", "kubectl describe nodes"),
+    ],
+)
+def test_the_way_out_for_a_pod_without_a_node(message: str, hint: str) -> None:
+    (found,) = troubles(snapshot(unscheduled(f"0/1 nodes are available: {message}. preemption: none")))
+    assert hint in found.failure.hint
 
 
 @pytest.mark.parametrize(
