@@ -7,7 +7,6 @@ from pathlib import Path
 _SILENT = re.compile(r"9p|drvfs|nfs4?|cifs|smb3|smbfs|virtiofs|vboxsf|fakeowner|fuse\.(?:sshfs|osxfs|grpcfuse|s3fs)")
 _MOUNTS = Path("/proc/self/mounts")
 _OCTAL = re.compile(r"\\([0-7]{3})")
-_STALE_LOCK = 10.0
 
 
 def silent_filesystem(path: str, mounts: Path = _MOUNTS) -> str:
@@ -49,9 +48,9 @@ def _linked(file: Path) -> Path | None:
     return file.parent / target.removeprefix("gitdir: ") if target.startswith("gitdir: ") else None
 
 
-def git_is_writing(git: Path | None, now: float) -> bool:
-    """Whether git is in the middle of a checkout or the like; a lock that is older than 10 s was left behind."""
+def git_is_writing(git: Path | None, now: float, stale: float) -> bool:
+    """Whether git is in the middle of a checkout or the like; a lock older than `stale` seconds was left behind."""
     try:
-        return git is not None and now - (git / "index.lock").lstat().st_mtime < _STALE_LOCK
+        return git is not None and now - (git / "index.lock").lstat().st_mtime < stale
     except OSError:
         return False

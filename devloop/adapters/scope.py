@@ -49,6 +49,13 @@ class Area:
         watch = tuple(sorted({_absolute(path) for path in service.watch} or {context}))
         return cls(context, _absolute(service.build.dockerfile), watch, service.ignore)
 
+    def folders(self) -> frozenset[str]:
+        """Folders that exist now and have, somewhere below, all that is of interest."""
+        paths = (self.context, self.dockerfile.parent, *self.watch)
+        folders = {path if path.is_dir() else path.parent for path in paths}
+        inner = {folder for folder in folders if self.context in folder.parents}
+        return frozenset(map(str, folders - inner))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scope:

@@ -20,7 +20,7 @@ _OPEN_QUIET = 0.25
 _LONGEST_WAIT = 2.0
 """Seconds after which changes are told although more arrive."""
 _GIT_STEP = 0.02
-_LONGEST_GIT = 10.0
+_GIT_FEW, _GIT_MANY, _FEW = 10.0, 120.0, 50
 _MANY = 2000
 """From so many touched names on, looking at everything is simpler and no slower."""
 _STORE_QUIET = 2.0
@@ -88,6 +88,7 @@ class WatchedTree:
         self._area, self._tell, self._notice, self._store = area, tell, notice, store
         self._debounce, self._open_events = debounce, open_events
         self._context = str(area.context)
+        self._roots = tuple(f"{path}/" for path in (area.context, *area.watch) if path.is_dir() or path == area.context)
         self._events: Events = NoEvents()
         self._poll: float | None = None
         self._taken: Taken | None = None
@@ -106,8 +107,7 @@ class WatchedTree:
     async def open(self, stored: Picture | None) -> tuple[str, ...]:
         """Begin to watch; returns what differs from the stored picture, if there is one."""
         try:
-            folders = {str(path) for path in (self._area.context, *self._area.watch) if path.is_dir()}
-            self._events = await self._open_events(folders, self._on_touched, self._on_lost)
+            self._events = await self._open_events(self._area.folders(), self._on_touched, self._on_lost)
         except NoEventsError as error:
             self._poll_because(error)
         async with self._lock:
@@ -119,6 +119,10 @@ class WatchedTree:
 
     async def picture(self) -> Picture:
         """The whole tree as it is on disk now; differences that were not told yet are told first."""
+        # A caller that is cancelled does not end the walk: two at once would undo each other's watches.
+        return await asyncio.shield(asyncio.ensure_future(self._picture()))
+
+    async def _picture(self) -> Picture:
         async with self._lock:
             self._tell_if(await self._look(None))
             assert self._taken is not None
@@ -172,11 +176,16 @@ class WatchedTree:
 
     async def _until_git_is_done(self) -> bool:
         """Wait for a running checkout; False when there was one."""
-        git, steps = git_folder(self._area.context), 0
-        while git_is_writing(git, time.time()) and steps * _GIT_STEP < _LONGEST_GIT:
+        git, began = git_folder(self._area.context), asyncio.get_running_loop().time()
+        waited = 0.0
+        while waited < (longest := self._git_patience()) and git_is_writing(git, time.time(), longest):
             await asyncio.sleep(_GIT_STEP)
-            steps += 1
-        return steps == 0 or steps * _GIT_STEP >= _LONGEST_GIT
+            waited = asyncio.get_running_loop().time() - began
+        return waited == 0 or waited >= longest
+
+    def _git_patience(self) -> float:
+        """Seconds that a lock may hold things up: one that was left behind for few files, a big checkout for many."""
+        return _GIT_MANY if self._everything or len(self._names) > _FEW else _GIT_FEW
 
     def _take_names(self) -> set[str] | None:
         names = None if self._everything or len(self._names) > _MANY else self._names
@@ -194,6 +203,8 @@ class WatchedTree:
         except NoEventsError as error:
             self._poll_because(error)
             after, differing = await in_daemon_thread(partial(self._take, None, before))
+        except _ClosedError:
+            raise asyncio.CancelledError from None
         if self._poll is not None:
             self._poll = min(max(_POLL_SHARE * (time.monotonic() - started), _POLL_MIN), _POLL_MAX)
         self._taken = after
@@ -253,7 +264,7 @@ class WatchedTree:
 
     def _name(self, path: str) -> str | None:
         """The name of a path if what happens there may count; empty when everything may have changed."""
-        if path in self._targets or any(f"{root}/".startswith(f"{path}/") for root in self._area_roots()):
+        if path in self._targets or any(root.startswith(f"{path}/") for root in self._roots):
             return ""
         below = path.startswith(self._context + "/")
         name = path[len(self._context) + 1 :] if below else name_of(path, self._area.context)
@@ -262,9 +273,6 @@ class WatchedTree:
         if not self._taken.scope.counts(name, is_folder=True):
             return None
         return name if name in self._taken.folders or os.path.isdir(path) else None  # noqa: PTH112
-
-    def _area_roots(self) -> tuple[str, ...]:
-        return (self._context, *(str(path) for path in self._area.watch if path != self._area.context))
 
     def _poll_because(self, error: NoEventsError) -> None:
         self._events.close()

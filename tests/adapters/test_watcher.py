@@ -423,6 +423,28 @@ async def test_a_checkout_of_10_000_files_is_one_change(root: Path, open_events:
         assert await told.next() == tuple(sorted(names))
 
 
+async def test_what_the_kernel_dropped_is_found(root: Path) -> None:
+    names = [f"many/file{number}" for number in range(8_000)]
+    (root / "many").mkdir()
+    async with watching(service(root)) as told:
+        # The event loop does not run meanwhile, and the kernel keeps 16,384 events.
+        make_tree(root, names)
+        assert await told.until(*names) == set(names)
+        (root / "many/file0").write_text("new")
+        assert await told.next() == ("many/file0",)
+
+
+async def test_a_cancelled_look_leaves_the_watch_alone(root: Path) -> None:
+    async with watching(service(root)) as told:
+        looking = asyncio.ensure_future(told.watcher.picture("web"))
+        await asyncio.sleep(0)
+        make_tree(root, ["new/file"])
+        looking.cancel()
+        assert await told.until("new/file") == {"new", "new/file"}
+        (root / "new/file").write_text("again")
+        assert await told.next() == ("new/file",)
+
+
 async def test_nothing_is_told_while_git_holds_the_index(root: Path) -> None:
     make_tree(root, [".git/HEAD", ".git/index.lock"])
     async with watching(service(root)) as told:

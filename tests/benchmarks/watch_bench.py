@@ -1,11 +1,12 @@
 """What watching costs: `python -m tests.benchmarks.watch_bench [files]`.
 
 Makes a tree of 100,000 files in a temporary folder, watches it, and prints how long that takes, what it costs while
-nothing happens, how soon a save is told, and how a branch switch of 10,000 files arrives. Everything is measured in
-this one process; nothing here passes or fails.
+nothing happens, how soon a save is told, and how a branch switch of 10,000 files arrives. The two sessions are
+processes of their own, with nothing in them but the watcher; nothing here passes or fails.
 """
 
 import asyncio
+import multiprocessing
 import platform
 import resource
 import statistics
@@ -16,6 +17,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from devloop.adapters.statefolder import FileStateFolder
 from devloop.adapters.watcher import FileWatcher
 from devloop.core.image import ImageRef
 from devloop.core.ports import Watched
@@ -27,20 +29,6 @@ SWITCHED = 10_000
 IGNORE = "node_modules\n**/node_modules\n.git\n*.md\n**/__pycache__\n**/*.pyc\n"
 
 
-class _Memory:
-    def __init__(self) -> None:
-        self.kept: dict[str, bytes] = {}
-
-    def load(self, name: str) -> bytes | None:
-        return self.kept.get(name)
-
-    def store(self, name: str, data: bytes) -> None:
-        self.kept[name] = data
-
-    def session_file(self, session: str) -> Path | None:
-        return None
-
-
 def memory_mib() -> float:
     """What the process holds now; its highest where that cannot be known."""
     try:
@@ -50,12 +38,14 @@ def memory_mib() -> float:
     return pages * resource.getpagesize() / 2**20
 
 
-def make(root: Path, files: int) -> list[str]:
-    names = [f"pkg{number // 1000}/module{number // 100}/source_{number % 100}.py" for number in range(files)]
-    write(root, names, "main")
+def name(number: int) -> str:
+    return f"pkg{number // 1000}/module{number // 100}/source_{number % 100}.py"
+
+
+def make(root: Path, files: int) -> None:
+    write(root, map(name, range(files)), "main")
     (root / "Dockerfile").write_text("FROM scratch\nCOPY . /\n")
     (root / ".dockerignore").write_text(IGNORE)
-    return names
 
 
 def write(root: Path, names: Iterable[str], text: str) -> None:
@@ -70,12 +60,12 @@ def git(root: Path, *words: str) -> None:
     subprocess.run(["git", *config, *words], cwd=root, check=True, capture_output=True)
 
 
-def two_branches(root: Path, names: list[str]) -> None:
+def two_branches(root: Path) -> None:
     git(root, "init", "-q", "-b", "main")
     git(root, "add", ".")
     git(root, "commit", "-q", "-m", "main")
     git(root, "checkout", "-q", "-b", "other")
-    write(root, names[:SWITCHED], "other")
+    write(root, map(name, range(SWITCHED)), "other")
     git(root, "commit", "-q", "-a", "-m", "other")
 
 
@@ -85,29 +75,33 @@ def service(root: Path) -> Service:
 
 
 class _Bench:
-    def __init__(self, root: Path, names: list[str]) -> None:
-        self.root, self.names = root, names
+    """One session on the tree."""
+
+    def __init__(self, root: Path, state: Path) -> None:
+        self.root = root
         self.told: asyncio.Queue[tuple[float, int]] = asyncio.Queue()
-        self.memory = _Memory()
+        self.state = FileStateFolder(state, print)
 
     def watcher(self) -> FileWatcher:
         return FileWatcher(
             lambda _, files: self.told.put_nowait((time.perf_counter(), len(files))),
-            self.memory,
+            self.state,
             debounce=0.03,
             notice=lambda *notice: print("notice:", *notice),
         )
 
-    async def run(self) -> None:
-        print(f"memory before: {memory_mib():.0f} MiB")
-        first = await self.arm("first session, everything is read")
-        await first.close()
-        watcher = await self.arm("next session, from the stored picture")
+    async def first(self) -> None:
+        watcher = await self.arm("first session: everything is read")
+        await self.idle()
+        await watcher.close()
+
+    async def next(self) -> None:
+        watcher = await self.arm("next session: from the stored picture")
         await self.idle()
         await self.looks(watcher)
         await self.saves()
         await self.switch()
-        print(f"memory at the end: {memory_mib():.0f} MiB")
+        print(f"at the end: {memory_mib():.0f} MiB")
         await watcher.close()
 
     async def arm(self, what: str) -> FileWatcher:
@@ -135,7 +129,7 @@ class _Bench:
         for number in range(SAVES):
             await asyncio.sleep(0.1)
             began = time.perf_counter()
-            (self.root / self.names[number * 97]).write_text(f"saved {number} {began}")
+            (self.root / name(number * 97)).write_text(f"saved {number} {began}")
             at, _ = await self.told.get()
             delays.append((at - began) * 1000)
         p90 = statistics.quantiles(delays, n=10)[-1]
@@ -165,14 +159,23 @@ class _Bench:
                 return calls
 
 
+def session(which: str, root: Path, state: Path) -> None:
+    print(f"  the process without it: {memory_mib():.0f} MiB")
+    bench = _Bench(root, state)
+    asyncio.run(bench.first() if which == "first" else bench.next())
+
+
 def main() -> None:
     files = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
     print(f"{platform.platform()}, Python {platform.python_version()}")
     with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder) / "context"
-        names = make(root, files)
-        two_branches(root, names)
-        asyncio.run(_Bench(root, names).run())
+        root, state = Path(folder) / "context", Path(folder) / "state"
+        make(root, files)
+        two_branches(root)
+        for which in ("first", "next"):
+            process = multiprocessing.get_context("spawn").Process(target=session, args=(which, root, state))
+            process.start()
+            process.join()
 
 
 if __name__ == "__main__":
