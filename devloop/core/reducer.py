@@ -127,6 +127,11 @@ def _image_pushed(service: ServiceState, event: ev.ImagePushed, time: float) -> 
     return _in_cycle(service, event, pushed=event)
 
 
+def _workload_patched(service: ServiceState, event: ev.WorkloadPatched, time: float) -> ServiceState:
+    running = service.running
+    return replace(service, unproved=running.pushed) if running and running.number == event.cycle else service
+
+
 def _pod_verified(service: ServiceState, event: ev.PodVerified, time: float) -> ServiceState:
     verdicts = service.running.verdicts if service.running else ()
     return _in_cycle(service, event, verdicts=(*verdicts, event))
@@ -165,7 +170,8 @@ def _cycle_finished(service: ServiceState, event: ev.CycleFinished, time: float)
     )
     live = finished if event.outcome in {ev.Outcome.VERIFIED, ev.Outcome.UNCHANGED} else service.live
     settled = service.settled or event.outcome.settles
-    ended = replace(service, last=finished, live=live, settled=settled)
+    unproved = None if event.outcome.settles or running.on_workloads else service.unproved
+    ended = replace(service, last=finished, live=live, settled=settled, unproved=unproved)
     if ended.lost or ended.blocked:
         # Nothing is lost: the same cycle is wanted again as soon as what it failed on is mended.
         return replace(ended, want=_again(running.want, service.want))
@@ -198,6 +204,7 @@ _HANDLERS: dict[type[ev.ServiceEvent], _Handler] = {
     ev.PhaseStarted: _phase_started,
     ev.PhaseFinished: _phase_finished,
     ev.ImagePushed: _image_pushed,
+    ev.WorkloadPatched: _workload_patched,
     ev.PodVerified: _pod_verified,
     ev.WarningRaised: _warning_raised,
     ev.CycleFinished: _cycle_finished,

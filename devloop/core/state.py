@@ -132,6 +132,8 @@ class ServiceState:
     """How many files are watched."""
     workloads: Mapping[str, WorkloadObserved] = field(default_factory=dict)
     echo: Echo = Echo()
+    unproved: ImagePushed | None = None
+    """The image of a patch whose cycle has not ended, or was stopped or superseded before it proved anything."""
     drift: WorkloadDrifted | None = None
     """What was noticed since the last cycle ended."""
 

@@ -329,3 +329,30 @@ def test_a_save_after_the_push_is_no_echo_of_the_build() -> None:
 def test_a_drift_cycle_builds_nothing_and_says_nothing_about_it() -> None:
     verified_again = (begun(2, Trigger.DRIFT), over(2))
     assert after(*built(1, "gen.py"), *verified_again).echo == Echo(frozenset({"gen.py"}), 0, 1)
+
+
+# what was rolled out but not proved ----------------------------------------------------------------------------------
+
+ROLLING = (
+    begun(1),
+    PUSHED,
+    ev.PhaseStarted("web", 1, Phase.ROLLOUT),
+    ev.WorkloadPatched("web", 1, "deployment/web", ()),
+    ev.PhaseFinished("web", 1, Phase.ROLLOUT, 1.0, False),
+)
+
+
+@pytest.mark.parametrize("outcome", [Outcome.STOPPED, Outcome.SUPERSEDED])
+def test_a_patch_whose_cycle_proved_nothing_is_remembered(outcome: Outcome) -> None:
+    rolled_out = after(*ROLLING, over(1, outcome))
+    assert rolled_out.unproved == PUSHED
+    assert after(*ROLLING, over(1, outcome), begun(2), failed_build(2)).unproved == PUSHED
+
+
+@pytest.mark.parametrize("end", [over(1), over(1, Outcome.FAILED, Failure(FailureCode.CRASH, "it crashed"))])
+def test_a_rollout_that_was_judged_is_no_longer_unproved(end: ev.CycleFinished) -> None:
+    assert after(*ROLLING, end).unproved is None
+
+
+def failed_build(cycle: int) -> ev.CycleFinished:
+    return over(cycle, Outcome.FAILED, BUILD_BROKE)
