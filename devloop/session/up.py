@@ -140,7 +140,7 @@ class _Session:
             self._tail = assembly.tail(self._pod_line)
         self._running = True
         await conductor.run()
-        self._running = False
+        self._running, self._conductor = False, None
         for service in services:
             await watcher.remove(service.name)
         return await self._leave(assembly, keys)
@@ -197,6 +197,8 @@ class _Session:
     def _observed(self, snapshot: Snapshot) -> None:
         if self._conductor:
             self._conductor.post(snapshot)
+        else:  # nobody decides any more, but a restore still waits for what it put back
+            self._observations.observe(snapshot)
         if self._tail and snapshot.deployment:
             for service in self._project.services:
                 chosen = choose(service, snapshot.deployment.template)
