@@ -150,3 +150,35 @@ def test_the_option_on_exit_goes_before_the_file(shop: Shop) -> None:
     assert (code, devloop.outcomes("web")) == (0, ["verified"]), devloop.said()
     assert json.dumps(shop.get("web")["spec"]) == before
     _assert_nothing_left(shop, "web")
+
+
+def test_what_goes_back_is_what_was_there_before_the_first_session_or_was_set_since(shop: Shop) -> None:
+    shop.source("web")
+    shop.running("web")
+    before = shop.spec("web")
+    shop.configure(shop.service("web"))
+    assert shop.once()[0] == 0
+    shop.configure(shop.service("web", 'tag = "other"', 'pin = "digest"'))
+    code, devloop = shop.once()
+    assert (code, devloop.outcomes("web")) == (0, ["verified"]), devloop.said()
+    (container,) = shop.spec("web")["containers"]
+    assert "web:other@sha256:" in container["image"]
+    assert container["imagePullPolicy"] == "IfNotPresent", "the digest needs no policy, so it is as it was"
+
+    theirs = f"{shop.registry}/python:3"
+    shop.run("set", "image", "deployment/web", f"web={theirs}")
+    code, devloop = shop.once()
+    assert (code, devloop.outcomes("web")) == (0, ["verified"]), devloop.said()
+    code, out, err = shop.devloop("restore", "web")
+    assert code == 0, out + err
+    assert "kept" not in out
+    expected = json.loads(json.dumps(before))
+    expected["containers"][0]["image"] = theirs
+    assert shop.spec("web") == expected
+    _assert_nothing_left(shop, "web")
+
+
+def test_a_workload_that_is_gone_is_named(shop: Shop) -> None:
+    code, out, err = shop.devloop("restore", "deployment/web", *shop.elsewhere())
+    assert (code, out) == (3, "")
+    assert f"deployment/web does not exist in namespace {shop.namespace}" in err

@@ -82,6 +82,57 @@ def test_services_come_up_in_order_and_only_the_changed_one_is_rebuilt(shop: Sho
     assert {event["hold"]["code"] for event in devloop.of("cycle_held") if event["hold"]} <= {"dependency"}
 
 
+def test_what_depends_on_a_failed_service_waits_until_that_is_mended(shop: Shop) -> None:
+    broken = shop.source("db", "RUN exit 3")
+    shop.source("web")
+    for name in ("db", "web"):
+        shop.deploy(name)
+    shop.configure(shop.service("db"), shop.service("web", 'depends_on = ["db"]'))
+    untouched = shop.get("web")["metadata"]["generation"]
+    with shop.start() as devloop:
+        devloop.wait_for("cycle_finished", service="db", outcome="failed")
+        end = devloop.wait_for("cycle_finished", service="web", outcome="failed")
+        assert end["failure"]["code"] == "dependency_failed"
+        assert shop.get("web")["metadata"]["generation"] == untouched
+        dockerfile = broken / "Dockerfile"
+        dockerfile.write_text(dockerfile.read_text().replace("RUN exit 3", "RUN true"))
+        devloop.wait_for("cycle_finished", service="db", outcome="verified")
+        devloop.wait_for("cycle_finished", service="web", outcome="verified")
+        assert devloop.stop() == 130
+    assert [event["service"] for event in devloop.of("workload_patched")] == ["db", "web"]
+    assert shop.digests("web") == {("web", registry_digest(f"{shop.image('web')}:dev"))}
+
+
+def test_once_ends_with_the_exit_code_of_the_dependency(shop: Shop) -> None:
+    shop.source("db", "RUN exit 3")
+    shop.source("web")
+    for name in ("db", "web"):
+        shop.deploy(name)
+    shop.configure(shop.service("db"), shop.service("web", 'depends_on = ["db"]'))
+    code, devloop = shop.once("web")
+    assert code == 4, devloop.said()
+    assert {name: devloop.outcomes(name) for name in ("db", "web")} == {"db": ["failed"], "web": ["failed"]}
+    assert devloop.of("workload_patched") == []
+
+
+def test_one_definition_is_built_once_for_the_services_that_share_it(shop: Shop) -> None:
+    """Each build of it makes another image, so that the same digest in both Deployments means one build."""
+    shop.source("web", "RUN head -c 16 /dev/urandom > /stamp")
+    build = '{ context = "web", flags = ["--no-cache"] }'
+    services = []
+    for name in ("web", "worker"):
+        shop.deploy(name, {**shop.container("web"), "name": name})
+        image = f'[services.{name}]\nimage = "{shop.image("web")}"\nbuild = {build}\n'
+        services.append(image)
+    shop.configure(*services)
+    code, devloop = shop.once()
+    assert code == 0, devloop.said()
+    assert devloop.outcomes("web") == devloop.outcomes("worker") == ["verified"]
+    digest = registry_digest(f"{shop.image('web')}:dev")
+    assert shop.digests("web") == {("web", digest)}
+    assert shop.digests("worker") == {("worker", digest)}
+
+
 def _new_pod(shop: Shop, name: str) -> dict[str, Any]:
     (pod,) = [pod for pod in shop.pods(name) if "devloop/build" in pod["metadata"].get("annotations", {})]
     return dict(pod)
