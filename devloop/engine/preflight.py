@@ -4,55 +4,68 @@ Nothing needs cluster-wide rights; what one may not read degrades with a word, h
 """
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from devloop.core.containers import choose
-from devloop.core.events import CheckFinished, Event
+from devloop.core.events import CheckFinished
 from devloop.core.failure import ExitCode, Failure, FailureCode
+from devloop.core.image import ImageRef
 from devloop.core.manifest import deployment as parse_deployment
 from devloop.core.ports import Access, Builder, BuildRequest, Cluster, Registry
 from devloop.core.service import Service, WorkloadKey
 from devloop.core.workload import absent
 from devloop.engine.tools import Emit
 
-
-@dataclass(frozen=True, slots=True)
-class _Check:
-    """One question, and how to ask it."""
-
-    name: str
-    ask: Awaitable["Failure | str"]
-    """Answers with a failure, or with what there is to say."""
+_Answer = tuple[str, Failure | str]
+"""The name of a check, and its failure or what there is to say."""
 
 
 async def preflight(
-    services: Sequence[Service], builder: Builder, registry: Registry, cluster: Cluster, platform: str, emit: Emit
+    services: Sequence[Service],
+    builder: Builder,
+    registry: Registry,
+    cluster: Cluster,
+    ping: Callable[[], Awaitable[Failure | None]],
+    platform: str,
+    emit: Emit,
 ) -> ExitCode:
-    """Emit one `check_finished` for each check; `DONE`, or the highest exit code of what is missing."""
-    checks = [
-        *_cluster_checks(services, cluster),
-        *_registry_checks(services, registry),
-        *_builder_checks(services, builder, platform),
-    ]
-    answers = await asyncio.gather(*(check.ask for check in checks))
-    for check, answer in zip(checks, answers, strict=True):
-        emit(_event(check.name, answer))
-    return max((answer.exit_code for answer in answers if isinstance(answer, Failure)), default=ExitCode.DONE)
+    """Emit one `check_finished` for each check; `DONE`, or the highest exit code of what is missing.
+
+    `ping` is one authenticated call to the API server: a server that does not answer it is not asked anything else.
+    """
+    found = await asyncio.gather(
+        _of_cluster(services, cluster, ping),
+        _of_registries(services, registry),
+        _of_builders(services, builder, platform),
+    )
+    answers = [answer for part in found for answer in part]
+    for name, answer in answers:
+        emit(_event(name, answer))
+    return max((answer.exit_code for _, answer in answers if isinstance(answer, Failure)), default=ExitCode.DONE)
 
 
-def _event(name: str, answer: Failure | str) -> Event:
+def _event(name: str, answer: Failure | str) -> CheckFinished:
     if isinstance(answer, Failure):
         return CheckFinished(name, False, answer.message, answer.hint, answer.code)
     return CheckFinished(name, True, answer)
 
 
-def _cluster_checks(services: Sequence[Service], cluster: Cluster) -> Iterator[_Check]:
-    for service in services:
-        for key in service.workloads:
-            yield _Check(f"workload {key}", _workload(service, key, cluster))
-    for namespace in sorted({key.namespace for service in services for key in service.workloads}):
-        yield _Check(f"permissions in {namespace}", _permissions(namespace, cluster))
+async def _named(name: str, ask: Awaitable[Failure | str]) -> _Answer:
+    return name, await ask
+
+
+async def _of_cluster(
+    services: Sequence[Service], cluster: Cluster, ping: Callable[[], Awaitable[Failure | None]]
+) -> list[_Answer]:
+    away = await ping()
+    if away:
+        return [("cluster", away)]
+    workloads = [
+        _named(f"workload {key}", _workload(service, key, cluster)) for service in services for key in service.workloads
+    ]
+    namespaces = sorted({key.namespace for service in services for key in service.workloads})
+    permissions = [_named(f"permissions in {name}", _permissions(name, cluster)) for name in namespaces]
+    return [("cluster", "answers"), *await asyncio.gather(*workloads, *permissions)]
 
 
 async def _workload(service: Service, key: WorkloadKey, cluster: Cluster) -> Failure | str:
@@ -67,12 +80,8 @@ async def _workload(service: Service, key: WorkloadKey, cluster: Cluster) -> Fai
 
 async def _permissions(namespace: str, cluster: Cluster) -> Failure | str:
     needed = [
-        Access("patch", "apps", "deployments", namespace),
-        *(
-            Access(verb, "apps", kind, namespace)
-            for kind in ("deployments", "replicasets")
-            for verb in ("list", "watch")
-        ),
+        *(Access(verb, "apps", "deployments", namespace) for verb in ("get", "list", "watch", "patch")),
+        *(Access(verb, "apps", "replicasets", namespace) for verb in ("list", "watch")),
         *(Access(verb, "", "pods", namespace) for verb in ("list", "watch")),
     ]
     answers = await asyncio.gather(*(cluster.allowed(access) for access in needed))
@@ -90,32 +99,28 @@ def _denied(denied: Iterable[Access], namespace: str) -> Failure:
     return Failure(FailureCode.CLUSTER_DENIED, message, hint)
 
 
-def _registry_checks(services: Sequence[Service], registry: Registry) -> Iterator[_Check]:
-    for name, ref in {service.push.name: service.push for service in services}.items():
-
-        async def ask(ref: object = ref) -> Failure | str:
-            return await registry.check(ref) or "there, and takes the credentials found for it"  # type: ignore[arg-type]
-
-        yield _Check(f"registry of {name}", ask())
+async def _of_registries(services: Sequence[Service], registry: Registry) -> list[_Answer]:
+    refs = {service.push.name: service.push for service in services}
+    return await asyncio.gather(
+        *(_named(f"registry of {name}", _registry(ref, registry)) for name, ref in refs.items())
+    )
 
 
-def _builder_checks(services: Sequence[Service], builder: Builder, platform: str) -> Iterator[_Check]:
-    requests = {
-        service.build_key: BuildRequest(service.build, service.push, service.build.platform or platform)
-        for service in services
-    }
-    seen = set()
-    for service in services:
-        # One engine, one builder, one registry: equal questions are asked once.
-        key = (service.build.builder, service.push.registry)
-        if key not in seen:
-            seen.add(key)
-            yield _Check(_builder_name(service), _builder(builder, requests[service.build_key]))
+async def _registry(ref: ImageRef, registry: Registry) -> Failure | str:
+    return await registry.check(ref) or "there, and takes the credentials found for it"
 
 
-def _builder_name(service: Service) -> str:
-    return f"builder {service.build.builder}" if service.build.builder else "builder"
+async def _of_builders(services: Sequence[Service], builder: Builder, platform: str) -> list[_Answer]:
+    """Equal questions are asked once: what counts is the builder, and the registry that it has to reach."""
+    kinds = {(service.build.builder, service.push.registry): service for service in services}
+    return await asyncio.gather(
+        *(
+            _named(f"builder {name}".rstrip(), _builder(service, builder, platform))
+            for (name, _), service in kinds.items()
+        )
+    )
 
 
-async def _builder(builder: Builder, request: BuildRequest) -> Failure | str:
+async def _builder(service: Service, builder: Builder, platform: str) -> Failure | str:
+    request = BuildRequest(service.build, service.push, service.build.platform or platform)
     return await builder.check(request) or "ready"

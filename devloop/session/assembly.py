@@ -59,9 +59,9 @@ class Assembly:
         return [*lines, f"{key}: {failure.message}"] if failure else lines
 
     async def close(self) -> None:
+        await self.observer.close()
         for tail in self._tails:
             await tail.close()
-        await self.observer.close()
         await self.cluster.close()
         await self.registry.close()
 

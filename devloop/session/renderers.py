@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
 from pathlib import Path
 
@@ -12,11 +12,11 @@ from devloop.engine.eventlog import EventLog, Subscription
 from devloop.headless.ndjson import encode
 from devloop.headless.plain import PlainRenderer, wants_colour
 
-STDOUT = 1
+STDOUT, STDERR = 1, 2
 MAX_RECORDED_LOGS = 20_000_000
 """Characters of log lines in one recording; everything else is recorded to the end."""
 PATIENCE = 2.0
-"""Seconds that the end of a session waits for a reader of its output."""
+"""Seconds that the end of a session waits for a reader that takes nothing."""
 
 Lines = Callable[[Record], Iterable[str]]
 
@@ -36,14 +36,13 @@ def lines_for(output: Output, *, pod_logs: bool) -> Lines:
 
 
 class Renderers:
-    """Start them before the first event; they end when the log is closed and all is written."""
+    """Start them before the first event, stdout first; they end when the log is closed and all is written."""
 
     def __init__(self, log: EventLog, closed: Callable[[], None]) -> None:
         """`closed` is called when stdout has no reader any more."""
         self._log = log
         self._closed = closed
-        self._tasks: list[asyncio.Task[None]] = []
-        self._writers: list[LineWriter] = []
+        self._started: list[tuple[asyncio.Task[None], LineWriter]] = []
 
     def to_stdout(self, lines: Lines) -> None:
         self._start(self._log.subscribe(), lines, LineWriter(STDOUT, self._closed))
@@ -52,17 +51,14 @@ class Renderers:
         fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
         self._start(self._log.subscribe(), _Recording().lines, LineWriter(fd, lambda: None))
 
-    async def close(self) -> None:
+    async def close(self) -> bool:
+        """Wait until every reader has all of it; whether stdout has. One that stopped reading is not waited for."""
         self._log.close()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=PATIENCE)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*(writer.close(PATIENCE) for writer in self._writers))
+        taken = await asyncio.gather(*(_finish(task, writer) for task, writer in self._started))
+        return taken[0]
 
     def _start(self, reader: Subscription, lines: Lines, writer: LineWriter) -> None:
-        self._writers.append(writer)
-        self._tasks.append(asyncio.create_task(_render(reader, lines, writer), name="renderer"))
+        self._started.append((asyncio.create_task(_render(reader, lines, writer), name="renderer"), writer))
 
 
 class _Recording:
@@ -82,6 +78,23 @@ class _Recording:
 async def _render(reader: Subscription, lines: Lines, writer: LineWriter) -> None:
     async for batch in reader.batches():
         await writer.write([line for record in batch for line in lines(record)])
+
+
+async def _finish(task: "asyncio.Task[None]", writer: LineWriter) -> bool:
+    """Wait for one reader as long as it reads; whether it has everything."""
+    before = -1
+    while not task.done() and writer.written != before:
+        before = writer.written
+        await asyncio.wait([task], timeout=PATIENCE)
+    task.cancel()
+    return await writer.close(PATIENCE)
+
+
+async def last_words(fd: int, lines: Sequence[str]) -> None:
+    """Write what is no event; a stream that nobody reads does not hold up the end."""
+    writer = LineWriter(fd, lambda: None)
+    await writer.write(lines)
+    await writer.close(PATIENCE)
 
 
 def _is_pod_log(record: Record) -> bool:

@@ -1,6 +1,7 @@
 """`devloop up`: one session from its first line to its exit code."""
 
 import asyncio
+import contextlib
 import os
 import secrets
 import signal
@@ -33,7 +34,7 @@ from devloop.engine.preflight import preflight
 from devloop.engine.tools import CycleResult, Emit, Gate, Order, Ports, SessionFacts
 from devloop.session import say
 from devloop.session.project import Project
-from devloop.session.renderers import Output, Renderers, lines_for
+from devloop.session.renderers import STDERR, STDOUT, Output, Renderers, last_words, lines_for
 from devloop.session.undo import is_marked, undo_line
 from devloop.views import exit_code, summary
 
@@ -94,6 +95,7 @@ class _Session:
         self._signalled: ExitCode | None = None
         self._signalled_at = 0.0
         self._deaf = False
+        """Whether nobody reads stdout any more."""
         self._last_words: list[str] = []
 
     async def run(self) -> ExitCode:
@@ -108,8 +110,8 @@ class _Session:
         except asyncio.CancelledError:
             code = self._signalled or ExitCode.INTERRUPTED
         self._log.emit(ev.SessionFinished(code))
-        await renderers.close()
-        self._say_goodbye()
+        with contextlib.suppress(asyncio.CancelledError):  # a second Ctrl-C waits for no reader
+            await self._say_goodbye(heard=await renderers.close())
         return code
 
     async def _run(self) -> ExitCode:
@@ -130,6 +132,8 @@ class _Session:
         services, watcher = self._project.services, self._watcher()
         facts = SessionFacts(self._id, self._project.place.config.loop.rollout_timeout)
         conductor = self._conductor = self._conduct(assembly, watcher, facts)
+        if self._deaf:
+            conductor.drain()
         keys = {key for service in services for key in service.workloads}
         for key in keys:
             assembly.observer.follow(key)
@@ -163,7 +167,13 @@ class _Session:
         facts.platform = await assembly.platform(services)
         watching = asyncio.gather(*(self._watch(watcher, service) for service in services))
         checked = preflight(
-            services, assembly.builder, assembly.registry, assembly.cluster, facts.platform, self._log.emit
+            services,
+            assembly.builder,
+            assembly.registry,
+            assembly.cluster,
+            assembly.cluster.ping,
+            facts.platform,
+            self._log.emit,
         )
         code, *_ = await asyncio.gather(checked, watching)
         return code
@@ -229,11 +239,12 @@ class _Session:
                 self._last_words.append(undo_line(snapshot.deployment))
         return code
 
-    def _say_goodbye(self) -> None:
+    async def _say_goodbye(self, *, heard: bool) -> None:
+        """On stderr when stdout is for events, or nobody `heard` what was written there."""
         if self._recording:
             self._last_words.append(f"recorded in {self._recording}")
-        tell = say.out if self._options.output is Output.PLAIN and not self._deaf else say.err
-        tell(*self._last_words)
+        plain = self._options.output is Output.PLAIN
+        await last_words(STDOUT if plain and heard else STDERR, self._last_words)
 
     def _catch_signals(self, task: "asyncio.Task[ExitCode]") -> None:
         loop = asyncio.get_running_loop()

@@ -1,14 +1,14 @@
 """`make bench`: runs every benchmark that can run here, and prints the figures with what they were measured on.
 
-python -m tests.benchmarks [--rounds N] [loop|share|startup|watch ...]
+python -m tests.benchmarks [--rounds N] [startup|share|idle|loop ...]
 """
 
 import argparse
 
-from tests.benchmarks import loop_bench, share_bench, startup_bench, watch_bench
+from tests.benchmarks import idle_bench, loop_bench, share_bench, startup_bench
 from tests.benchmarks.rig import Cluster, machine
 
-NAMES = ("startup", "watch", "share", "loop")
+NAMES = ("startup", "share", "idle", "loop")
 
 
 def main() -> None:
@@ -28,10 +28,10 @@ def main() -> None:
 def _lines(name: str, cluster: Cluster | None, rounds: int) -> list[str]:
     if name == "startup":
         return startup_bench.report(cluster, rounds)
-    if name == "watch":
-        return watch_bench.report()
     if cluster is None:
         return []
+    if name == "idle":
+        return idle_bench.report(cluster)
     return share_bench.report(cluster, rounds) if name == "share" else loop_bench.report(cluster, rounds)
 
 

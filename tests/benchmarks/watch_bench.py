@@ -42,10 +42,12 @@ def name(number: int) -> str:
     return f"pkg{number // 1000}/module{number // 100}/source_{number % 100}.py"
 
 
-def make(root: Path, files: int) -> None:
-    write(root, map(name, range(files)), "main")
+def make(root: Path, files: int) -> list[str]:
+    names = [name(number) for number in range(files)]
+    write(root, names, "main")
     (root / "Dockerfile").write_text("FROM scratch\nCOPY . /\n")
     (root / ".dockerignore").write_text(IGNORE)
+    return names
 
 
 def write(root: Path, names: Iterable[str], text: str) -> None:
@@ -60,12 +62,12 @@ def git(root: Path, *words: str) -> None:
     subprocess.run(["git", *config, *words], cwd=root, check=True, capture_output=True)
 
 
-def two_branches(root: Path) -> None:
+def two_branches(root: Path, names: list[str]) -> None:
     git(root, "init", "-q", "-b", "main")
     git(root, "add", ".")
     git(root, "commit", "-q", "-m", "main")
     git(root, "checkout", "-q", "-b", "other")
-    write(root, map(name, range(SWITCHED)), "other")
+    write(root, names[:SWITCHED], "other")
     git(root, "commit", "-q", "-a", "-m", "other")
 
 
@@ -170,8 +172,7 @@ def main() -> None:
     print(f"{platform.platform()}, Python {platform.python_version()}")
     with tempfile.TemporaryDirectory() as folder:
         root, state = Path(folder) / "context", Path(folder) / "state"
-        make(root, files)
-        two_branches(root)
+        two_branches(root, make(root, files))
         for which in ("first", "next"):
             process = multiprocessing.get_context("spawn").Process(target=session, args=(which, root, state))
             process.start()

@@ -11,6 +11,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -183,6 +184,18 @@ class Devloop:
                     return found
             line = self._next(deadline, f"{event} {fields}")
             self.events.append(json.loads(line))
+
+    def drain(self) -> None:
+        """Take in what has arrived, without waiting."""
+        while not self._lines.empty():
+            line = self._lines.get_nowait()
+            if line is not None:
+                self.events.append(json.loads(line))
+
+    @staticmethod
+    def seconds_of(event: Event) -> float:
+        """When an event was logged, Unix seconds."""
+        return datetime.fromisoformat(event["time"]).timestamp()
 
     def finish(self, patience: float = PATIENCE) -> int:
         """Wait for the end; its exit code. Every event is in `events` then."""
