@@ -42,7 +42,7 @@ BROKEN_BUILD = [began(3), over(3, ev.Outcome.FAILED, "", Failure(FailureCode.BUI
         ([*VERIFIED, *STOPPED], "web: bbbbbbbbbbbb was rolled out but not proved"),
         (
             [*VERIFIED, *BROKEN_BUILD],
-            "web: failed: it does not compile; the cluster still runs aaaaaaaaaaaa of cycle 1",
+            "web: failed: no such file; the cluster still runs aaaaaaaaaaaa of cycle 1",
         ),
         (
             [*VERIFIED, *STOPPED, *BROKEN_BUILD],
