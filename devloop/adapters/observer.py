@@ -54,9 +54,6 @@ class KubeObserver:
         self._live: set[asyncio.Task[None]] = set()
         self._broken: dict[str, Failure] = {}
 
-    async def start(self) -> None:
-        """Nothing is watched before the first `follow`."""
-
     async def close(self) -> None:
         """End all watches."""
         self._broken.clear()

@@ -67,9 +67,15 @@ class Assembly:
 
 
 def assemble(
-    project: Project, observed: Callable[[Snapshot], None], connection: Callable[[bool, str], None]
+    project: Project,
+    observed: Callable[[Snapshot], None],
+    connection: Callable[[bool, str], None],
+    warn: Callable[[str], None] = lambda _: None,
 ) -> Assembly:
-    """`observed` gets every snapshot, `connection` hears when the watches break and when they are back."""
+    """`observed` gets every snapshot, `connection` hears when the watches break and when they are back.
+
+    `warn` hears what may not be read here, and what is not known because of it.
+    """
     engine = DockerEngine()
     cluster = KubeCluster(project.place.pinned)
     registry = HttpRegistry(insecure=engine.insecure_registries, fallback=engine.inspect_distribution)
@@ -92,7 +98,7 @@ def assemble(
         BuildxBuilder(project.place.root),
         registry,
         cluster,
-        KubeObserver(cluster, observed, connection),
+        KubeObserver(cluster, observed, connection, warn),
         BackoffProber(pings),
     )
 

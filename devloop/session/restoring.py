@@ -32,8 +32,14 @@ class Restored:
     key: WorkloadKey
     uid: str
     generation: int
-    lines: tuple[str, ...]
-    """What went back and what was kept, in words."""
+    changes: tuple[str, ...] = ()
+    """What went back, in words. Empty when there was nothing to put back, and so no rollout to wait for."""
+    kept: tuple[str, ...] = ()
+    """What somebody else had changed meanwhile."""
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        return (*self.changes, *self.kept) or ("nothing of devloop's was left on it",)
 
 
 async def restore(cluster: KubeCluster, key: WorkloadKey) -> Restored | Failure:
@@ -53,8 +59,8 @@ async def restore(cluster: KubeCluster, key: WorkloadKey) -> Restored | Failure:
     failure = await _disown(cluster, key)
     if failure:
         return failure
-    lines = (*(change.text for change in plan.changes), *plan.kept) or ("nothing of devloop's was left on it",)
-    return Restored(key, deployment.uid, deployment.generation, lines)
+    changes = tuple(change.text for change in plan.changes)
+    return Restored(key, deployment.uid, deployment.generation, changes, plan.kept)
 
 
 async def _disown(cluster: KubeCluster, key: WorkloadKey) -> Failure | None:
@@ -75,7 +81,9 @@ async def _disown(cluster: KubeCluster, key: WorkloadKey) -> Failure | None:
 
 
 async def rolled_out(observations: Observations, restored: Restored, seconds: float) -> Failure | None:
-    """Wait until the workload runs what was put back."""
+    """Wait until the workload runs what was put back, if anything was."""
+    if not restored.changes:
+        return None
 
     def judge(snapshot: Snapshot) -> RolledOut | ScaledToZero | Broken | None:
         status = rollout_status(snapshot, uid=restored.uid, generation=restored.generation, mark="")
@@ -120,8 +128,9 @@ async def restore_targets(request: Request, *, everything: bool, as_json: bool) 
     finally:
         await observer.close()
         await cluster.close()
-    for key, (lines, failure) in zip(keys, results, strict=True):
-        _tell(key, lines, failure, as_json=as_json)
+    tell = _tell_json if as_json else _tell
+    for key, (restored, failure) in zip(keys, results, strict=True):
+        tell(key, restored, failure)
     return max((failure.exit_code for _, failure in results if failure), default=ExitCode.DONE)
 
 
@@ -143,6 +152,9 @@ async def _open(request: Request, *, everything: bool) -> _Opened | Refusal:
         return place
     keys: list[WorkloadKey] = []
     names = [name for name in request.names if "/" not in name]
+    if names and not place.file:
+        message = f"there is no devloop.toml here or above, so `{names[0]}` names no service"
+        return Refusal(ExitCode.USAGE, (message, f"→ name the workload: devloop restore deployment/{names[0]}"))
     if names:
         services = resolve_services(place, names, request.namespace)
         if isinstance(services, Refusal):
@@ -163,24 +175,27 @@ async def _open(request: Request, *, everything: bool) -> _Opened | Refusal:
 
 async def _restore_one(
     cluster: KubeCluster, observations: Observations, key: WorkloadKey, seconds: float
-) -> tuple[tuple[str, ...], Failure | None]:
+) -> tuple[Restored | None, Failure | None]:
     restored = await restore(cluster, key)
     if isinstance(restored, Failure):
-        return (), restored
-    return restored.lines, await rolled_out(observations, restored, seconds)
+        return None, restored
+    return restored, await rolled_out(observations, restored, seconds)
 
 
-def _tell(key: WorkloadKey, lines: Sequence[str], failure: Failure | None, *, as_json: bool) -> None:
-    if as_json:
-        problem = {"code": failure.code, "message": failure.message, "hint": failure.hint} if failure else None
-        found = {"workload": str(key), "namespace": key.namespace, "changes": list(lines), "failure": problem}
-        say.out(json.dumps(found, ensure_ascii=False))
-        return
-    say.out(*(f"{key}: {line}" for line in lines))
+def _tell(key: WorkloadKey, restored: Restored | None, failure: Failure | None) -> None:
+    if restored:
+        say.out(*(f"{key}: {line}" for line in restored.lines))
     if failure:
         say.err(*Refusal.of(failure).lines)
-    else:
+    elif restored and restored.changes:
         say.out(f"{key}: restored, and its rollout is complete")
+
+
+def _tell_json(key: WorkloadKey, restored: Restored | None, failure: Failure | None) -> None:
+    problem = {"code": failure.code, "message": failure.message, "hint": failure.hint} if failure else None
+    done = {"changes": restored.changes, "kept": restored.kept} if restored else {"changes": [], "kept": []}
+    found = {"workload": str(key), "namespace": key.namespace, **done, "failure": problem}
+    say.out(json.dumps(found, ensure_ascii=False))
 
 
 def _told(refusal: Refusal) -> ExitCode:

@@ -122,7 +122,7 @@ class _Session:
         await asyncio.sleep(0)  # the first line is on its way before anything heavy is imported
         from devloop.session.assembly import assemble
 
-        assembly = assemble(project, self._observed, self._connection)
+        assembly = assemble(project, self._observed, self._connection, self._unreadable)
         try:
             return await self._loop(assembly)
         finally:
@@ -218,6 +218,10 @@ class _Session:
     def _connection(self, ok: bool, text: str) -> None:
         if self._conductor:
             self._conductor.post(ConnectionSeen(Connection.CLUSTER, ok, text))
+
+    def _unreadable(self, text: str) -> None:
+        for service in self._project.services:
+            self._log.emit(ev.WarningRaised(service.name, "unreadable", text))
 
     def _pod_line(self, service: str, pod: str, container: str, text: str) -> None:
         self._log.emit(ev.Log(service, ev.LogSource.POD, text, pod=pod, container=container))
