@@ -11,7 +11,8 @@ _DIGEST = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a
 _TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _REPOSITORY = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
-_HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:.]+\])(?::[0-9]+)?")
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
+_HOST = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9a-fA-F:]+\])(?::[0-9]+)?")
 DOCKER_HUB = "docker.io"
 
 
@@ -31,8 +32,8 @@ class ImageRef:
     @classmethod
     def parse(cls, text: str) -> "ImageRef":
         """Read a reference as written; raises `InvalidReferenceError`."""
-        name, _, digest = text.partition("@")
-        if digest and not _DIGEST.fullmatch(digest):
+        name, at, digest = text.partition("@")
+        if at and not _DIGEST.fullmatch(digest):
             raise InvalidReferenceError(f"`{text}` has no valid digest after `@`")
         head, colon, tail = name.rpartition(":")
         tag = ""
