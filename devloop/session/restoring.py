@@ -193,8 +193,13 @@ def _tell(key: WorkloadKey, restored: Restored | None, failure: Failure | None) 
 
 def _tell_json(key: WorkloadKey, restored: Restored | None, failure: Failure | None) -> None:
     problem = {"code": failure.code, "message": failure.message, "hint": failure.hint} if failure else None
-    done = {"changes": restored.changes, "kept": restored.kept} if restored else {"changes": [], "kept": []}
-    found = {"workload": str(key), "namespace": key.namespace, **done, "failure": problem}
+    found = {
+        "workload": str(key),
+        "namespace": key.namespace,
+        "changes": restored.changes if restored else (),
+        "kept": restored.kept if restored else (),
+        "failure": problem,
+    }
     say.out(json.dumps(found, ensure_ascii=False))
 
 

@@ -79,9 +79,11 @@ def test_a_change_made_by_somebody_else_is_kept_and_told(shop: Shop) -> None:
     other = f"{shop.registry}/python:3"
     shop.run("set", "image", "deployment/web", f"web={other}")
 
-    code, out, err = shop.devloop("restore", "deployment/web")
+    code, out, err = shop.devloop("restore", "deployment/web", "--output", "json")
     assert code == 0, out + err
-    assert re.search(rf"kept {re.escape(other)} in container web, set by kubectl-set at \d\d:\d\d", out), out
+    (told,) = lines_of_json(out)
+    (kept,) = told["kept"]
+    assert re.fullmatch(rf"kept {re.escape(other)} in container web, set by kubectl-set at \d\d:\d\d( UTC)?", kept)
     (container,) = shop.spec("web")["containers"]
     assert (container["image"], container["imagePullPolicy"]) == (other, "IfNotPresent")
     _assert_nothing_left(shop, "web")
@@ -117,11 +119,11 @@ def test_all_of_a_namespace_without_any_file(shop: Shop) -> None:
 
 
 def test_a_workload_that_devloop_never_touched(shop: Shop) -> None:
-    shop.running("web")
+    shop.deploy("web")  # its image is nowhere: a rollout that devloop did not make is not waited for
     before = shop.get("web")["metadata"]
     code, out, err = shop.devloop("restore", "deployment/web", *shop.elsewhere())
     assert code == 0, out + err
-    assert "nothing of devloop's was left on it" in out
+    assert out == "deployment/web: nothing of devloop's was left on it\n"
     after = shop.get("web")["metadata"]
     assert (after["generation"], after["managedFields"][0]) == (before["generation"], before["managedFields"][0])
 
@@ -182,3 +184,10 @@ def test_a_workload_that_is_gone_is_named(shop: Shop) -> None:
     code, out, err = shop.devloop("restore", "deployment/web", *shop.elsewhere())
     assert (code, out) == (3, "")
     assert f"deployment/web does not exist in namespace {shop.namespace}" in err
+
+
+def test_a_service_needs_a_file(shop: Shop) -> None:
+    code, out, err = shop.devloop("restore", "web", *shop.elsewhere())
+    assert (code, out) == (2, "")
+    assert "there is no devloop.toml here or above, so `web` names no service" in err
+    assert "devloop restore deployment/web" in err

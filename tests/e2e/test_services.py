@@ -346,6 +346,33 @@ def test_what_somebody_else_changes_is_told_with_who_and_what(shop: Shop) -> Non
     assert len(devloop.of("workload_patched")) == 1
 
 
+def test_a_save_takes_back_what_was_restored_or_made_again_meanwhile(shop: Shop) -> None:
+    source = shop.source("web")
+    shop.deploy("web")
+    shop.configure(shop.service("web"))
+    with shop.start() as devloop:
+        devloop.wait_for("cycle_finished", outcome="verified")
+        # The image of before was never pushed: restoring it leaves a Pod that cannot start, so nobody waits for it.
+        shop.run("scale", "deployment/web", "--replicas=0")
+        assert devloop.wait_for("workload_drifted")["what"] == "scaled from 1 to 0"
+        code, out, err = shop.devloop("restore", "web")
+        assert code == 0, out + err
+        drift = devloop.wait_for("workload_drifted")
+        assert (drift["who"], f"{shop.image('web')}:none" in drift["what"]) == ("devloop restore", True)
+
+        (source / "message.txt").write_text("two")
+        devloop.wait_for("cycle_finished", outcome="applied")
+        assert shop.spec("web")["containers"][0]["image"] == f"{shop.image('web')}:dev"
+
+        shop.run("delete", "deployment/web", "--wait=true")
+        shop.deploy("web")
+        assert "deleted" in devloop.wait_for("workload_drifted")["what"]
+        (source / "message.txt").write_text("three")
+        devloop.wait_for("cycle_finished", outcome="verified")
+        assert devloop.stop() == 130
+    assert shop.digests("web") == {("web", registry_digest(f"{shop.image('web')}:dev"))}
+
+
 def test_a_service_that_heals_is_verified_again_without_a_build(shop: Shop) -> None:
     shop.source("web")
     mode = {"name": "MODE", "valueFrom": {"configMapKeyRef": {"name": "settings", "key": "mode"}}}
