@@ -10,6 +10,9 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 
+_PIECE = 32_768
+"""Bytes of one write: less than a pipe holds, so that a reader who reads slowly is seen to read."""
+
 
 class LineWriter:
     """A daemon thread that writes lines; at most `limit` batches wait for it, then `write` waits too."""
@@ -23,6 +26,8 @@ class LineWriter:
         self._batches: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._done = asyncio.Event()
         self._broken = False
+        self.written = 0
+        """Pieces that the reader has taken: as long as this grows, somebody reads."""
         threading.Thread(target=self._run, name="devloop output", daemon=True).start()
 
     async def write(self, lines: Sequence[str]) -> None:
@@ -32,21 +37,31 @@ class LineWriter:
             text = "".join(f"{line}\n" for line in lines)
             self._batches.put(text.encode("utf-8", "backslashreplace"))
 
-    async def close(self, patience: float) -> None:
-        """Wait until all is written, at most `patience` seconds: a reader may have stopped reading."""
+    async def close(self, patience: float) -> bool:
+        """Wait until all is written, and tell whether it is; at most `patience` seconds while nothing is taken."""
         self._batches.put(None)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._done.wait(), patience)
+        before = -1
+        while not self._done.is_set() and self.written != before:
+            before = self.written
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._done.wait(), patience)
+        return self._done.is_set() and not self._broken
 
     def _run(self) -> None:
         while (batch := self._batches.get()) is not None:
             try:
-                _write_all(self._fd, batch)
+                self._write_all(batch)
             except OSError:
                 self._tell(self._on_broken)
                 break
             self._tell(self._room.release)
         self._tell(self._done.set)
+
+    def _write_all(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(self._fd, view[:_PIECE]) :]
+            self.written += 1
 
     def _tell(self, callback: Callable[[], object]) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to be told
@@ -56,9 +71,3 @@ class LineWriter:
         self._broken = True
         self._room.release()
         self._closed()
-
-
-def _write_all(fd: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]
