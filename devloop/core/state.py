@@ -85,7 +85,8 @@ class RunningCycle:
     @property
     def at_gate(self) -> bool:
         """Whether its image is pushed and it waits to be admitted to its workloads."""
-        return Phase.PUSH in self.ended and self.phase is None and Phase.ROLLOUT not in self.ended
+        is_pushed = any(span.phase is Phase.PUSH and span.ok for span in self.phases)
+        return is_pushed and self.phase is None and Phase.ROLLOUT not in self.ended
 
     @property
     def on_workloads(self) -> bool:

@@ -25,6 +25,7 @@ WANT = Want(Trigger.FILES, 10.0, 10.0, 1, ("a.py",))
 DRIFT = Want(Trigger.DRIFT, 10.0, 10.0)
 BUILT = (PhaseSpan(Phase.BUILD, 1.0, ok=True), PhaseSpan(Phase.PUSH, 1.0, ok=True))
 ROLLED = (*BUILT, PhaseSpan(Phase.ROLLOUT, 1.0, ok=True))
+NOT_PUSHED = (PhaseSpan(Phase.BUILD, 1.0, ok=True), PhaseSpan(Phase.PUSH, 1.0, ok=False))
 BROKEN = Failure(FailureCode.BUILD_FAILED, "it does not compile")
 
 Change = Callable[[ServiceState], ServiceState]
@@ -235,7 +236,11 @@ def test_a_pushed_image_is_let_onto_a_free_workload() -> None:
 
 
 @pytest.mark.parametrize(
-    "running", [runs(None), runs(), runs(Phase.PUSH, BUILT[:1]), runs(Phase.ROLLOUT, BUILT), on_workloads]
+    "running",
+    [
+        *(runs(None), runs(), runs(Phase.PUSH, BUILT[:1]), runs(None, NOT_PUSHED)),
+        *(runs(Phase.ROLLOUT, BUILT), on_workloads),
+    ],
 )
 def test_only_a_cycle_at_the_gate_is_admitted(running: Change) -> None:
     assert decide(WEB, web=running).admit == ()
