@@ -17,9 +17,10 @@ _ENGINE_AWAY = re.compile(
 )
 _DENIED = re.compile(
     r"no basic auth credentials|unauthorized|authentication required|authorization failed|access denied|denied:|"
-    r"insufficient[_ ]scope|\b401\b|\b403\b|forbidden",
+    r"^denied$|insufficient[_ ]scope|\b401\b|\b403\b|forbidden",
     re.IGNORECASE,
 )
+"""`denied` alone is all that the engine says when a registry answers with the standard's own words (seen)."""
 _REGISTRY_AWAY = re.compile(
     r"connection refused|no such host|i/o timeout|dial tcp|tls handshake|tls: |x509|no route to host|connection reset|"
     r"server gave http response|deadline exceeded|client\.timeout|server misbehaving|\b50[0234]\b|: EOF",
@@ -84,7 +85,7 @@ def push_failure(request: BuildRequest, error: str, config_file: str) -> Failure
     """The image was built, but did not get into its registry."""
     ref, host = request.push, request.push.registry or "docker.io"
     cause = _cleaned(error)
-    if _DENIED.search(error):
+    if _DENIED.search(cause):
         return Failure(
             FailureCode.REGISTRY_DENIED, f"{host} refuses the push of {ref}: {cause}", login_hint(host, config_file)
         )
