@@ -1,6 +1,7 @@
 """The cluster of the pinned context, as `ports.Cluster`: plain JSON in and out, a `Failure` for what goes wrong."""
 
 import asyncio
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
@@ -18,6 +19,8 @@ STRATEGIC_MERGE = "application/strategic-merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
 _LOG_LIMIT = 256 * 1024
 """Bytes of log that one request may bring."""
+_NO_RIGHT = re.compile(r'User "[^"]*" cannot \w+ resource')
+_FORBIDDEN = re.compile(r'^\w+\.apps "[^"]*" is forbidden: ')
 _REGISTRY_KEY = "localRegistryHosting.v1"
 _ANONYMOUS = "system:anonymous"
 _PLURALS = {"deployment": "deployments", "statefulset": "statefulsets", "daemonset": "daemonsets"}
@@ -154,9 +157,14 @@ class KubeCluster:
         if reply.status == 404:
             return Failure(FailureCode.WORKLOAD_ABSENT, f"{key} does not exist in namespace {key.namespace}")
         # RBAC says `User "x" cannot patch resource ...`; admission says no with the same status.
-        if reply.status == 403 and " cannot " in reply.message:
+        if reply.status == 403 and _NO_RIGHT.search(reply.message):
             return None
-        return Failure(FailureCode.PATCH_REJECTED, f"the API server rejected the patch of {key}: {reply.message}")
+        return Failure(
+            FailureCode.PATCH_REJECTED,
+            f"the API server rejected the patch of {key}: {_FORBIDDEN.sub('', reply.message)}",
+            "change what the policy, webhook or rule named there objects to, or ask who runs the cluster; "
+            "`devloop plan` shows the patch",
+        )
 
     async def _list(self, path: str) -> Sequence[Raw] | Failure:
         found = self._object(await self.connection.request("GET", path))

@@ -212,6 +212,7 @@ async def test_answers_that_are_no_workload(
         (403, 'deployments.apps "web" is forbidden: User "u" cannot patch resource', FailureCode.CLUSTER_DENIED),
         (500, 'Internal error occurred: failed calling webhook "policy"', FailureCode.PATCH_REJECTED),
         (500, "etcdserver: request timed out", FailureCode.CLUSTER_UNREACHABLE),
+        (403, "denied request: images cannot be pulled Always", FailureCode.PATCH_REJECTED),
         (422, "Deployment is invalid", FailureCode.PATCH_REJECTED),
         (404, "not found", FailureCode.WORKLOAD_ABSENT),
     ],
