@@ -124,7 +124,7 @@ def _gone(snapshot: Snapshot, deployment: Deployment | None) -> Failure:
         return Failure(
             FailureCode.WORKLOAD_DELETED,
             f"{key} was deleted from namespace {key.namespace} during its rollout",
-            "create it again: devloop goes on when it is back",
+            "create it again; the next save or `devloop up` brings the new image to it",
         )
     return Failure(
         FailureCode.WORKLOAD_REPLACED,
