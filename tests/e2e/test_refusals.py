@@ -1,0 +1,225 @@
+"""What devloop does not do: write where nothing allows it, or begin where something is missing."""
+
+import asyncio
+import http.server
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.adapters.own_registry import own_registry
+from tests.e2e.harness import Devloop, Kubectl, get, run, write_toml
+from tests.e2e.scene import SERVE, Scene, failed, show
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(90)]
+
+REMOTE, VIEWER = "remote-e2e", "kind-e2e-viewer"
+
+
+def contexts(kubectl: Kubectl) -> list[str]:
+    return kubectl("config", "get-contexts", "-o", "name").split()
+
+
+@pytest.fixture
+def remote(scene: Scene) -> Scene:
+    """A service to roll out, on a machine that also has a context with no known local name."""
+    if REMOTE not in contexts(scene.kubectl):
+        pytest.skip(f"this kubeconfig has no context {REMOTE}")
+    scene.deploy()
+    scene.program(SERVE)
+    scene.configure()
+    return scene
+
+
+def missing(devloop: Devloop) -> dict[str, dict[str, str]]:
+    """The failed checks of a preflight, by name."""
+    found = {event["check"]: event for event in devloop.of("check_finished", ok=False)}
+    for each in found.values():
+        show(each)
+    return found
+
+
+# contexts ------------------------------------------------------------------------------------------------------------
+
+
+def test_choosing_a_context_does_not_allow_writing_to_it(remote: Scene) -> None:
+    code, devloop = remote.once("--context", REMOTE)
+    assert (code, devloop.events) == (7, []), devloop.said()
+    said = "\n".join(devloop.errors)
+    assert f"context {REMOTE} (" in said
+    assert f'allow = [{{ context = "{REMOTE}", namespace = "{remote.namespace}" }}]' in said
+    assert not remote.patched()
+
+
+def test_the_line_that_the_refusal_names_allows_it(remote: Scene) -> None:
+    _, refused = remote.once("--context", REMOTE)
+    line = next(line for line in refused.errors if "allow = [" in line)
+    toml = remote.folder / "devloop.toml"
+    toml.write_text(toml.read_text().replace("[cluster]", f"[cluster]\n{line[line.index('allow = ') :]}"))
+    code, devloop = remote.once("--context", REMOTE)
+    assert (code, devloop.outcomes("web")) == (0, ["verified"]), devloop.said()
+    assert devloop.of("session_started")[0]["context"] == REMOTE
+
+
+def test_it_allows_no_other_namespace(remote: Scene) -> None:
+    toml = remote.folder / "devloop.toml"
+    line = f'allow = [{{ context = "{REMOTE}", namespace = "{remote.namespace}-other" }}]'
+    toml.write_text(toml.read_text().replace("[cluster]", f"[cluster]\n{line}"))
+    code, devloop = remote.once("--context", REMOTE)
+    assert code == 7, devloop.said()
+
+
+def test_the_file_s_own_context_is_a_permission(remote: Scene) -> None:
+    toml = remote.folder / "devloop.toml"
+    (remote.folder / "devloop.local.toml").write_text(f'[cluster]\ncontext = "{REMOTE}"\n')
+    assert REMOTE not in toml.read_text()
+    code, devloop = remote.once()
+    assert (code, devloop.outcomes("web")) == (0, ["verified"]), devloop.said()
+
+
+def test_plan_may_look_where_up_may_not_write(remote: Scene) -> None:
+    done = run(remote.folder, "plan", "--context", REMOTE)
+    assert done.returncode == 0, done.stderr
+    assert "imagePullPolicy" in done.stdout
+
+
+# what is missing -----------------------------------------------------------------------------------------------------
+
+
+def test_a_user_who_may_only_look(scene: Scene) -> None:
+    if VIEWER not in contexts(scene.kubectl):
+        pytest.skip(f"this kubeconfig has no context {VIEWER}")
+    scene.deploy()
+    scene.program(SERVE)
+    scene.configure()
+    code, devloop = scene.once("--context", VIEWER)
+    assert code == 3, devloop.said()
+    (check,) = missing(devloop).values()
+    assert check["code"] == "cluster_denied"
+    assert f"you may not patch deployments in namespace {scene.namespace}" in check["message"]
+    assert f"kubectl auth can-i patch deployments -n {scene.namespace}" in check["hint"]
+    assert devloop.of("cycle_started") == []
+
+
+def test_all_that_is_missing_is_told_in_one_go(scene: Scene) -> None:
+    viewer = VIEWER in contexts(scene.kubectl)
+    scene.program(SERVE)
+    scene.configure(image="127.0.0.1:9/web")
+    code, devloop = scene.once(*(["--context", VIEWER] if viewer else []))
+    assert code == 3, devloop.said()
+    codes = {check["code"] for check in missing(devloop).values()}
+    assert {"workload_absent", "registry_unreachable"} <= codes
+    assert ("cluster_denied" in codes) is viewer
+    assert all(check["hint"] for check in missing(devloop).values())
+    assert devloop.of("cycle_started") == []
+
+
+def test_a_container_that_the_workload_does_not_have(scene: Scene) -> None:
+    scene.deploy()
+    scene.program(SERVE)
+    scene.configure('container = "wbe"')
+    code, devloop = scene.once()
+    assert code == 3, devloop.said()
+    (check,) = missing(devloop).values()
+    assert check["code"] == "container_absent"
+    assert "wbe" in check["message"]
+    assert "web" in check["message"].replace("wbe", "") + check["hint"]
+
+
+def test_a_namespace_that_does_not_exist(scene: Scene) -> None:
+    scene.program(SERVE)
+    scene.configure()
+    code, devloop = scene.once("-n", f"{scene.namespace}-nowhere")
+    assert code == 3, devloop.said()
+    checks = missing(devloop)
+    assert any(f"{scene.namespace}-nowhere" in check["message"] for check in checks.values())
+
+
+# registries ----------------------------------------------------------------------------------------------------------
+
+
+async def test_a_registry_that_wants_credentials(scene: Scene, tmp_path: Path) -> None:
+    scene.deploy()
+    scene.program(SERVE)
+    folder = tmp_path / "registry"
+    folder.mkdir()
+    async with own_registry(folder) as own:
+        scene.configure('container = "web"', image=f"{own.host}/web")
+        for password in (None, "wrong-password-1"):
+            config = own.docker_config(password)
+            with Devloop.start(scene.folder, "--once", env={"DOCKER_CONFIG": str(config)}) as devloop:
+                code = await asyncio.to_thread(devloop.finish)
+            assert code == 3, devloop.said()
+            (check,) = missing(devloop).values()
+            assert check["code"] == "registry_denied"
+            assert own.host in check["message"]
+            assert f"docker login {own.host}" in check["hint"]
+            assert "wrong-password-1" not in devloop.said()
+    assert not scene.patched()
+
+
+class ReadOnly(http.server.BaseHTTPRequestHandler):
+    """A registry that lets everybody look and nobody push, as one does whose account may only read."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self._answer(200 if self.path == "/v2/" else 404, "NOT_FOUND")
+
+    def do_HEAD(self) -> None:
+        self._answer(404, "NOT_FOUND")
+
+    def do_POST(self) -> None:
+        self._answer(403, "DENIED")
+
+    do_PUT = do_PATCH = do_POST  # noqa: N815
+
+    def log_message(self, *_: object) -> None: ...
+
+    def _answer(self, status: int, code: str) -> None:
+        body = json.dumps({"errors": [{"code": code, "message": "this account may only read here"}]})
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body.encode())
+
+
+@contextmanager
+def read_only_registry() -> Iterator[str]:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), ReadOnly) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield f"127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join(5)
+
+
+def test_a_push_that_is_denied(scene: Scene) -> None:
+    scene.deploy()
+    scene.program(SERVE)
+    with read_only_registry() as host:
+        scene.configure('container = "web"', image=f"{host}/web")
+        code, devloop = scene.once()
+    assert code == 3, devloop.said()
+    failure = failed(devloop, "registry_denied")
+    assert f"{host} refuses the push of {host}/web:dev" in failure["message"]
+    assert f"docker login {host}" in failure["hint"]
+    assert not scene.patched()
+
+
+def test_nothing_is_written_when_something_is_missing(scene: Scene) -> None:
+    scene.deploy()
+    before = scene.deployment()["metadata"]["generation"]
+    write_toml(scene.folder, scene.namespace, f'[services.api]\nimage = "{scene.image}"\nbuild = "web"')
+    scene.program(SERVE)
+    code, devloop = scene.once()
+    assert code == 3, devloop.said()
+    assert scene.deployment()["metadata"]["generation"] == before
+    assert get(scene.kubectl, scene.namespace, "replicasets")["items"]
