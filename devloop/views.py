@@ -190,7 +190,7 @@ def _reference(text: str) -> str:
 
 def _container(name: str, event: ev.WorkloadPatched | ev.PodVerified) -> str:
     """Which container, where that does not go without saying: many are called like their service or workload."""
-    return "" if name in {event.service, event.workload.partition("/")[2]} else f", container {name}"
+    return "" if name in {event.service, event.workload.partition("/")[2]} else f" (container {name})"
 
 
 def _warned(event: ev.WarningRaised, _: SessionState) -> list[Phrase]:
@@ -226,7 +226,7 @@ def _trigger(event: ev.CycleStarted) -> str:
 
 
 def _verdict(event: ev.PodVerified, _: SessionState) -> list[Phrase]:
-    where = f"{event.pod} on {event.node}{_container(event.container, event)}"
+    where = f"{event.pod}{_container(event.container, event)} on {event.node}"
     if event.verdict is ev.Verdict.MATCH:
         why = f", {event.text}" if event.text else ""
         pull = f", pulled in {seconds(event.pull_seconds)}" if event.pull_seconds else ""

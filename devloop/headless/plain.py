@@ -15,6 +15,7 @@ from devloop.core.state import SessionState
 from devloop.views import Phrase, Tone, phrases, took_over
 
 _COLOURS = {Tone.QUIET: "2", Tone.BUSY: "36", Tone.GOOD: "32", Tone.WARN: "33", Tone.BAD: "1;31"}
+_PLAIN_AGAIN = "\x1b[0m"
 _COLOUR_CODE = re.compile(r"(\x1b\[[0-9;:]*m)")
 FAILING_LINES = 20
 """How many lines of a failing build are shown, when the whole of it is not."""
@@ -79,7 +80,7 @@ class PlainRenderer:
         head = f"{clock}  {service:<{widest}}  " if widest else f"{clock}  "
         text = _printable(phrase.text, keep_colour=self._colour)
         colour = _COLOURS.get(phrase.tone) if self._colour else None
-        return head + (f"\x1b[{colour}m{text}\x1b[0m" if colour else text)
+        return head + (f"\x1b[{colour}m{text}{_PLAIN_AGAIN}" if colour else text)
 
 
 def _is_failed_build(event: ev.Event) -> bool:
@@ -93,4 +94,6 @@ def _printable(text: str, *, keep_colour: bool) -> str:
     parts = _COLOUR_CODE.split(text)  # odd parts are the codes
     codes = [code if keep_colour else "" for code in parts[1::2]]
     words = ["".join(c if c.isprintable() or c == "\t" else "" for c in part) for part in parts[::2]]
-    return "".join(word + code for word, code in zip(words, [*codes, ""], strict=True))
+    # A colour that the app does not end would run on into the lines of others.
+    end = _PLAIN_AGAIN if any(codes) and codes[-1] != _PLAIN_AGAIN else ""
+    return "".join(word + code for word, code in zip(words, [*codes, end], strict=True))
