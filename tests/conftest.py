@@ -7,7 +7,12 @@ import subprocess
 import uuid
 from collections.abc import Callable, Iterator
 
+import hypothesis
 import pytest
+
+# An example may take as long as the machine makes it: no test asserts on time.
+hypothesis.settings.register_profile("devloop", deadline=None)
+hypothesis.settings.load_profile("devloop")
 
 _NEEDS = {
     "e2e": ("DEVLOOP_E2E_CONTEXT", "DEVLOOP_E2E_REGISTRY"),

@@ -51,12 +51,14 @@ class Assembly:
         own = await self.engine.platform()
         return own if own in platforms else min(platforms)
 
-    async def restore(self, key: WorkloadKey, observations: Observations, seconds: float) -> list[str]:
-        """Put one workload back, wait for its rollout, and tell in words what was done."""
+    async def restore(
+        self, key: WorkloadKey, observations: Observations, seconds: float
+    ) -> tuple[list[str], Failure | None]:
+        """Put one workload back and wait for its rollout; what was done, in words, and what went wrong."""
         restored = await restore(self.cluster, key)
         failure = restored if isinstance(restored, Failure) else await rolled_out(observations, restored, seconds)
         lines = [] if isinstance(restored, Failure) else [f"{key}: {line}" for line in restored.lines]
-        return [*lines, f"{key}: {failure.message}"] if failure else lines
+        return ([*lines, f"{key}: {failure.message}"] if failure else lines), failure
 
     async def close(self) -> None:
         await self.observer.close()

@@ -24,8 +24,6 @@ def run_up(request: Request, output: Output, *, once: bool, pod_logs: bool, on_e
         project = await _opened(request)
         if isinstance(project, ExitCode):
             return project
-        if project.adopted:
-            say.err("No devloop.toml here; going by this one, which you may save:", "", project.adopted)
         return await up(
             project, Options(output, once, pod_logs, OnExit(on_exit) if on_exit else project.place.config.loop.on_exit)
         )
@@ -92,6 +90,8 @@ async def _opened(request: Request) -> Project | ExitCode:
     if isinstance(project, Refusal):
         say.err(*project.lines)
         return project.exit_code
+    if project.adopted:
+        say.err("No devloop.toml here; going by this one, which you may save:", "", project.adopted)
     return project
 
 

@@ -238,7 +238,9 @@ class _Session:
             if snapshot is None or snapshot.deployment is None or not is_marked(snapshot.deployment):
                 continue
             if self._options.on_exit is OnExit.RESTORE:
-                self._last_words += await assembly.restore(key, self._observations, seconds)
+                words, failure = await assembly.restore(key, self._observations, seconds)
+                self._last_words += words
+                code = max(code, failure.exit_code) if failure else code
             else:
                 self._last_words.append(undo_line(snapshot.deployment))
         return code
