@@ -18,6 +18,10 @@ class IgnoreFile:
     """None when there is none."""
     matcher: Matcher
 
+    @property
+    def says(self) -> tuple[object, ...]:
+        return self.path, self.matcher.patterns, self.matcher.problems
+
 
 def ignore_candidates(context: Path, dockerfile: Path) -> tuple[Path, Path]:
     """Where BuildKit looks: beside the Dockerfile first, also outside the context, then in the context."""
@@ -93,8 +97,7 @@ class Scope:
 
     def same_as(self, other: "Scope") -> bool:
         """Whether both were read from the same area and the same ignore file."""
-        mine, theirs = self.ignore_file, other.ignore_file
-        return (self.area, mine.path, mine.matcher.patterns) == (other.area, theirs.path, theirs.matcher.patterns)
+        return self.area == other.area and self.ignore_file.says == other.ignore_file.says
 
     def path_of(self, name: str) -> str:
         return os.path.normpath(os.path.join(self.area.context, name))  # noqa: PTH118 - keeps `a/link/..` lexical

@@ -123,6 +123,7 @@ class WatchedTree:
         return await asyncio.shield(asyncio.ensure_future(self._picture()))
 
     async def _picture(self) -> Picture:
+        await self._until_git_is_done()
         async with self._lock:
             self._tell_if(await self._look(None))
             assert self._taken is not None
@@ -243,17 +244,19 @@ class WatchedTree:
         return {_nearest_folder(os.path.dirname(root)) for root in roots}  # noqa: PTH120
 
     def _on_touched(self, touched: list[Touched]) -> None:
+        counting = self._everything
         for path, still_open in touched:
             if self._everything or (name := self._name(path)) is None:
                 continue
-            if name in {"", ".."} or len(self._names) > _MANY:
-                self._everything = True
+            counting = True
+            self._everything = not name or len(self._names) > _MANY
             self._names.add(name)
             if still_open:
                 self._open.add(name)
             else:
                 self._open.discard(name)
-        if self._names or self._everything:
+        # What does not count must not hold up what does.
+        if counting:
             self._last = asyncio.get_running_loop().time()
             self._pending.set()
 

@@ -322,10 +322,11 @@ async def test_the_ignore_file_counts_and_is_followed(root: Path) -> None:
         assert await told.next() == (".dockerignore", "Dockerfile.dockerignore", "src", "src/b")
 
 
-async def test_a_dockerfile_elsewhere_counts(root: Path, tmp_path: Path) -> None:
+@EVENTS
+async def test_a_dockerfile_elsewhere_counts(root: Path, tmp_path: Path, open_events: OpenEvents) -> None:
     make_tree(tmp_path, ["docker/Dockerfile"])
     dockerfile = tmp_path / "docker/Dockerfile"
-    async with watching(service(root, dockerfile=dockerfile)) as told:
+    async with watching(service(root, dockerfile=dockerfile), open_events=open_events) as told:
         dockerfile.write_text("FROM scratch")
         assert await told.next() == ("../docker/Dockerfile",)
         (tmp_path / "docker/new").write_text("FROM busybox")
@@ -356,10 +357,11 @@ async def test_a_bad_pattern_is_a_problem_and_stops_nothing(root: Path) -> None:
         assert len(told.notices) == 1
 
 
-async def test_watched_folders_and_files_elsewhere(root: Path, tmp_path: Path) -> None:
+@EVENTS
+async def test_watched_folders_and_files_elsewhere(root: Path, tmp_path: Path, open_events: OpenEvents) -> None:
     make_tree(tmp_path, ["lib/x", "one/file", "one/other"])
     watch = (root / "src", tmp_path / "lib", tmp_path / "one/file")
-    async with watching(service(root, watch=watch)) as told:
+    async with watching(service(root, watch=watch), open_events=open_events) as told:
         (root / "a").write_text("in the context, but not watched")
         (tmp_path / "one/other").write_text("not watched")
         (tmp_path / "one/new").write_text("new")
@@ -536,3 +538,20 @@ async def test_a_limit_reached_later_is_told_and_files_are_polled(root: Path) ->
         assert len(told.notices) == 1
         (root / "new/file").write_text("again")
         assert await told.next() == ("new/file",)
+
+
+async def test_what_does_not_count_holds_up_nothing(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("devloop.adapters.watched_tree._LONGEST_WAIT", 1000.0)
+    (root / ".dockerignore").write_text("*.log\n")
+
+    async def log() -> None:
+        while True:
+            (root / "busy.log").write_text("line")
+            await asyncio.sleep(0.01)
+
+    async with watching(service(root), debounce=0.1) as told:
+        logging = asyncio.ensure_future(log())
+        for content in ("one", "two"):
+            (root / "a").write_text(content)
+            assert await told.next() == ("a",)
+        logging.cancel()
