@@ -52,13 +52,11 @@ class Subscription:
 
     async def batches(self) -> AsyncIterator[list[Record]]:
         """What has arrived since the last look, at least one record at a time."""
-        while True:
+        while self._records or not self._closed:
             await self._arrived.wait()
             self._arrived.clear()
             if records := self.drain():
                 yield records
-            if self._closed and not self._records:
-                return
 
 
 class EventLog:

@@ -200,7 +200,7 @@ def verified(verdict: Verdict, text: str = "", container: str = "web", pull: flo
         ),
         (
             verified(Verdict.UNKNOWN, "reports no digest"),
-            "UNPROVEN: web-1 on node1 reports no image digest",
+            "UNPROVEN: web-1 on node1 reports no digest",
             Tone.WARN,
         ),
     ],

@@ -77,9 +77,8 @@ def test_the_output_of_a_build_that_did_not_fail_is_not_shown() -> None:
 
 def test_a_failing_build_shows_nothing_of_the_build_before() -> None:
     again = ev.CycleStarted("api", 1, ev.Trigger.FILES)
-    assert not [
-        line for line in lines(BEGUN, build_line("old"), again, failed(FailureCode.BUILD_FAILED)) if "old" in line
-    ]
+    shown = lines(BEGUN, build_line("old"), again, failed(FailureCode.BUILD_FAILED))
+    assert not [line for line in shown if "old" in line]
 
 
 def test_lines_of_pods_carry_their_pod_and_tell_what_is_missing() -> None:
@@ -104,6 +103,7 @@ def test_the_last_words_of_a_container_are_shown_once_whether_or_not_logs_are() 
     ("text", "plain", "coloured"),
     [
         ("\x1b[31mred\x1b[0m", "red", "\x1b[31mred\x1b[0m"),
+        ("\x1b[1;31mred", "red", "\x1b[1;31mred\x1b[0m"),
         ("50%\r100%", "50%100%", "50%100%"),
         ("\x1b[2J\x1b[Hgone", "[2J[Hgone", "[2J[Hgone"),
         ("\x1b]0;title\x07x", "]0;titlex", "]0;titlex"),
