@@ -61,6 +61,7 @@ class RecursiveEvents:
                 self._closed.wait(_RETRY)
 
     def _watch_while_they_stay(self) -> None:
+        # The public `watch` does not tell when it is armed, and what it has when its time-out comes is lost.
         from watchfiles._rust_notify import RustNotify
 
         self._asked = tuple((os.path.realpath(folder), folder) for folder in self._folders)

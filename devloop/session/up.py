@@ -175,8 +175,8 @@ class _Session:
             facts.platform,
             self._log.emit,
         )
-        code, *_ = await asyncio.gather(checked, watching)
-        return code
+        code, sources = await asyncio.gather(checked, watching)
+        return max(code, *sources)
 
     # files -------------------------------------------------------------------------------------------------------
 
@@ -188,12 +188,14 @@ class _Session:
         debounce = self._project.place.config.loop.debounce
         return FileWatcher(self._changed, self._state, debounce=debounce, notice=self._notice)
 
-    async def _watch(self, watcher: Watcher, service: Service) -> None:
+    async def _watch(self, watcher: Watcher, service: Service) -> ExitCode:
         watched = await watcher.add(service)
         if isinstance(watched, Failure):
-            self._notice(service.name, watched.message, watched.hint)
-        elif not self._options.once:
+            self._log.emit(ev.CheckFinished("source", False, watched.message, watched.hint, watched.code))
+            return watched.exit_code
+        if not self._options.once:
             self._log.emit(ev.WatchStarted(service.name, watched.files, watched.text))
+        return ExitCode.DONE
 
     def _changed(self, service: str, files: tuple[str, ...]) -> None:
         if self._conductor:
