@@ -28,6 +28,8 @@ LAST_WORDS = 2.0
 FIRST_DELAY, LAST_DELAY = 0.2, 5.0
 """Seconds between attempts to read on, doubled each time, jittered."""
 CUT = " [...]"
+_AT_ONCE = 200
+"""Lines that are handed on before anything else may run: a few milliseconds' worth; one chunk may hold 50,000."""
 
 Line = Callable[[str, str, str, str], None]
 """Takes the service, the Pod, the container and the text of a line."""
@@ -210,8 +212,10 @@ class PodLogs:
     async def _hand_on(self, id_: _Id, tail: _Tail, opened: aiohttp.ClientResponse) -> None:
         lines, caught_up = Lines(), tail.seen
         async for chunk in opened.content.iter_any():
-            for line in lines.feed(chunk):
+            for count, line in enumerate(lines.feed(chunk)):
                 self._emit(id_, tail, line, caught_up)
+                if count % _AT_ONCE == _AT_ONCE - 1:
+                    await asyncio.sleep(0)
             # A container that never stops writing must not keep everything else from running.
             await asyncio.sleep(0)
         for line in lines.end():

@@ -14,7 +14,9 @@ from devloop.headless.plain import PlainRenderer, wants_colour
 
 STDOUT, STDERR = 1, 2
 MAX_RECORDED_LOGS = 20_000_000
-"""Characters of log lines in one recording; everything else is recorded to the end."""
+"""Characters of log lines in one recording, as they are written; everything else is recorded to the end."""
+_AT_ONCE = 200
+"""Records that are rendered before anything else may run: a few milliseconds' worth."""
 PATIENCE = 2.0
 """Seconds that the end of a session waits for a reader that takes nothing."""
 
@@ -69,15 +71,17 @@ class _Recording:
 
     def lines(self, record: Record) -> Iterable[str]:
         if isinstance(record.event, Log):
-            self._room -= len(record.event.text)
-            if self._room < 0:
-                return ()
+            line = encode(record) if self._room > 0 else ""
+            self._room -= len(line)
+            return (line,) if line else ()
         return (encode(record),)
 
 
 async def _render(reader: Subscription, lines: Lines, writer: LineWriter) -> None:
     async for batch in reader.batches():
-        await writer.write([line for record in batch for line in lines(record)])
+        for first in range(0, len(batch), _AT_ONCE):
+            await writer.write([line for record in batch[first : first + _AT_ONCE] for line in lines(record)])
+            await asyncio.sleep(0)
 
 
 async def _finish(task: "asyncio.Task[None]", writer: LineWriter) -> bool:
