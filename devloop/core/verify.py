@@ -153,9 +153,9 @@ def _explained(
     seen: _Seen, verdict: Verdict, image: ResolvedImage, known: Known, earlier: Sequence[ResolvedImage]
 ) -> tuple[str, str]:
     if verdict is Verdict.MATCH:
-        if seen.digest in image.digests:
-            return "", ""
-        return f"reports {short(seen.digest)}, another manifest of the same image (same config)", ""
+        other = f"reports {short(seen.digest)}, another manifest of the same image (same config)"
+        told = ("" if seen.digest in image.digests else other, _weakened(seen))
+        return ", ".join(text for text in told if text), ""
     if not seen.digest:
         return "reports no image digest", f"see `imageID` in `kubectl get pod {seen.pod.name} -o yaml`"
     if verdict is Verdict.UNKNOWN:
@@ -163,6 +163,15 @@ def _explained(
     older = " (pushed earlier in this session)" if is_ours(seen.digest, earlier) else ""
     why, hint = _why(seen)
     return f"runs {short(seen.digest)}{older}, not the pushed {short(image.digest)}: {why}", hint
+
+
+def _weakened(seen: _Seen) -> str:
+    """What may make the next start of a Pod stale that is right today."""
+    spec, asked = seen.pod.spec(seen.name), seen.asked
+    if spec is None or asked is None or asked.pull_policy != "Always" or spec.pull_policy == "Always":
+        return ""
+    changed = f"its pull policy is {spec.pull_policy} although the workload asks for Always (admission changes it)"
+    return f"but {changed}: when the tag has moved, its next start takes {seen.pod.node}'s own copy"
 
 
 def _unknown(seen: _Seen, known: Known) -> tuple[str, str]:

@@ -200,6 +200,16 @@ def test_why_a_pod_runs_another_image(found: Pod, template: Template, words: str
     assert words in result.text
 
 
+def test_a_match_says_what_may_make_its_next_start_stale() -> None:
+    changed = verdict(pod(image="a", policy="IfNotPresent"))
+    assert changed.verdict is Verdict.MATCH
+    assert "its pull policy is IfNotPresent although the workload asks for Always" in changed.text
+    (asked,) = verify(
+        snapshot(pod(image="a", policy="IfNotPresent")), replace(revision(), template=NEVER), ("web",), A, {}
+    )
+    assert asked.text == ""
+
+
 def verdicts(*kinds: Verdict) -> list[PodVerdict]:
     return [PodVerdict(f"web-{n}", "node1", "web", "", kind, None, "runs b", "do x") for n, kind in enumerate(kinds)]
 
