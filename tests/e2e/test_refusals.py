@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.adapters.own_registry import own_registry
+from tests.adapters.own_registry import PASSWORD, USER, own_registry
 from tests.e2e.harness import Devloop, Kubectl, get, run, write_toml
 from tests.e2e.scene import SERVE, Scene, failed, show
 
@@ -223,3 +223,28 @@ def test_nothing_is_written_when_something_is_missing(scene: Scene) -> None:
     assert code == 3, devloop.said()
     assert scene.deployment()["metadata"]["generation"] == before
     assert get(scene.kubectl, scene.namespace, "replicasets")["items"]
+
+
+@pytest.mark.breaks
+async def test_nodes_that_have_no_credentials(scene: Scene, tmp_path: Path) -> None:
+    """What is pushed with this machine's credentials is pulled without any, until the way out is gone."""
+    folder = tmp_path / "registry"
+    folder.mkdir()
+    scene.deploy()
+    scene.program(SERVE)
+    async with own_registry(folder) as own:
+        config = {"DOCKER_CONFIG": str(own.docker_config())}
+        scene.configure('container = "web"', image=f"{own.host}/web")
+        code, devloop = await asyncio.to_thread(scene.once, env=config)
+        assert code == 5, devloop.said()
+        failure = failed(devloop, "image_pull")
+        assert f"cannot pull {own.host}/web:dev for container web" in failure["message"]
+        assert "imagePullSecrets" in failure["hint"]
+        assert PASSWORD not in devloop.said()
+        login = [f"--docker-server={own.host}", f"--docker-username={USER}", f"--docker-password={PASSWORD}"]
+        scene.kubectl("-n", scene.namespace, "create", "secret", "docker-registry", "login", *login)
+        scene.patch({"spec": {"template": {"spec": {"imagePullSecrets": [{"name": "login"}]}}}})
+        code, devloop = await asyncio.to_thread(scene.once, env=config)
+        assert code == 0, devloop.said()
+        (pod,) = scene.new_pods()
+        assert pod["status"]["containerStatuses"][0]["imageID"].endswith(devloop.of("image_pushed")[0]["digest"])
