@@ -1,0 +1,140 @@
+"""Components of the test cluster itself are stopped and hung: what proxies cannot show, or show too kindly.
+
+These tests disturb everybody who uses the cluster; they run one after the other, and each mends what it broke.
+"""
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from tests.e2e.harness import apply, deployment, get
+from tests.e2e.scene import Scene
+from tests.e2e.talk import heard, speak
+
+pytestmark = [pytest.mark.e2e, pytest.mark.breaks, pytest.mark.timeout(240)]
+
+_UNDO = {"stop": "start", "pause": "resume"}
+_PATIENCE = 90.0
+BACK = 90.0
+"""Seconds until a component that was started again serves, and until devloop notices."""
+
+
+@dataclass
+class Control:
+    """Stops and hangs components; remembers what has to be mended."""
+
+    broken: dict[str, str] = field(default_factory=dict)
+
+    def stop(self, component: str) -> None:
+        self._break("stop", component)
+
+    def pause(self, component: str) -> None:
+        self._break("pause", component)
+
+    def mend(self, component: str) -> None:
+        """Start or resume it, and wait until it serves."""
+        self._run(self.broken.pop(component), component)
+
+    def mend_all(self) -> None:
+        """Mend all of it, also when one cannot be mended."""
+        failures = []
+        for component in list(self.broken):
+            try:
+                self.mend(component)
+            except AssertionError as failure:
+                failures.append(failure)
+        assert not failures, failures
+
+    def _break(self, verb: str, component: str) -> None:
+        self.broken[component] = _UNDO[verb]  # before it is broken: a command that fails half-way is undone too
+        self._run(verb, component)
+
+    def _run(self, verb: str, component: str) -> None:
+        command = [os.environ["DEVLOOP_E2E_CONTROL"], verb, component]
+        # Into no pipe: what it starts stays, and would keep the pipe open.
+        done = subprocess.run(command, timeout=_PATIENCE, check=False, stdin=subprocess.DEVNULL)
+        assert done.returncode == 0, f"{' '.join(command)} ended with {done.returncode}"
+
+
+@pytest.fixture
+def control() -> Iterator[Control]:
+    found = Control()
+    try:
+        yield found
+    finally:
+        found.mend_all()
+
+
+BREAKS: list[tuple[str, str, Callable[[Control, str], None]]] = [
+    ("registry", "registry", Control.stop),
+    ("dockerd", "engine", Control.stop),
+    ("apiserver", "cluster", Control.stop),
+    ("apiserver", "cluster", Control.pause),
+]
+
+
+@pytest.mark.parametrize(
+    ("component", "to", "hurt"), BREAKS, ids=[f"{component} {hurt.__name__}" for component, _, hurt in BREAKS]
+)
+def test_a_save_while_a_component_is_away_is_verified_when_it_is_back(
+    scene: Scene, control: Control, component: str, to: str, hurt: Callable[[Control, str], None]
+) -> None:
+    speak(scene, "one")
+    scene.deploy()
+    scene.configure()
+    with scene.start() as devloop:
+        devloop.wait_for("cycle_finished", outcome="verified")
+        hurt(control, component)
+        speak(scene, "two")
+        devloop.wait_for("connection_changed", to=to, ok=False, patience=BACK)
+        control.mend(component)
+        devloop.wait_for("connection_changed", to=to, ok=True, patience=BACK)
+        devloop.wait_for("cycle_finished", outcome="verified", patience=BACK)
+        assert heard(scene) == ["two"]
+        assert devloop.stop() == 130
+    assert len(devloop.of("change_detected")) == 1, "one save was enough"
+
+
+def test_a_restarted_api_server_during_a_rollout_changes_nothing(scene: Scene, control: Control) -> None:
+    """Also the other controllers lose their watches: the rollout is late, and proved when it is there."""
+    speak(scene, "one")
+    scene.deploy()
+    scene.configure()
+    with scene.start() as devloop:
+        devloop.wait_for("workload_patched")
+        control.stop("apiserver")
+        devloop.wait_for("connection_changed", to="cluster", ok=False, patience=BACK)
+        control.mend("apiserver")
+        devloop.wait_for("cycle_finished", outcome="verified", cycle=1, patience=BACK)
+        assert heard(scene) == ["one"]
+        assert devloop.stop() == 130
+    assert len(devloop.of("workload_patched")) == 1
+
+
+def test_a_pod_on_a_node_whose_kubelet_hangs_is_not_taken_for_proof(scene: Scene, control: Control) -> None:
+    """Nothing is verified until that node has started its Pod, and no save is needed once it has."""
+    nodes = [node["metadata"]["name"] for node in get(scene.kubectl, "default", "nodes")["items"]]
+    if "node2" not in nodes:
+        pytest.skip("needs a second node, `node2`, whose kubelet can be paused")
+    speak(scene, "one")
+    apply(
+        scene.kubectl,
+        scene.namespace,
+        deployment("web", f"{scene.image}:none", probe=False, nodeName="node2"),
+    )
+    scene.configure()
+    with scene.start() as devloop:
+        devloop.wait_for("cycle_finished", outcome="verified")
+        control.pause("kubelet2")
+        speak(scene, "two")
+        devloop.wait_for("workload_patched", cycle=2)
+        devloop.wait_for("workload_observed", updated=1)
+        assert not devloop.of("cycle_finished", cycle=2)
+        assert not devloop.of("pod_verified", cycle=2)
+        control.mend("kubelet2")
+        devloop.wait_for("cycle_finished", outcome="verified", cycle=2, patience=BACK)
+        assert heard(scene) == ["two"]
+        assert devloop.stop() == 130
