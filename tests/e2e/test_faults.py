@@ -1,12 +1,14 @@
 """The engine, the registry and the API server go away and come back; nothing that was saved meanwhile is lost."""
 
+import json
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.harness import Devloop, Kubectl
-from tests.e2e.proxies import Proxy, Ways, ways
+from tests.e2e.proxies import Proxy, Ways, only_context, ways, write_kubeconfig
 from tests.e2e.scene import Scene
 from tests.e2e.talk import heard, speak
 
@@ -220,3 +222,76 @@ def test_a_build_that_hangs_on_the_registry_is_superseded_by_the_next_save(scene
         devloop.wait_for("cycle_finished", outcome="verified")
         assert heard(scene) == ["three"]
         assert devloop.stop() == 130
+
+
+def test_a_build_that_hangs_on_the_engine_goes_on_when_it_answers(scene: Scene, way: Ways) -> None:
+    speak(scene, "one")
+    scene.deploy()
+    proxy = way.engine()
+    scene.configure()
+    with start(scene, way) as devloop:
+        devloop.wait_for("cycle_finished", outcome="verified")
+        proxy.hang()
+        speak(scene, "two")
+        devloop.wait_for("phase_started", phase="build", cycle=2)
+        proxy.mend()
+        devloop.wait_for("cycle_finished", outcome="verified", cycle=2)
+        assert heard(scene) == ["two"]
+        assert devloop.stop() == 130
+
+
+def token(scene: Scene, secret: str) -> str:
+    """A token of the service account `dev` that is good for as long as this Secret exists."""
+    scene.kubectl("-n", scene.namespace, "create", "secret", "generic", secret)
+    bound = ("--bound-object-kind=Secret", f"--bound-object-name={secret}")
+    return scene.kubectl("-n", scene.namespace, "create", "token", "dev", *bound).strip()
+
+
+def is_refused(scene: Scene, bearer: str) -> bool:
+    """Whether the API server no longer takes a token; it remembers for some seconds that it did."""
+    config = only_context(scene.kubectl)
+    config["users"][0]["user"] = {"token": bearer}
+    path = write_kubeconfig(scene.folder / "token-kubeconfig", config)
+    command = ["kubectl", "--kubeconfig", str(path), "-n", scene.namespace, "get", "deployments"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 0 or "Unauthorized" in done.stderr or "logged in" in done.stderr, done.stderr
+    return done.returncode != 0
+
+
+def test_credentials_that_expire_in_a_session_are_renewed_by_their_plugin(scene: Scene, way: Ways) -> None:
+    """For requests and for watches, as somebody with rights in one namespace only."""
+    scene.kubectl("-n", scene.namespace, "create", "serviceaccount", "dev")
+    who = ("--clusterrole=admin", f"--serviceaccount={scene.namespace}:dev")
+    scene.kubectl("-n", scene.namespace, "create", "rolebinding", "dev", *who)
+    first, second = token(scene, "first"), token(scene, "second")
+    at_hand = scene.folder / "token"
+    at_hand.write_text(first)
+    proxy = way.api_server()
+    path = Path(way.env["KUBECONFIG"])
+    config = json.loads(path.read_text())
+    credential = '{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{"token":"%s"}}'
+    plugin = {
+        "apiVersion": "client.authentication.k8s.io/v1",
+        "command": "sh",
+        "args": ["-c", f"printf '{credential}' \"$(cat {at_hand})\""],
+        "interactiveMode": "Never",
+    }
+    config["users"][0]["user"] = {"exec": plugin}
+    write_kubeconfig(path, config)
+    speak(scene, "one")
+    scene.deploy()
+    scene.configure()
+    with start(scene, way) as devloop:
+        devloop.wait_for("cycle_finished", outcome="verified")
+        at_hand.write_text(second)
+        scene.kubectl("-n", scene.namespace, "delete", "secret", "first")
+        while not is_refused(scene, first):
+            assert devloop.process.poll() is None
+        proxy.cut()
+        speak(scene, "two")
+        devloop.wait_for("cycle_finished", outcome="verified")
+        assert heard(scene) == ["two"]
+        assert devloop.stop() == 130
+    said = devloop.said()
+    assert first not in said
+    assert second not in said
