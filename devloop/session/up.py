@@ -105,13 +105,15 @@ class _Session:
             renderers.to_recording(self._recording)
         task = asyncio.ensure_future(self._run())
         self._catch_signals(task)
+        code = ExitCode.BUG
         try:
             code = await task
         except asyncio.CancelledError:
             code = self._signalled or ExitCode.INTERRUPTED
-        self._log.emit(ev.SessionFinished(code))
-        with contextlib.suppress(asyncio.CancelledError):  # a second Ctrl-C waits for no reader
-            await self._say_goodbye(heard=await renderers.close())
+        finally:
+            self._log.emit(ev.SessionFinished(code))
+            with contextlib.suppress(asyncio.CancelledError):  # a second Ctrl-C waits for no reader
+                await self._say_goodbye(heard=await renderers.close())
         return code
 
     async def _run(self) -> ExitCode:
