@@ -62,6 +62,8 @@ _TELLING_MOST = (
     FailureCode.UNSCHEDULABLE,
     FailureCode.NOT_READY,
 )
+_LIMITED = re.compile(r"usage per (?:Container|Pod) is|limit to request ratio per")
+"""What a LimitRange says, from kubernetes/plugin/pkg/admission/limitranger; it does not say that it is one."""
 _TRANSIENT_REFUSAL = re.compile(r"failed calling webhook|context deadline exceeded|connection refused|timed? ?out")
 
 
@@ -124,7 +126,8 @@ def _of_workload(snapshot: Snapshot, deployment: Deployment, revision: Revision 
     progressing = deployment.condition("Progressing")
     if revision is None:
         if progressing is not None and progressing.reason in {"ReplicaSetCreateError", "FailedCreate"}:
-            yield _refused(f"{deployment.key} cannot make its new ReplicaSet", progressing.message, "revision")
+            what = f"{deployment.key} cannot make its new ReplicaSet"
+            yield _refused(deployment.key.namespace, what, progressing.message, "revision")
         return
     refusal = revision.condition("ReplicaFailure")
     if refusal is not None and refusal.status == "True" and refusal.reason == "FailedCreate":
@@ -133,7 +136,8 @@ def _of_workload(snapshot: Snapshot, deployment: Deployment, revision: Revision 
 
 def _replicas_refused(snapshot: Snapshot, deployment: Deployment, revision: Revision, message: str) -> Trouble:
     if "exceeded quota" not in message:
-        return _refused(f"the API server refuses the new Pods of {deployment.key}", message, revision.name)
+        what = f"the API server refuses the new Pods of {deployment.key}"
+        return _refused(deployment.key.namespace, what, message, revision.name)
     detail = message.partition("forbidden: ")[2] or message
     # Pods that end soon, or that the strategy lets go, make room in the quota: the controller tries again.
     passing = any(p.terminating for p in snapshot.pods) or (
@@ -150,13 +154,12 @@ def _replicas_refused(snapshot: Snapshot, deployment: Deployment, revision: Revi
     return Trouble(f"{failure.code}:{revision.name}", failure, ends=not passing)
 
 
-def _refused(what: str, message: str, about: str) -> Trouble:
+def _refused(namespace: str, what: str, message: str, about: str) -> Trouble:
     detail = re.sub(r'^(?:Error creating: )?(?:pods|replicasets\.apps) "[^"]*" is forbidden: ', "", message)
-    failure = Failure(
-        FailureCode.REPLICAS_REFUSED,
-        f"{what}: {detail}",
-        "change what the policy, webhook or quota named there objects to, or ask who runs the cluster",
-    )
+    hint = "change what the policy, webhook or quota named there objects to, or ask who runs the cluster"
+    if _LIMITED.search(detail):
+        hint = f"keep to the limits of the namespace, or change them: `kubectl describe limitrange -n {namespace}`"
+    failure = Failure(FailureCode.REPLICAS_REFUSED, f"{what}: {detail}", hint)
     return Trouble(f"{failure.code}:{about}", failure, ends=not _TRANSIENT_REFUSAL.search(message))
 
 

@@ -209,6 +209,14 @@ def test_pods_that_admission_refuses(message: str, ends: bool) -> None:
     assert (found.failure.code, found.ends) == (FailureCode.REPLICAS_REFUSED, ends)
 
 
+def test_a_limit_range_does_not_say_its_name_so_the_hint_does() -> None:
+    message = 'pods "web-new-x" is forbidden: maximum memory usage per Container is 32Mi, but limit is 64Mi'
+    refused = replace(revision(), conditions=(Condition("ReplicaFailure", "True", "FailedCreate", message),))
+    (found,) = troubles(snapshot(revisions=(refused,)))
+    assert found.failure.message.endswith(": maximum memory usage per Container is 32Mi, but limit is 64Mi")
+    assert "kubectl describe limitrange -n shop" in found.failure.hint
+
+
 QUOTA = 'pods "web-new-x" is forbidden: exceeded quota: q, requested: pods=1, used: pods=1, limited: pods=1'
 
 
