@@ -104,6 +104,7 @@ def logged(devloop: Devloop, source: str) -> list[str]:
 
 
 def show(failure: Mapping[str, str]) -> None:
-    if path := os.environ.get("SHOW_FAILURES"):
+    """Append it to the file that DEVLOOP_E2E_SHOW names: whoever changes messages can read all of them aloud."""
+    if path := os.environ.get("DEVLOOP_E2E_SHOW"):
         with Path(path).open("a") as out:
             out.write(f"[{failure['code']}] {failure['message']}\n    -> {failure['hint']}\n")

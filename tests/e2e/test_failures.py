@@ -6,7 +6,7 @@ import urllib.error
 import pytest
 
 from tests.e2e.admission import forbidden
-from tests.e2e.harness import deployment, registry_digest
+from tests.e2e.harness import apply, deployment, registry_digest
 from tests.e2e.scene import SERVE, Scene, failed, logged, warned
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(90)]
@@ -229,6 +229,26 @@ def test_a_quota_without_room_for_a_second_pod(scene: Scene) -> None:
     assert not scene.new_pods()
 
 
+def test_a_limit_range_that_refuses_the_pods(scene: Scene) -> None:
+    scene.deploy_running()
+    container = {"name": "web", "resources": {"limits": {"memory": "64Mi"}}}
+    scene.patch({"spec": {"template": {"spec": {"containers": [container]}}}})
+    limits = {"limits": [{"type": "Container", "max": {"memory": "32Mi"}}]}
+    apply(
+        scene.kubectl,
+        scene.namespace,
+        {"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "small"}, "spec": limits},
+    )
+    scene.program(SERVE)
+    scene.configure('container = "web"')
+    code, devloop = scene.once()
+    assert code == 5, devloop.said()
+    failure = failed(devloop, "replicas_refused")
+    assert "maximum memory usage per Container is 32Mi, but limit is 64Mi" in failure["message"]
+    assert "kubectl describe limitrange" in failure["hint"]
+    assert scene.new_pods() == []
+
+
 def test_admission_that_denies_the_pods(scene: Scene) -> None:
     scene.deploy_running()
     rule = "object.spec.containers.all(c, c.imagePullPolicy != 'Always')"
@@ -300,6 +320,24 @@ def test_a_paused_workload(scene: Scene) -> None:
     failure = failed(devloop, "paused")
     assert f"kubectl rollout resume deployment/web -n {scene.namespace}" in failure["hint"]
     assert scene.new_pods() == []
+
+
+def test_a_paused_workload_is_proved_as_soon_as_it_is_resumed(scene: Scene) -> None:
+    scene.deploy()
+    scene.kubectl("-n", scene.namespace, "rollout", "pause", "deployment/web")
+    scene.program(SERVE)
+    scene.configure()
+    with scene.start() as devloop:
+        assert devloop.wait_for("cycle_finished")["failure"]["code"] == "paused"
+        scene.kubectl("-n", scene.namespace, "rollout", "resume", "deployment/web")
+        devloop.wait_for("cycle_started", trigger="drift")
+        end = devloop.wait_for("cycle_finished")
+        assert end["outcome"] == "verified", devloop.said()
+        (pod,) = scene.new_pods()
+        assert pod["status"]["containerStatuses"][0]["imageID"].endswith(end["digest"])
+        assert devloop.stop() == 130
+    assert len(devloop.of("workload_patched")) == 1
+    assert len(devloop.of("image_pushed")) == 1, "nothing was built again"
 
 
 @pytest.mark.parametrize("again", [False, True])
