@@ -56,15 +56,15 @@ def main() -> None:
     """
 
 
+_file = click.option(
+    "-f", "--file", type=click.Path(path_type=Path), help="The configuration [default: the nearest devloop.toml]."
+)
+
+
 def _shared(command: _F) -> _F:
     """The options that mean the same on every command that looks at a cluster."""
     options = [
-        click.option(
-            "-f",
-            "--file",
-            type=click.Path(path_type=Path),
-            help="The configuration [default: the nearest devloop.toml].",
-        ),
+        _file,
         click.option("--context", default="", help="The kube context. Choosing it does not allow writing to it."),
         click.option("-n", "--namespace", default="", help="The namespace [default: the file's, else the context's]."),
     ]
@@ -160,7 +160,7 @@ def restore(
 
 
 @main.command()
-@click.option("-f", "--file", type=click.Path(path_type=Path), help="The file [default: the nearest devloop.toml].")
+@_file
 @_output("How to print what is wrong.")
 def validate(file: Path | None, output: str | None) -> None:
     """Check devloop.toml alone: no engine, no cluster."""
