@@ -254,7 +254,14 @@ def _finished(event: ev.CycleFinished, state: SessionState) -> list[Phrase]:
         ev.Outcome.APPLIED: ("APPLIED", ": scaled to 0, so there is nothing to prove"),
     }[event.outcome]
     why = f"; {event.text}" if event.text else ""
-    return [Phrase(f"{word} {short(event.digest)} in {took}{f' ({where})' if where else ''}{what}{why}", Tone.GOOD)]
+    took += f" ({where})" if where else ""
+    return [Phrase(f"{word} {short(event.digest)} in {took}{what}{_terminating(service)}{why}", Tone.GOOD)]
+
+
+def _terminating(service: ServiceState | None) -> str:
+    """Old Pods that still end are no part of "rolled out", and told apart."""
+    count = sum(seen.terminating for seen in service.workloads.values()) if service else 0
+    return f"; {_count(count, 'old Pod')} still terminating" if count else ""
 
 
 def _count(number: int, noun: str) -> str:
