@@ -303,7 +303,7 @@ class Log(ServiceEvent):
     pod: str = ""
     container: str = ""
     dropped: int = 0
-    """How many lines of this service were left out since the last one."""
+    """How many lines of this service were left out since the last one; told at the end of a session without `text`."""
 
 
 @dataclass(frozen=True, slots=True)

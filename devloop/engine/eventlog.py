@@ -1,7 +1,8 @@
 """The event log: one order for everything that happens, the state it adds up to, and its readers.
 
 A reader that is slow or gone never holds up the loop: each has a queue of its own. Lossy events (logs, progress) are
-left out of a queue that is full, and the next log line of the same service says how many were; no other event ever is.
+left out of a queue that is full, and the next log line of the same service (at the end of the session one without
+text) says how many were; no other event ever is.
 """
 
 import asyncio
@@ -10,7 +11,7 @@ from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 
-from devloop.core.events import Event, Log, Record, ServiceEvent
+from devloop.core.events import Event, Log, LogSource, Record, ServiceEvent, SessionFinished
 from devloop.core.ports import Clock
 from devloop.core.reducer import reduce
 from devloop.core.state import SessionState
@@ -35,10 +36,19 @@ class Subscription:
             if isinstance(event, ServiceEvent):
                 self._dropped[event.service] += 1
             return
+        if isinstance(event, SessionFinished):
+            self._own_up(record.time)
         if isinstance(event, Log) and self._dropped[event.service]:
             record = Record(record.time, replace(event, dropped=self._dropped.pop(event.service)))
         self._records.append(record)
         self._arrived.set()
+
+    def _own_up(self, time: float) -> None:
+        """Say what was left out since the last log line: no other line comes that could."""
+        for service, dropped in self._dropped.items():
+            if dropped:
+                self._records.append(Record(time, Log(service, LogSource.POD, "", dropped=dropped)))
+        self._dropped.clear()
 
     def close(self) -> None:
         self._closed = True

@@ -63,7 +63,8 @@ class PlainRenderer:
         elif self._shows(event):
             if event.dropped:
                 yield self._line(time, event.service, Phrase(f"({event.dropped:,} lines left out)", Tone.QUIET))
-            yield self._line(time, event.service, Phrase(f"{event.pod} │ {event.text}"))
+            if event.pod:
+                yield self._line(time, event.service, Phrase(f"{event.pod} │ {event.text}"))
 
     def _shows(self, event: ev.Log) -> bool:
         """The last words of a container that failed its cycle are shown even without logs, and once with them."""

@@ -6,6 +6,7 @@ import pytest
 
 from devloop.core import events as ev
 from devloop.core.events import Record
+from devloop.core.failure import ExitCode
 from devloop.core.reducer import fold
 from devloop.engine.eventlog import EventLog, Subscription
 from tests.engine.conftest import RunScenario
@@ -143,3 +144,14 @@ def test_a_slow_reader_loses_what_a_fast_one_gets(run: RunScenario) -> None:
 @pytest.mark.parametrize("cls", ev.EVENT_TYPES, ids=lambda cls: cls.event)
 def test_only_logs_and_progress_may_be_lost(cls: type[ev.Event]) -> None:
     assert cls.lossy == (cls in {ev.Log, ev.BuildStep})
+
+
+def test_what_was_left_out_last_is_told_before_the_end_of_the_session() -> None:
+    ended = ev.SessionFinished(ExitCode.INTERRUPTED)
+    left_out = ev.Log("web", ev.LogSource.POD, "", dropped=2)
+    assert filled(Subscription(1), log("1"), log("2"), log("3"), OVER, ended) == [log("1"), OVER, left_out, ended]
+
+
+def test_nothing_is_told_at_the_end_when_nothing_was_left_out() -> None:
+    ended = ev.SessionFinished(ExitCode.INTERRUPTED)
+    assert filled(Subscription(9), log("1"), log("2"), ended) == [log("1"), log("2"), ended]
