@@ -15,8 +15,13 @@ def digests(scene: Scene) -> list[str]:
     return [status["imageID"].rpartition("@")[2] for status in statuses]
 
 
-def heard(scene: Scene) -> list[str]:
-    """What each Pod of devloop's revision said; all of them run what the registry has now."""
-    assert set(digests(scene)) == {registry_digest(f"{scene.image}:dev")}
+def words(scene: Scene) -> list[str]:
+    """What each Pod of devloop's revision said."""
     names = [pod["metadata"]["name"] for pod in scene.new_pods()]
     return [scene.kubectl("-n", scene.namespace, "logs", name).strip() for name in names]
+
+
+def heard(scene: Scene) -> list[str]:
+    """The same, of Pods that all run what the registry has now."""
+    assert set(digests(scene)) == {registry_digest(f"{scene.image}:dev")}
+    return words(scene)

@@ -10,7 +10,7 @@ import pytest
 from tests.e2e.harness import Devloop, Kubectl
 from tests.e2e.proxies import Proxy, Ways, only_context, ways, write_kubeconfig
 from tests.e2e.scene import Scene
-from tests.e2e.talk import heard, speak
+from tests.e2e.talk import heard, speak, words
 
 pytestmark = [pytest.mark.e2e, pytest.mark.engine, pytest.mark.timeout(150)]
 
@@ -101,7 +101,7 @@ def test_a_save_while_a_part_is_away_is_verified_when_it_is_back(scene: Scene, w
         lost = devloop.wait_for("connection_changed", to=part, ok=False)
         assert lost["text"]
         devloop.wait_for("cycle_held", patience=30)
-        assert heard(scene) == ["one"]
+        assert words(scene) == ["one"]
         proxy.mend()
         devloop.wait_for("connection_changed", to=part, ok=True)
         devloop.wait_for("cycle_finished", outcome="verified")
