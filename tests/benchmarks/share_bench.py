@@ -17,7 +17,7 @@ from devloop.engine.eventlog import EventLog
 from devloop.engine.observations import Observations
 from devloop.session import up as session_up
 from devloop.session.project import Project, Request, open_project
-from devloop.session.renderers import Output
+from devloop.session.renderers import Output, Renderers
 from tests.benchmarks.rig import App, Cluster, spread
 from tests.e2e.harness import write_toml
 
@@ -77,6 +77,7 @@ async def measure(cluster: Cluster, rounds: int) -> list[float]:
         tempfile.TemporaryDirectory() as root,
         cluster.namespace() as namespace,
         patch.object(EventLog, "emit", watching_emit),
+        patch.object(Renderers, "to_stdout", lambda renderers, lines: None),
     ):
         app = App.create(Path(root), "own", 6, cluster, namespace)
         app.deploy()
