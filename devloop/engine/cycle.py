@@ -31,6 +31,7 @@ class _Cycle:
         self._phases = PhaseLog(order, emit)
         self._builder = ""
         self._image: PushedImage | None = None
+        self._pushing = False
         self._moved = True
         """Whether the push changed what the tag holds."""
         self._beside: list[asyncio.Future[Any]] = []
@@ -73,6 +74,8 @@ class _Cycle:
         )
         built = need(await self._ports.builds.build(request, self._order.want.newest, self._progress))
         self._builder = built.builder
+        if not self._pushing:  # not every builder tells, and whoever waits at the gate has pushed
+            self._phases.start(Phase.PUSH)
         # What was saved while the builder read its context shows in this picture, and starts the next cycle.
         self._beside.append(asyncio.ensure_future(self._ports.watcher.picture(self._service.name)))
         image = await self._confirm(built)
@@ -96,6 +99,7 @@ class _Cycle:
         name, number = self._service.name, self._order.number
         match item:
             case PushStarted():
+                self._pushing = True
                 self._phases.start(Phase.PUSH)
             case OutputLine():
                 self._emit(Log(name, LogSource.BUILD, item.text, number))
