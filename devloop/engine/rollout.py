@@ -5,13 +5,13 @@ Waiting means looking at the snapshots that the shared watches bring, with pure 
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from devloop.core.containers import choose
 from devloop.core.diagnose import at_deadline, explain_crash
 from devloop.core.events import Log, LogSource, PodVerified, WarningRaised, WorkloadPatched
-from devloop.core.failure import Failure
+from devloop.core.failure import Failure, FailureCode
 from devloop.core.image import PushedImage, ResolvedImage
 from devloop.core.manifest import deployment as parse_deployment
 from devloop.core.patch import BuildMark, plan_patch
@@ -58,22 +58,40 @@ class WorkloadRollout:
         self._crash_logs = CrashLogs(ports.cluster, key.namespace, self._pod_line)
         self._told: list[PodVerdict] = []
         self._snapshot = Snapshot(key, None)
+        self._outdated: Snapshot | None = None
+        """Shows another workload of that name than the API server has, or none."""
         self._status: RolloutStatus = Rolling("waiting for the first look at the cluster", ())
         self._revision: Revision | None = None
 
     async def patch(self) -> None:
         """Patch the workload, unless it provably runs the image already."""
-        snapshot = await self._ports.observations.until(self.key, lambda seen: seen)
+        snapshot = await self._first_look()
         deployment = await self._read()
+        if snapshot.deployment is None or snapshot.deployment.uid != deployment.uid:
+            self._outdated = snapshot
         self._containers = need(choose(self._order.service, deployment.template))
         self._expect(deployment, mark="")
         newest = next(iter(snapshot.revisions), None)
         if newest:
             await self._resolve(unresolved(snapshot, newest, self._containers, self._image.resolved, self._known))
         pin, earlier = self._order.service.pin, self._earlier()
-        reason = unchanged(snapshot, self._containers, self._image, pin, self._known, earlier)
+        # The watch may lag behind what was just read: what somebody changed a moment ago counts.
+        seen = replace(snapshot, deployment=deployment)
+        reason = unchanged(seen, self._containers, self._image, pin, self._known, earlier)
         if reason:
             await self._send(deployment, reason)
+
+    async def _first_look(self) -> Snapshot:
+        """What the watches show; a watch that never shows anything must not hold up the cycle for ever."""
+        try:
+            async with asyncio.timeout(self._facts.rollout_timeout):
+                return await self._ports.observations.until(self.key, lambda seen: seen)
+        except TimeoutError:
+            message = f"the API server shows nothing of namespace {self.key.namespace} to the watches"
+            hint = (
+                f"can you list and watch there? `kubectl get deployments,replicasets,pods -n {self.key.namespace} -w`"
+            )
+            raise PhaseError(Failure(FailureCode.CLUSTER_UNREACHABLE, message, hint)) from None
 
     def take_as_it_is(self) -> None:
         """Expect the newest revision, whoever made it."""
@@ -175,6 +193,8 @@ class WorkloadRollout:
     def _look(self, snapshot: Snapshot) -> RolloutStatus:
         expected = self._expected
         self._snapshot = snapshot
+        if snapshot is self._outdated:
+            return Rolling("waiting to see the workload in the cluster")
         self._status = rollout_status(snapshot, uid=expected.uid, generation=expected.generation, mark=expected.mark)
         match self._status:
             case Rolling(troubles=troubles) | RolledOut(shaky=troubles):

@@ -2,10 +2,13 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 from devloop.core import events as ev
-from devloop.core.failure import Failure
+from devloop.core.commands import Rebuild
+from devloop.core.failure import Failure, FailureCode
 from devloop.core.ports import BuildProgress, BuildRequest, Built, PushStarted
+from devloop.core.scheduler import Limits
 from devloop.core.service import WorkloadKey
 from tests.engine.conftest import RunScenario
 from tests.engine.test_conductor import finished, session
@@ -34,3 +37,73 @@ def test_a_builder_that_does_not_tell_of_its_push_still_gets_its_image_rolled_ou
         assert phases == [ev.Phase.BUILD, ev.Phase.PUSH, ev.Phase.ROLLOUT, ev.Phase.VERIFY]
 
     run(scenario)
+
+
+def test_what_somebody_changed_a_moment_ago_counts_although_the_watch_has_not_shown_it(run: RunScenario) -> None:
+    async def scenario() -> None:
+        world = World((service("web"),))
+        bench = Bench(world)
+
+        async def act() -> None:
+            await asyncio.sleep(20)
+            world.observed = lambda snapshot: None
+            _let_somebody_change(world, imagePullPolicy="IfNotPresent")
+            bench.conductor.post(Rebuild("web"))
+            await asyncio.sleep(2)
+            world.observed = bench.conductor.post
+            world.report(WEB)
+            await asyncio.sleep(20)
+            assert _container(world)["imagePullPolicy"] == "Always"
+
+        await session(bench, act)
+        assert finished(bench, "web") == ["verified", "verified"]
+
+    run(scenario)
+
+
+def test_a_workload_that_was_made_anew_a_moment_ago_is_waited_for(run: RunScenario) -> None:
+    async def scenario() -> None:
+        world = World((service("web"),))
+        bench = Bench(world)
+
+        async def act() -> None:
+            await asyncio.sleep(20)
+            world.observed = lambda snapshot: None
+            world.deployments[WEB]["metadata"]["uid"] = "uid-anew"
+            world.sets[WEB].clear()
+            bench.save("web")
+            await asyncio.sleep(2)
+            world.observed = bench.conductor.post
+            world.report(WEB)
+            await asyncio.sleep(20)
+
+        await session(bench, act)
+        assert finished(bench, "web") == ["verified", "verified"]
+
+    run(scenario)
+
+
+def test_once_does_not_wait_for_ever_for_a_watch_that_shows_nothing(run: RunScenario) -> None:
+    async def scenario() -> None:
+        bench = Bench(World((service("web"),)), Limits(once=True))
+        bench.log.emit(ev.SessionStarted(1, "0", "test", "shop", ("web",)))
+        await asyncio.wait_for(bench.conductor.run(), 1000)
+        failure = bench.log.state.services["web"].failure
+        assert failure is not None
+        assert failure.code is FailureCode.CLUSTER_UNREACHABLE
+
+    run(scenario)
+
+
+def _container(world: World) -> dict[str, Any]:
+    found: dict[str, Any] = world.deployments[WEB]["spec"]["template"]["spec"]["containers"][0]
+    return found
+
+
+def _let_somebody_change(world: World, **fields: str) -> None:
+    """Change the container, and roll that out at once."""
+    _container(world).update(fields)
+    world.deployments[WEB]["metadata"]["generation"] += 1
+    world._new_revision(WEB)
+    world._make_ready(WEB)
+    world.report(WEB)
