@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from devloop.core.containers import choose
 from devloop.core.drift import drifts, is_healed, observed
 from devloop.core.events import CycleRequested, Event, Outcome, Trigger, WorkloadDrifted
-from devloop.core.failure import ExitCode, Failure
+from devloop.core.failure import ExitCode, Failure, FailureCode
 from devloop.core.service import Service, WorkloadKey
 from devloop.core.state import ServiceState, SessionState
 from devloop.core.workload import Snapshot
@@ -32,7 +32,7 @@ class Watchman:
 
     def cycle_ended(self, service: Service, state: ServiceState) -> None:
         """From here on the service's workloads are compared with what they are now."""
-        if state.last is None:
+        if state.last is None or _never_came_near(state):
             return
         if state.last.pushed:
             self._digests.setdefault(service.name, set()).update(state.last.pushed.digests)
@@ -54,7 +54,7 @@ class Watchman:
             yield seen
         if state.running or state.last is None:
             return
-        if state.last.outcome is Outcome.FAILED:
+        if state.last.outcome is Outcome.FAILED and not _never_came_near(state):
             if self._heals(service, state, snapshot):
                 yield CycleRequested(service.name, Trigger.DRIFT, "the workload healed")
             return
@@ -87,5 +87,14 @@ def _containers(service: Service, snapshot: Snapshot) -> tuple[str, ...]:
     return service.containers if isinstance(chosen, Failure) else chosen
 
 
+def _never_came_near(state: ServiceState) -> bool:
+    """Whether the last cycle failed before its push, so that the workloads are what an earlier one proved."""
+    last = state.last
+    return last is not None and last.outcome is Outcome.FAILED and last.pushed is None and state.unproved is None
+
+
 def _failed_after_push(failure: Failure | None) -> bool:
-    return failure is not None and failure.exit_code in {ExitCode.ROLLOUT, ExitCode.UNPROVEN, ExitCode.UNREACHABLE}
+    """A workload that takes no patch heals by nobody but who mends that: what its Pods run was there before."""
+    if failure is None or failure.code in {FailureCode.PATCH_REJECTED, FailureCode.CLUSTER_DENIED}:
+        return False
+    return failure.exit_code in {ExitCode.ROLLOUT, ExitCode.UNPROVEN, ExitCode.UNREACHABLE}

@@ -107,3 +107,49 @@ def _let_somebody_change(world: World, **fields: str) -> None:
     world._new_revision(WEB)
     world._make_ready(WEB)
     world.report(WEB)
+
+
+def test_what_others_change_is_told_also_while_the_source_does_not_build(run: RunScenario) -> None:
+    async def scenario() -> None:
+        world = World((service("web"),))
+        bench = Bench(world)
+
+        async def act() -> None:
+            await asyncio.sleep(20)
+            world.broken.add("web")
+            bench.save("web")
+            await asyncio.sleep(0.5)
+            _let_somebody_change(world, image="registry.test/web:v9")
+            await asyncio.sleep(20)
+            world.report(WEB)
+            await asyncio.sleep(1)
+
+        await session(bench, act)
+        assert finished(bench, "web") == ["verified", "failed"]
+        drifts = [r.event.what for r in bench.records if isinstance(r.event, ev.WorkloadDrifted)]
+        assert drifts[0] == "image of app was changed from registry.test/web:dev to registry.test/web:v9"
+
+    run(scenario)
+
+
+def test_a_patch_that_was_rejected_is_not_taken_for_healed(run: RunScenario) -> None:
+    async def scenario() -> None:
+        world = World((service("web"),))
+        bench = Bench(world)
+
+        async def reject(key: WorkloadKey, body: Any, *, json_patch: bool = False) -> Failure:
+            return Failure(FailureCode.PATCH_REJECTED, "a policy objects")
+
+        async def act() -> None:
+            await asyncio.sleep(20)
+            world.patch = reject  # type: ignore[method-assign]
+            _let_somebody_change(world, imagePullPolicy="IfNotPresent")
+            bench.conductor.post(Rebuild("web"))
+            await asyncio.sleep(20)
+            world.report(WEB)
+            await asyncio.sleep(20)
+
+        await session(bench, act)
+        assert finished(bench, "web") == ["verified", "failed"]
+
+    run(scenario)
