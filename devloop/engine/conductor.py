@@ -139,7 +139,17 @@ class Conductor:
 
     def _decide(self) -> Decision:
         decision = schedule(self._log.state, self._services, self._limits)
-        return Decision(admit=decision.admit, refuse=decision.refuse) if self._draining else decision
+        if not self._draining:
+            return decision
+        self._give_up(decision.holds)
+        return Decision(admit=decision.admit, refuse=decision.refuse)
+
+    def _give_up(self, holds: Mapping[str, ev.Hold]) -> None:
+        """Where nothing is started any more, nobody waits for a service that does not run."""
+        for name, live in self._live.items():
+            hold = holds.get(name)
+            if hold and hold.code is ev.HoldCode.DEPENDENCY and hold.on not in self._live:
+                self._cancel(name, live, ev.Outcome.STOPPED)
 
     async def _end_all(self) -> None:
         for probe in self._probes.values():

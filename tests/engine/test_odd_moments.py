@@ -6,7 +6,7 @@ from typing import Any
 
 from devloop.core import events as ev
 from devloop.core.commands import Rebuild
-from devloop.core.failure import Failure, FailureCode
+from devloop.core.failure import Connection, Failure, FailureCode
 from devloop.core.ports import BuildProgress, BuildRequest, Built, PushStarted
 from devloop.core.scheduler import Limits
 from devloop.core.service import WorkloadKey
@@ -151,5 +151,34 @@ def test_a_patch_that_was_rejected_is_not_taken_for_healed(run: RunScenario) -> 
 
         await session(bench, act)
         assert finished(bench, "web") == ["verified", "failed"]
+
+    run(scenario)
+
+
+class HalfOfARegistry(World):
+    """Its registry takes everything but what `db` pushes, and is never back."""
+
+    async def build(self, request: BuildRequest, progress: Callable[[BuildProgress], None]) -> Built | Failure:
+        built = await super().build(request, progress)
+        if request.spec.context.name == "db":
+            return Failure(FailureCode.REGISTRY_UNREACHABLE, "the disk is full")
+        return built
+
+    async def until_back(self, to: Connection) -> str:
+        await asyncio.Event().wait()
+        return ""
+
+
+def test_a_session_without_a_reader_ends_although_a_dependency_is_not_built_again(run: RunScenario) -> None:
+    async def scenario() -> None:
+        bench = Bench(HalfOfARegistry((service("db"), service("api", depends_on=["db"]))))
+        bench.log.emit(ev.SessionStarted(1, "0", "test", "shop", ("db", "api")))
+        bench.world.boot()
+        running = asyncio.ensure_future(bench.conductor.run())
+        await asyncio.sleep(20)
+        assert bench.log.state.services["api"].running is not None
+        bench.conductor.drain()
+        await asyncio.wait_for(running, 1000)
+        assert finished(bench, "api") == ["stopped"]
 
     run(scenario)
