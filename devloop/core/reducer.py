@@ -66,7 +66,7 @@ def merge(earlier: Want | None, later: Want) -> Want:
 
 
 def _new_service(name: str, now: float) -> ServiceState:
-    return ServiceState(name, want=Want(ev.Trigger.START, now, now))
+    return ServiceState(name, want=Want(ev.Trigger.START, now))
 
 
 def _connections(state: SessionState, event: ev.ConnectionChanged) -> dict[Connection, str]:
@@ -85,11 +85,20 @@ def _reduce_service(state: SessionState, event: ev.ServiceEvent, time: float) ->
         if service is None or handler is None:
             return state
         services[event.service] = handler(service, event, time)
+    if isinstance(event, ev.ChangeDetected | ev.CycleRequested):
+        return _wanted(replace(state, services=services), event.service)
     return replace(state, services=services)
 
 
+def _wanted(state: SessionState, name: str) -> SessionState:
+    """Count what was wanted, and give the service's want its place in the order."""
+    service, place = state.services[name], state.wanted + 1
+    want = replace(service.want, newest=place) if service.want else None
+    return replace(state, services={**state.services, name: replace(service, want=want)}, wanted=place)
+
+
 def _change_detected(service: ServiceState, event: ev.ChangeDetected, time: float) -> ServiceState:
-    want = merge(service.want, Want(ev.Trigger.FILES, time, time, event.count, event.files))
+    want = merge(service.want, Want(ev.Trigger.FILES, time, count=event.count, files=event.files))
     running = service.running
     if running is None or not running.builds:
         return replace(service, want=want, echo=Echo())
@@ -97,11 +106,11 @@ def _change_detected(service: ServiceState, event: ev.ChangeDetected, time: floa
 
 
 def _cycle_requested(service: ServiceState, event: ev.CycleRequested, time: float) -> ServiceState:
-    return replace(service, want=merge(service.want, Want(event.trigger, time, time, text=event.text)))
+    return replace(service, want=merge(service.want, Want(event.trigger, time, text=event.text)))
 
 
 def _cycle_started(service: ServiceState, event: ev.CycleStarted, time: float) -> ServiceState:
-    since, newest = (service.want.since, service.want.newest) if service.want else (time, time)
+    since, newest = (service.want.since, service.want.newest) if service.want else (time, 0)
     want = Want(event.trigger, since, newest, event.count, event.files, event.text)
     running = RunningCycle(event.cycle, want, time)
     return replace(service, want=None, hold=None, running=running, cycles=event.cycle, drift=None)

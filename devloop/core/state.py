@@ -28,8 +28,9 @@ class Want:
 
     trigger: Trigger
     since: float
-    newest: float
-    """When the first and the last of it came."""
+    """When the first of it came."""
+    newest: int = 0
+    """The place of the last of it in the order of all that was wanted (`SessionState.wanted`)."""
     count: int = 0
     files: tuple[str, ...] = ()
     text: str = ""
@@ -158,6 +159,8 @@ class SessionState:
     """Everything: services in the order of the configuration."""
 
     services: Mapping[str, ServiceState] = field(default_factory=dict)
+    wanted: int = 0
+    """How often a cycle was wanted so far."""
     version: str = ""
     context: str = ""
     namespace: str = ""

@@ -1,7 +1,8 @@
 """Builds that several services share: one definition is built once for all that want it at the same time.
 
-A service joins a build that already runs only if all it wants was saved before that build began, so that what it gets
-contains its save. The build ends when the last service that waits for it is gone.
+A service joins a build only if all it wants was saved before that build began, so that what it gets contains its save;
+"before" is the order of the log, because a clock has ties. Two builds never push to one tag at once: the later one
+begins when the earlier has ended. A build ends when the last service that waits for it is gone.
 """
 
 import asyncio
@@ -9,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from devloop.core.failure import Failure
-from devloop.core.ports import Builder, BuildProgress, BuildRequest, Built, Clock, PushStarted
+from devloop.core.ports import Builder, BuildProgress, BuildRequest, Built, PushStarted
 
 _Key = tuple[object, str, str]
 _Listener = Callable[[BuildProgress], None]
@@ -19,14 +20,18 @@ _Listener = Callable[[BuildProgress], None]
 class _Shared:
     """A build that runs, and those who wait for it."""
 
-    started: float
+    began: int | None = None
+    """How much had been wanted when it began; None until then."""
     task: "asyncio.Future[Built | Failure] | None" = None
     listeners: list[_Listener] = field(default_factory=list)
     pushing: bool = False
+    abandoned: bool = False
+    """Nobody waits for it any more, and it is about to end."""
 
-    @property
-    def over(self) -> bool:
-        return self.task is not None and self.task.done()
+    def takes(self, newest: int) -> bool:
+        """Whether it contains what is wanted: it has not begun yet, or began after the newest of it was saved."""
+        over = self.abandoned or (self.task is not None and self.task.done())
+        return not over and (self.began is None or newest <= self.began)
 
     def progress(self, item: BuildProgress) -> None:
         self.pushing = self.pushing or isinstance(item, PushStarted)
@@ -37,22 +42,25 @@ class _Shared:
 class SharedBuilds:
     """Runs builds through a `Builder`, equal ones once."""
 
-    def __init__(self, builder: Builder, clock: Clock) -> None:
+    def __init__(self, builder: Builder, wanted: Callable[[], int]) -> None:
+        """`wanted` counts what was wanted so far (`SessionState.wanted`)."""
         self._builder = builder
-        self._clock = clock
+        self._wanted = wanted
         self._running: dict[_Key, _Shared] = {}
 
-    async def build(self, request: BuildRequest, since: float, progress: _Listener) -> Built | Failure:
-        """Build, or join an equal build; `since` is when the newest of what is wanted was saved (Unix seconds)."""
+    async def build(self, request: BuildRequest, newest: int, progress: _Listener) -> Built | Failure:
+        """Build, or join an equal build; `newest` is the place of the newest of what is wanted in the order."""
         key: _Key = (request.spec, str(request.push), request.platform)
-        shared = self._running.get(key)
-        if shared is None or shared.over or since > shared.started:
-            shared = self._running[key] = _Shared(self._clock.now())
-        elif shared.pushing:
+        earlier = self._running.get(key)
+        shared = earlier if earlier and earlier.takes(newest) else _Shared()
+        if shared.pushing:
             progress(PushStarted())
         shared.listeners.append(progress)
-        # The listener is there before the task is: an eager task makes progress before `ensure_future` returns.
-        shared.task = shared.task or asyncio.ensure_future(self._builder.build(request, shared.progress))
+        if shared is not earlier:
+            self._running[key] = shared
+            # The listener is there before the task is: an eager task makes progress before `ensure_future` returns.
+            shared.task = asyncio.ensure_future(self._run(request, shared, earlier))
+        assert shared.task
         try:
             return await asyncio.shield(shared.task)
         finally:
@@ -60,9 +68,18 @@ class SharedBuilds:
             if not shared.listeners:
                 await self._end(key, shared)
 
+    async def _run(self, request: BuildRequest, shared: _Shared, earlier: _Shared | None) -> Built | Failure:
+        if earlier and earlier.task and not earlier.task.done():
+            await asyncio.wait([earlier.task])
+        shared.began = self._wanted()
+        return await self._builder.build(request, shared.progress)
+
     async def _end(self, key: _Key, shared: _Shared) -> None:
-        if self._running.get(key) is shared:
-            del self._running[key]
-        if shared.task and not shared.task.done():
-            shared.task.cancel()
-            await asyncio.wait([shared.task])
+        shared.abandoned = True
+        try:
+            if shared.task and not shared.task.done():
+                shared.task.cancel()
+                await asyncio.wait([shared.task])
+        finally:
+            if self._running.get(key) is shared:
+                del self._running[key]

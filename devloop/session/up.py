@@ -152,7 +152,7 @@ class _Session:
         return await self._leave(assembly, keys)
 
     def _conduct(self, assembly: "Assembly", watcher: Watcher, facts: SessionFacts) -> Conductor:
-        builds = SharedBuilds(assembly.builder, self._clock)
+        builds = SharedBuilds(assembly.builder, lambda: self._log.state.wanted)
         ports = Ports(builds, assembly.registry, assembly.cluster, watcher, self._observations, self._clock)
 
         async def run(order: Order, *, emit: Emit, gate: Gate) -> CycleResult:

@@ -49,7 +49,7 @@ def test_a_session_begins_with_every_service_wanted() -> None:
     assert (state.version, state.context, state.namespace, state.session) == ("0.1.0", "kind", "shop", "s1")
     assert state.started == 5.0
     assert list(state.services) == ["db", "web"]
-    assert all(service.want == Want(Trigger.START, 5.0, 5.0) for service in state.services.values())
+    assert all(service.want == Want(Trigger.START, 5.0) for service in state.services.values())
     assert state.exit_code is None
 
 
@@ -73,7 +73,7 @@ def test_connections_go_and_come_back() -> None:
 def test_services_come_and_go() -> None:
     state = fold(log(STARTED, ev.ServiceRemoved("db"), ev.ServiceAdded("api")))
     assert list(state.services) == ["web", "api"]
-    assert state.services["api"].want == Want(Trigger.START, 2.0, 2.0)
+    assert state.services["api"].want == Want(Trigger.START, 2.0)
 
 
 @pytest.mark.parametrize("cls", [cls for cls in ev.EVENT_TYPES if cls.lossy])
@@ -107,10 +107,10 @@ def test_a_recording_without_its_beginning_still_folds() -> None:
 
 # wants ---------------------------------------------------------------------------------------------------------------
 
-FILES = Want(Trigger.FILES, 2.0, 2.0, 1, ("a.py",))
-KEY = Want(Trigger.KEY, 3.0, 3.0)
-DRIFT = Want(Trigger.DRIFT, 4.0, 4.0, text="the workload healed")
-START = Want(Trigger.START, 1.0, 1.0)
+FILES = Want(Trigger.FILES, 2.0, 2, 1, ("a.py",))
+KEY = Want(Trigger.KEY, 3.0, 3)
+DRIFT = Want(Trigger.DRIFT, 4.0, 4, text="the workload healed")
+START = Want(Trigger.START, 1.0, 1)
 
 
 @pytest.mark.parametrize(
@@ -129,28 +129,28 @@ def test_two_reasons_become_one_cycle(rule: str, earlier: Want, later: Want, tri
 
 
 def test_merged_wants_keep_the_first_and_the_last_moment_and_all_files() -> None:
-    later = Want(Trigger.FILES, 5.0, 6.0, 2, ("b.py", "a.py"))
-    assert merge(FILES, later) == Want(Trigger.FILES, 2.0, 6.0, 2, ("b.py", "a.py"))
+    later = Want(Trigger.FILES, 5.0, 6, 2, ("b.py", "a.py"))
+    assert merge(FILES, later) == Want(Trigger.FILES, 2.0, 6, 2, ("b.py", "a.py"))
     assert merge(None, later) == later
 
 
 def test_no_more_than_the_cap_of_files_is_named_and_the_count_is_a_bound() -> None:
     many = tuple(f"{number}.py" for number in range(MAX_FILES))
-    capped = Want(Trigger.FILES, 1.0, 1.0, 500, many)
+    capped = Want(Trigger.FILES, 1.0, 1, 500, many)
     merged = merge(capped, FILES)
     assert merged.files == ("a.py", *many[:-1])
     assert merged.count == 501
-    assert merge(Want(Trigger.FILES, 1.0, 1.0, MAX_FILES, many), FILES).count == MAX_FILES + 1
+    assert merge(Want(Trigger.FILES, 1.0, 1, MAX_FILES, many), FILES).count == MAX_FILES + 1
 
 
 def test_saves_and_requests_gather_until_a_cycle_takes_them() -> None:
     gathered = after(begun(), over(), changed("a.py"), changed("b.py"), ev.CycleRequested("web", Trigger.KEY, "r"))
-    assert gathered.want == Want(Trigger.KEY, 3.0, 5.0, 2, ("b.py", "a.py"), "r")
+    assert gathered.want == Want(Trigger.KEY, 3.0, 3, 2, ("b.py", "a.py"), "r")
     taken = reduce(fold(log(STARTED, changed("a.py"))), ev.Record(9.0, begun(1, Trigger.FILES, "a.py")))
     web = taken.services["web"]
     assert web.want is None
     assert web.running is not None
-    assert web.running.want == Want(Trigger.FILES, 0.0, 1.0, 1, ("a.py",))
+    assert web.running.want == Want(Trigger.FILES, 0.0, 1, 1, ("a.py",))
     assert web.running.started == 9.0
 
 

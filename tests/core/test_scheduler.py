@@ -21,8 +21,8 @@ from devloop.core.state import (
     Want,
 )
 
-WANT = Want(Trigger.FILES, 10.0, 10.0, 1, ("a.py",))
-DRIFT = Want(Trigger.DRIFT, 10.0, 10.0)
+WANT = Want(Trigger.FILES, 10.0, 10, 1, ("a.py",))
+DRIFT = Want(Trigger.DRIFT, 10.0, 10)
 BUILT = (PhaseSpan(Phase.BUILD, 1.0, ok=True), PhaseSpan(Phase.PUSH, 1.0, ok=True))
 ROLLED = (*BUILT, PhaseSpan(Phase.ROLLOUT, 1.0, ok=True))
 NOT_PUSHED = (PhaseSpan(Phase.BUILD, 1.0, ok=True), PhaseSpan(Phase.PUSH, 1.0, ok=False))

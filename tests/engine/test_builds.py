@@ -19,13 +19,6 @@ def request(source: str = "web", tag: str = "dev", platform: str = "linux/amd64"
     return BuildRequest(BuildSpec(folder, folder / "Dockerfile"), ImageRef("registry.test", source, tag), platform)
 
 
-class Clock:
-    """The event loop's time."""
-
-    def now(self) -> float:
-        return asyncio.get_running_loop().time()
-
-
 class Builder:
     """Builds for 10 s, the last two of which are the push."""
 
@@ -58,12 +51,13 @@ class Bench:
 
     def __init__(self, answer: Built | Failure = BUILT) -> None:
         self.builder = Builder(answer)
-        self.builds = SharedBuilds(self.builder, Clock())
+        self.wanted = 0
+        self.builds = SharedBuilds(self.builder, lambda: self.wanted)
         self.told: dict[str, list[BuildProgress]] = {}
 
-    def ask(self, name: str, since: float = 0.0, wanted: BuildRequest | None = None) -> "asyncio.Task[Built | Failure]":
+    def ask(self, name: str, newest: int = 0, wanted: BuildRequest | None = None) -> "asyncio.Task[Built | Failure]":
         told = self.told.setdefault(name, [])
-        return asyncio.create_task(self.builds.build(wanted or request(), since, told.append))
+        return asyncio.create_task(self.builds.build(wanted or request(), newest, told.append))
 
 
 def test_equal_builds_at_the_same_time_are_one(run: RunScenario) -> None:
@@ -115,15 +109,19 @@ def test_who_joins_late_hears_that_the_push_runs(run: RunScenario) -> None:
 def test_what_was_saved_after_the_build_began_is_not_in_it(run: RunScenario) -> None:
     async def scenario() -> None:
         bench = Bench()
-        first = bench.ask("web")
+        bench.wanted = 1
+        first = bench.ask("web", newest=1)
         await asyncio.sleep(3)
-        saved_before = bench.ask("worker", since=0.0)
-        saved_later = bench.ask("cron", since=2.0)
-        joins_the_second = bench.ask("queue", since=2.0)
+        bench.wanted = 3
+        saved_before = bench.ask("worker", newest=1)
+        saved_later = bench.ask("cron", newest=2)
+        joins_the_second = bench.ask("queue", newest=3)
+        await asyncio.sleep(5)
+        assert len(bench.builder.started) == 1, "two builds never push to one tag at once"
         await asyncio.gather(first, saved_before)
         assert asyncio.get_running_loop().time() == 10
         await asyncio.gather(saved_later, joins_the_second)
-        assert asyncio.get_running_loop().time() == 13
+        assert asyncio.get_running_loop().time() == 20
         assert len(bench.builder.started) == 2
 
     run(scenario)

@@ -5,7 +5,7 @@ from collections import Counter
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from devloop.core import events as ev
@@ -34,7 +34,18 @@ actions = st.one_of(
 schedules = st.lists(st.tuples(st.floats(0, 3), actions), max_size=25)
 
 
+TIES = [
+    (0.0, ("save", "db")),
+    (0.0, ("break", "api")),
+    (3.0, ("save", "db")),
+    (0.0, ("rebuild", "api")),
+    (0.0, ("save", "db")),
+]
+"""A build begins and a save of its source follows in the same millisecond."""
+
+
 @pytest.mark.parametrize("eager", [False, True], ids=["lazy", "eager"])
+@example(schedule=TIES, slots=1, shared=True)
 @settings(max_examples=60, deadline=None)
 @given(schedule=schedules, slots=st.integers(1, 3), shared=st.booleans())
 def test_no_save_is_lost(eager: bool, schedule: list[tuple[float, tuple[str, str]]], slots: int, shared: bool) -> None:

@@ -314,7 +314,7 @@ class Bench:
         self.reports: list[BaseException] = []
         self.facts = SessionFacts("s1", self.rollout_timeout, "linux/amd64")
         world = self.world
-        ports = Ports(SharedBuilds(world, clock), world, world, world, self.observations, clock)
+        ports = Ports(SharedBuilds(world, lambda: self.log.state.wanted), world, world, world, self.observations, clock)
 
         async def run(order: Order, *, emit: Emit, gate: Gate) -> CycleResult:
             return await run_cycle(order, ports, self.facts, emit=emit, gate=gate)
