@@ -19,7 +19,7 @@ from devloop.adapters.engine import engine_unreachable
 from devloop.adapters.processes import GRACE, Finished, capture, run
 from devloop.adapters.rawjson import BuildStream
 from devloop.core.failure import Failure, FailureCode
-from devloop.core.masking import Masker, secrets_of_args, secrets_of_file
+from devloop.core.masking import Masker, secrets_of_args, secrets_of_caches, secrets_of_file
 from devloop.core.plan import BUILDX, build_environment, buildx_argv
 from devloop.core.ports import BuildProgress, BuildRequest, Built
 
@@ -102,6 +102,7 @@ class BuildxBuilder:
 
     def _secrets(self, request: BuildRequest, config: DockerConfig) -> Iterator[str]:
         yield from secrets_of_args(request.spec.args)
+        yield from secrets_of_caches((*request.spec.cache_from, *request.spec.cache_to))
         yield from config.stored_secrets()
         for secret in request.spec.secrets:
             yield from self._secret_values(secret)

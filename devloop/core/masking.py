@@ -49,6 +49,15 @@ def secrets_of_args(args: Iterable[tuple[str, str]]) -> Iterator[str]:
         yield value if secret_like(name) else url_password(value)
 
 
+def secrets_of_caches(specs: Iterable[str]) -> Iterator[str]:
+    """The values in `type=s3,secret_access_key=...` whose names look like a secret."""
+    yield from secrets_of_args((key, value) for spec in specs for key, _, value in _fields(spec))
+
+
+def _fields(spec: str) -> Iterator[tuple[str, str, str]]:
+    return (part.strip().partition("=") for part in spec.split(","))
+
+
 def secrets_of_file(text: str) -> Iterator[str]:
     """What to hide of a secret file: each line, and the values that it assigns to names that look like a secret.
 

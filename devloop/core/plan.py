@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from devloop.core.masking import MASK, Masker, secret_like, secrets_of_args, url_password
+from devloop.core.masking import MASK, Masker, secret_like, secrets_of_args, secrets_of_caches, url_password
 from devloop.core.ports import BuildRequest
 from devloop.core.service import BuildSpec
 
@@ -80,10 +80,11 @@ def buildx_argv(request: BuildRequest, metadata_file: str) -> tuple[str, ...]:
 
 def shell_line(request: BuildRequest) -> str:
     """The same build as a person would type it; the values of arguments that look like a secret are hidden."""
-    masker = Masker(secrets_of_args(request.spec.args))
+    spec = request.spec
+    masker = Masker([*secrets_of_args(spec.args), *secrets_of_caches((*spec.cache_from, *spec.cache_to))])
     args = [f"{name}={MASK if secret_like(name) else masker.mask(value)}" for name, value in request.spec.args]
     words = ["docker", "buildx", "build", "--push", "--provenance=false", *_spec_arguments(request, args)]
-    return " ".join(map(_quoted, words))
+    return " ".join(_quoted(masker.mask(word)) for word in words)
 
 
 def _quoted(word: str) -> str:

@@ -78,3 +78,12 @@ def test_the_line_for_people_quotes_and_hides() -> None:
 def test_the_choice_says_why() -> None:
     assert choose_builder(PLAIN).name == "buildx"
     assert "`big`" in choose_builder(FULL).reason
+
+
+def test_the_credentials_of_a_cache_are_not_shown() -> None:
+    build = BuildSpec(
+        Path("/src"), Path("/src/Dockerfile"), cache_to=("type=s3,bucket=cache,secret_access_key=hunter2hunter2",)
+    )
+    line = shell_line(BuildRequest(build, ImageRef("registry.test", "web", "dev"), ""))
+    assert "hunter2hunter2" not in line
+    assert "bucket=cache,secret_access_key=***" in line
