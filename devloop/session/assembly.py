@@ -10,7 +10,7 @@ from devloop.adapters.observer import KubeObserver
 from devloop.adapters.podlogs import PodLogs
 from devloop.adapters.prober import BackoffProber
 from devloop.adapters.registry import HttpRegistry
-from devloop.core.failure import Connection, Failure
+from devloop.core.failure import Connection, Failure, FailureCode
 from devloop.core.image import ImageRef, InvalidReferenceError
 from devloop.core.manifest import deployment as parse_deployment
 from devloop.core.service import Service, WorkloadKey
@@ -43,6 +43,8 @@ class Assembly:
         Among several the engine's own is taken, since it builds without emulation; empty when nothing can be told.
         """
         nodes = await self.cluster.nodes_platforms()
+        if isinstance(nodes, Failure) and nodes.code is FailureCode.CLUSTER_UNREACHABLE:
+            return ""  # the preflight says so; asking once more for each workload would only put that off
         platforms = frozenset[str]() if isinstance(nodes, Failure) else nodes
         if not platforms:
             platforms = await _running_platforms(self, services)
