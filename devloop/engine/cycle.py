@@ -34,6 +34,8 @@ class _Cycle:
         self._pushing = False
         self._moved = True
         """Whether the push changed what the tag holds."""
+        self._asked: list[asyncio.Future[Any]] = []
+        """Questions whose answers a cycle that has ended does not wait for."""
         self._beside: list[asyncio.Future[Any]] = []
         """What runs beside the cycle's own steps and ends with it."""
         self._rollouts: list[WorkloadRollout] = []
@@ -44,7 +46,7 @@ class _Cycle:
             await asyncio.gather(*self._beside)
             return result
         finally:
-            for future in self._beside:
+            for future in (*self._beside, *self._asked):
                 future.cancel()
             for rollout in self._rollouts:
                 rollout.close()
@@ -68,7 +70,7 @@ class _Cycle:
         self._phases.start(Phase.BUILD)
         # Asked beside the build: a tag that already held what is built moved nowhere, whatever the Pods run.
         before = asyncio.ensure_future(self._ports.registry.resolve(self._service.push, configs=False))
-        self._beside.append(before)
+        self._asked.append(before)
         request = BuildRequest(
             self._service.build, self._service.push, self._service.build.platform or self._facts.platform
         )

@@ -16,6 +16,8 @@ from devloop.core.service import Service, WorkloadKey
 from devloop.core.workload import absent
 from devloop.engine.tools import Emit
 
+_Claims = dict[tuple[WorkloadKey, str], str]
+"""Which service a container of a workload belongs to."""
 _Answer = tuple[str, Failure | str]
 """The name of a check, and its failure or what there is to say."""
 
@@ -60,22 +62,35 @@ async def _of_cluster(
     away = await ping()
     if away:
         return [("cluster", away)]
+    claims: _Claims = {}
     workloads = [
-        _named(f"workload {key}", _workload(service, key, cluster)) for service in services for key in service.workloads
+        _named(f"workload {key}", _workload(service, key, cluster, claims))
+        for service in services
+        for key in service.workloads
     ]
     namespaces = sorted({key.namespace for service in services for key in service.workloads})
     permissions = [_named(f"permissions in {name}", _permissions(name, cluster)) for name in namespaces]
     return [("cluster", "answers"), *await asyncio.gather(*workloads, *permissions)]
 
 
-async def _workload(service: Service, key: WorkloadKey, cluster: Cluster) -> Failure | str:
+async def _workload(service: Service, key: WorkloadKey, cluster: Cluster, claims: _Claims) -> Failure | str:
+    """Whether it exists, and which containers are the service's; `claims` gathers which are taken, and by whom."""
     raw = await cluster.read(key)
     if isinstance(raw, Failure):
         return raw
     if raw is None:
         return absent(key)
     chosen = choose(service, parse_deployment(raw).template)
-    return chosen if isinstance(chosen, Failure) else f"container {', '.join(chosen)}"
+    if isinstance(chosen, Failure):
+        return chosen
+    owners = {name: claims.setdefault((key, name), service.name) for name in chosen}
+    taken = next((name for name, owner in owners.items() if owner != service.name), None)
+    return _claimed_twice(service, key, taken, owners[taken]) if taken else f"container {', '.join(chosen)}"
+
+
+def _claimed_twice(service: Service, key: WorkloadKey, container: str, owner: str) -> Failure:
+    message = f"container {container} of {key} belongs to two services, {owner} and {service.name}"
+    return Failure(FailureCode.CONFIG_INVALID, message, "give each its own with `container`, or merge the services")
 
 
 async def _permissions(namespace: str, cluster: Cluster) -> Failure | str:

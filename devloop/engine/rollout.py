@@ -124,8 +124,12 @@ class WorkloadRollout:
     async def verify(self) -> None:
         """Prove what every ready Pod of the new revision runs, and that it keeps running."""
         while self._revision is not None:
+            proved = self._snapshot
             await self._prove(self._revision)
             if await self._holds():
+                # A container that was restarted in place meanwhile has pulled again.
+                if self._snapshot is not proved:
+                    await self._prove(self._revision)
                 return
             await self.wait()
 

@@ -1,5 +1,6 @@
 """The adapters of one session, made from its project. Heavy libraries come in here, after the first line is out."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -14,10 +15,13 @@ from devloop.core.failure import Connection, Failure, FailureCode
 from devloop.core.image import ImageRef, InvalidReferenceError
 from devloop.core.manifest import deployment as parse_deployment
 from devloop.core.service import Service, WorkloadKey
-from devloop.core.workload import Snapshot
+from devloop.core.workload import Deployment, Snapshot
 from devloop.engine.observations import Observations
 from devloop.session.project import Project
 from devloop.session.restoring import restore, rolled_out
+
+_LAST_LOOK = 1.0
+"""Seconds that the end of a session waits for the API server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,18 @@ class Assembly:
             return next(iter(platforms), "")
         own = await self.engine.platform()
         return own if own in platforms else min(platforms)
+
+    async def as_it_is(self, key: WorkloadKey, observations: Observations) -> Deployment | None:
+        """The workload as the API server has it now; as the watches showed it last where the server takes too long."""
+        try:
+            async with asyncio.timeout(_LAST_LOOK):
+                raw = await self.cluster.read(key)
+        except TimeoutError:
+            raw = None
+        if raw is not None and not isinstance(raw, Failure):
+            return parse_deployment(raw)
+        seen = observations.latest(key)
+        return seen.deployment if seen else None
 
     async def restore(
         self, key: WorkloadKey, observations: Observations, seconds: float

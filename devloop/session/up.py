@@ -142,7 +142,7 @@ class _Session:
         code = await self._prepare(assembly, watcher, facts)
         if code is not ExitCode.DONE:
             return code
-        if not self._options.once:
+        if self._options.pod_logs or not self._options.once:
             self._tail = assembly.tail(self._pod_line)
         self._running = True
         await conductor.run()
@@ -238,15 +238,15 @@ class _Session:
         seconds = self._project.place.config.loop.rollout_timeout
         self._last_words = [phrase.text for phrase in summary(self._log.state)]
         for key in sorted(keys):
-            snapshot = self._observations.latest(key)
-            if snapshot is None or snapshot.deployment is None or not is_marked(snapshot.deployment):
+            deployment = await assembly.as_it_is(key, self._observations)
+            if deployment is None or not is_marked(deployment):
                 continue
             if self._options.on_exit is OnExit.RESTORE:
                 words, failure = await assembly.restore(key, self._observations, seconds)
                 self._last_words += words
                 code = max(code, failure.exit_code) if failure else code
             else:
-                self._last_words.append(undo_line(snapshot.deployment))
+                self._last_words.append(undo_line(deployment))
         return code
 
     async def _say_goodbye(self, *, heard: bool) -> None:

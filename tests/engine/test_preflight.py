@@ -190,3 +190,23 @@ async def test_every_check_is_in_the_contract() -> None:
     filled = {re.sub(r"KIND/NAME|NAMESPACE|NAME", "x", name) for name in told}
     names = r"deployment/web|localhost:5001/shop/web|remote|(?<= in )shop"
     assert {re.sub(names, "x", name) for name in checks} == filled
+
+
+async def test_a_container_belongs_to_one_service_also_where_the_file_does_not_name_it() -> None:
+    """The file alone cannot tell: which containers are meant by default depends on the live workload."""
+    both = (
+        replace(service(), name="a"),
+        replace(service(), name="b", workloads=(WorkloadKey("other", "deployment", "web"), *service().workloads)),
+    )
+    code, checks = await checked_twice(World(), *both)
+    assert code is ExitCode.USAGE
+    assert any("belongs to two services" in check.message for check in checks)
+
+
+async def checked_twice(world: World, *services: Service) -> tuple[ExitCode, list[CheckFinished]]:
+    """As `checked`, where one workload is checked for two services."""
+    events: list[Event] = []
+    code = await preflight(
+        services, world.builder, world.registry, world.cluster, world.cluster.ping, "linux/amd64", events.append
+    )
+    return code, [event for event in events if isinstance(event, CheckFinished)]
