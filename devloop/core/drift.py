@@ -5,12 +5,13 @@ devloop does not fight over a workload: it says what changed and who did it, and
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from devloop.core.events import PodRow, WorkloadObserved
 from devloop.core.image import digest_of, short
 from devloop.core.managers import replicas_writer, template_writer
 from devloop.core.patch import BuildMark
-from devloop.core.rollout import rollout_status
+from devloop.core.rollout import is_probed, rollout_status
 from devloop.core.status import RolledOut
 from devloop.core.workload import ORIGINAL, ContainerStatus, Deployment, Pod, Revision, Snapshot, Terminated, Waiting
 
@@ -66,6 +67,17 @@ def is_healed(snapshot: Snapshot, containers: Sequence[str], digests: frozenset[
     )
 
 
+def steadiness(snapshot: Snapshot) -> frozenset[tuple[str, int]] | None:
+    """Every Pod with its restarts: what has to stay the same for a while before a healed look is believed.
+
+    None when it may be believed at once, because a readiness probe vouches for it. Without one a container that crashes
+    in a loop looks healed at each of its starts.
+    """
+    if snapshot.deployment is None or is_probed(snapshot.deployment):
+        return None
+    return frozenset((pod.uid, sum(status.restarts for status in pod.containers)) for pod in snapshot.pods)
+
+
 def _spec_drifts(now: Deployment, then: Deployment, containers: Sequence[str]) -> Iterator[Drift]:
     who = _writer(now, then)
     for name in containers:
@@ -79,10 +91,26 @@ def _spec_drifts(now: Deployment, then: Deployment, containers: Sequence[str]) -
             yield Drift(f"imagePullPolicy of {name} was changed from {old.pull_policy} to {new.pull_policy}", who)
     if not _same_session(now, then):
         yield Drift("the Pod template was replaced", who)
+    elif _template(now) != _template(then):
+        yield Drift("its Pod template was changed", who)
     if now.replicas != then.replicas:
         yield Drift(f"scaled from {then.replicas} to {now.replicas}", replicas_writer(now))
     if now.paused and not then.paused:
         yield Drift("its rollouts were paused", who)
+
+
+def _template(deployment: Deployment) -> Any:
+    """The template without what is told field by field, and without annotations, where every tool leaves its marks."""
+    template = deployment.raw.get("spec", {}).get("template", {})
+    spec = template.get("spec", {})
+    told = {"image", "imagePullPolicy"}
+    containers = [
+        {key: value for key, value in container.items() if key not in told}
+        for kind in ("initContainers", "containers")
+        for container in spec.get(kind) or ()
+    ]
+    others = {key: value for key, value in spec.items() if key not in {"initContainers", "containers"}}
+    return containers, others, template.get("metadata", {}).get("labels")
 
 
 def _same_session(now: Deployment, then: Deployment) -> bool:

@@ -71,14 +71,15 @@ def _progress(snapshot: Snapshot, deployment: Deployment, revision: Revision | N
 
 def _settled(snapshot: Snapshot, deployment: Deployment, done: RolledOut) -> RolloutStatus:
     """Without a readiness probe a container is ready between two crashes too: its exits count all the same."""
-    if _probed(deployment):
+    if is_probed(deployment):
         return done
     crashes = relapses(snapshot, done.revision)
     fatal = next((t for t in crashes if t.ends), None)
     return Broken(fatal.failure, fatal.logs) if fatal is not None else replace(done, shaky=crashes, probed=False)
 
 
-def _probed(deployment: Deployment) -> bool:
+def is_probed(deployment: Deployment) -> bool:
+    """Whether a Pod is available only after something has shown that it works."""
     spec = deployment.raw.get("spec", {})
     containers = spec.get("template", {}).get("spec", {}).get("containers") or ()
     return bool(spec.get("minReadySeconds")) or all(c.get("readinessProbe") for c in containers)

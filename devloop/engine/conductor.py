@@ -15,7 +15,7 @@ from devloop.core.commands import Command, Pause, Quit, Rebuild, Stop
 from devloop.core.failure import CONNECTION_LOST, Connection, Failure, FailureCode
 from devloop.core.ports import Prober
 from devloop.core.scheduler import Decision, Limits, schedule
-from devloop.core.service import Service
+from devloop.core.service import Service, WorkloadKey
 from devloop.core.state import ServiceState
 from devloop.core.workload import Snapshot
 from devloop.engine.eventlog import EventLog
@@ -88,7 +88,7 @@ class Conductor:
         self._log = log
         self._run_cycle = run_cycle
         self._observations = observations
-        self._watchman = Watchman(observations)
+        self._watchman = Watchman(observations, self._look_again)
         self._prober = prober
         self._report = report
         self._inbox: deque[Item] = deque()
@@ -235,6 +235,14 @@ class Conductor:
                 self._cancel(service, self._live[service], ev.Outcome.STOPPED)
             case Quit():
                 self._quitting = True
+
+    def _look_again(self, key: WorkloadKey, seconds: float) -> None:
+        def look() -> None:
+            snapshot = self._observations.latest(key)
+            if snapshot:
+                self.post(snapshot)
+
+        asyncio.get_running_loop().call_later(seconds, look)
 
     def _observe(self, snapshot: Snapshot) -> None:
         self._observations.observe(snapshot)

@@ -1,16 +1,20 @@
 """Looks at every snapshot between the cycles: what is new to see, what drifted, what healed."""
 
-from collections.abc import Iterable, Iterator
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from devloop.core.containers import choose
-from devloop.core.drift import drifts, is_healed, observed
+from devloop.core.drift import drifts, is_healed, observed, steadiness
 from devloop.core.events import CycleRequested, Event, Outcome, Trigger, WorkloadDrifted
 from devloop.core.failure import ExitCode, Failure, FailureCode
 from devloop.core.service import Service, WorkloadKey
 from devloop.core.state import ServiceState, SessionState
 from devloop.core.workload import Snapshot
 from devloop.engine.observations import Observations
+
+STEADY_SECONDS = 15.0
+"""How long Pods without a readiness probe have to run without a restart before a failed rollout counts as healed."""
 
 
 @dataclass(slots=True)
@@ -25,8 +29,12 @@ class _Proved:
 class Watchman:
     """Turns snapshots into events; keeps only what it needs to say each thing once."""
 
-    def __init__(self, observations: Observations) -> None:
+    def __init__(self, observations: Observations, look_again: Callable[[WorkloadKey, float], None]) -> None:
+        """`look_again` brings the newest snapshot of a workload once more, after so many seconds."""
         self._observations = observations
+        self._look_again = look_again
+        self._steady: dict[str, tuple[object, float]] = {}
+        """Since when a service that failed has looked healed, and what that look was."""
         self._proved: dict[tuple[str, WorkloadKey], _Proved] = {}
         self._digests: dict[str, set[str]] = {}
 
@@ -77,7 +85,24 @@ class Watchman:
             return False
         digests = frozenset(last.pushed.digests)
         latest = {key: self._observations.latest(key) for key in service.workloads} | {snapshot.key: snapshot}
-        return all(seen and is_healed(seen, _containers(service, seen), digests) for seen in latest.values())
+        if not all(seen and is_healed(seen, _containers(service, seen), digests) for seen in latest.values()):
+            self._steady.pop(service.name, None)
+            return False
+        return self._is_steady(service.name, [seen for seen in latest.values() if seen])
+
+    def _is_steady(self, service: str, snapshots: Sequence[Snapshot]) -> bool:
+        """Whether what looks healed has looked the same long enough to be believed."""
+        looks = {seen.key: steady for seen in snapshots if (steady := steadiness(seen)) is not None}
+        if not looks:
+            return True
+        now = asyncio.get_running_loop().time()
+        before, since = self._steady.get(service, (None, now))
+        if before != looks:
+            self._steady[service] = (looks, now)
+            for key in looks:
+                self._look_again(key, STEADY_SECONDS)
+            return False
+        return now - since >= STEADY_SECONDS
 
 
 def _containers(service: Service, snapshot: Snapshot) -> tuple[str, ...]:

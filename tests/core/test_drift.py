@@ -109,3 +109,12 @@ def test_healed_is_what_all_ready_pods_prove() -> None:
     assert not is_healed(healthy, ("web",), frozenset({digest("b")}))
     assert not is_healed(replace(healthy, pods=(pod(ready=False),)), ("web",), PUSHED)
     assert not is_healed(Snapshot(KEY, None), ("web",), PUSHED)
+
+
+def test_a_template_that_somebody_changed_elsewhere_is_told() -> None:
+    def raw(**container: Any) -> dict[str, Any]:
+        return {"spec": {"template": {"spec": {"containers": [{"name": "web", **container}]}}}}
+
+    with_env = seen(raw=raw(image="b", env=[{"name": "DEBUG", "value": "1"}]))
+    assert [drift.what for drift in found(with_env, seen(raw=raw(image="a")))] == ["its Pod template was changed"]
+    assert found(seen(raw=raw(image="b")), seen(raw=raw(image="a"))) == [], "the image is told by itself"

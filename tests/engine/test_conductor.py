@@ -295,11 +295,35 @@ def test_a_rollout_that_fails_and_heals_is_verified_without_a_build_or_a_patch(r
             world._make_ready(key)
             world.report(key)
             await asyncio.sleep(10)
+            assert finished(bench, "web") == ["failed"], "without a readiness probe it has to stay up for a while"
+            await asyncio.sleep(10)
 
         await session(bench, act)
         assert finished(bench, "web") == ["failed", "verified"]
         assert world.builds == ["web"]
         assert world.patches == ["web"]
+
+    run(scenario)
+
+
+def test_a_crash_loop_that_looks_healed_at_each_start_is_not_verified(run: RunScenario) -> None:
+    async def scenario() -> None:
+        world = World((service("web"),), crashing={"web"})
+        bench = Bench(world, rollout_timeout=10)
+        key = WorkloadKey("shop", "deployment", "web")
+
+        async def act() -> None:
+            await asyncio.sleep(30)
+            world._make_ready(key)
+            for restarts in range(1, 6):
+                world.pods[key][0]["status"]["containerStatuses"][0]["restartCount"] = restarts
+                world.report(key)
+                await asyncio.sleep(10)
+            assert finished(bench, "web") == ["failed"]
+            await asyncio.sleep(10)
+
+        await session(bench, act)
+        assert finished(bench, "web") == ["failed", "verified"], "the last start stayed up"
 
     run(scenario)
 
