@@ -1,10 +1,11 @@
-"""Which flags of `docker buildx build` a configuration may pass on, and which belong to devloop.
+"""Which flags of `docker buildx build`, and fields of its caches, a configuration may pass on.
 
 The flags are those of `docker buildx build --help` (buildx 0.29) and of older releases.
 """
 
 from collections.abc import Sequence
 
+from devloop.core.masking import secret_like
 from devloop.core.values import InvalidValueError
 
 _BY_KEY = {
@@ -59,6 +60,24 @@ def check_flags(flags: Sequence[str]) -> None:
             raise InvalidValueError(
                 "one of the items is no flag and follows none", 'write one item a word, like `["--network", "host"]`'
             )
+
+
+def check_caches(specs: Sequence[str]) -> None:
+    """Raise `InvalidValueError` for the first field that holds a credential; it repeats no value.
+
+    Everybody on the machine may read a command line. What is read instead of each field is from
+    https://docs.docker.com/build/cache/backends/.
+    """
+    for spec in specs:
+        for part in spec.split(","):
+            name, equals, _ = part.strip(' "').partition("=")
+            if equals and secret_like(name):
+                raise InvalidValueError(
+                    f"`{name}` would show a credential in the list of processes",
+                    "remove it and set the environment variable that is read instead: `AWS_ACCESS_KEY_ID`, "
+                    "`AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN` for s3, `ACTIONS_RUNTIME_TOKEN` for gha, "
+                    "`AZURE_CLIENT_SECRET` and its like, where BuildKit runs, for azblob",
+                )
 
 
 def _check_flag(item: str) -> None:

@@ -92,6 +92,7 @@ PushName = Annotated[str, _checking(lambda text: values.check_image(text) if tex
 Tag = Annotated[str, _checking(values.check_tag)]
 Platform = Annotated[str, _checking(_check_platform)]
 Secrets = Annotated[Several, _checking(_check_secrets)]
+Caches = Annotated[Several, _checking(buildflags.check_caches)]
 Flags = Annotated[tuple[str, ...], _checking(buildflags.check_flags)]
 
 
@@ -167,10 +168,12 @@ class BuildConfig(_Table):
     """The platform to build for. Default: the cluster's."""
     builder: str = Field(default="", examples=["remote"])
     """The buildx builder. Default: the one that buildx uses by itself (`BUILDX_BUILDER`, or the selected one)."""
-    cache_from: Several = Field(default=(), examples=["registry.example.com/shop/web:cache"])
-    """Where the build looks for cached layers, as buildx's `--cache-from` takes it."""
-    cache_to: Several = Field(default=(), examples=["type=inline"])
-    """Where the build leaves cached layers, as buildx's `--cache-to` takes it."""
+    cache_from: Caches = Field(default=(), examples=["registry.example.com/shop/web:cache"])
+    """Where the build looks for cached layers, as buildx's `--cache-from` takes it, without credentials: those come
+    from the environment."""
+    cache_to: Caches = Field(default=(), examples=["type=inline"])
+    """Where the build leaves cached layers, as buildx's `--cache-to` takes it, without credentials: those come from the
+    environment."""
     flags: Flags = Field(default=(), examples=[["--network=host"]])
     """More flags for `docker buildx build`, one item a word. Those that devloop sets itself are refused."""
 

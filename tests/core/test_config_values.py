@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devloop.core import values
-from devloop.core.buildflags import check_flags
+from devloop.core.buildflags import check_caches, check_flags
 from devloop.core.image import ImageRef
 from devloop.core.values import InvalidValueError
 
@@ -182,6 +182,38 @@ def test_only_the_star_is_special(pattern: str, text: str, fits: bool) -> None:
 )
 def test_flags_that_are_passed_on(flags: list[str]) -> None:
     check_flags(flags)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "registry.example.com/secret/token:cache",
+        "type=registry,ref=registry.example.com/secret/token:cache",
+        "type=local,dest=auth/key,mode=max,compression-level=3,ignore-error=true",
+        "type=s3,region=eu,bucket=password,prefix=key/,use_path_style=true,manifests_prefix=m",
+        "type=gha,scope=token",
+    ],
+)
+def test_caches_that_are_passed_on(spec: str) -> None:
+    check_caches([spec])
+
+
+@pytest.mark.parametrize(
+    ("spec", "name"),
+    [
+        ("type=s3,bucket=b,secret_access_key=hunter2", "secret_access_key"),
+        ("type=s3, session_token=hunter2 ,bucket=b", "session_token"),
+        ("type=gha,token=hunter2", "token"),
+        ('type=s3,"secret_access_key=hunter2,2"', "secret_access_key"),
+        ("type=x,Password=hunter2", "Password"),
+    ],
+)
+def test_a_credential_of_a_cache_is_refused_and_not_repeated(spec: str, name: str) -> None:
+    with pytest.raises(InvalidValueError) as raised:
+        check_caches(["type=inline", spec])
+    assert str(raised.value).startswith(f"`{name}` would show a credential")
+    assert "`AWS_SECRET_ACCESS_KEY`" in str(raised.value)
+    assert "hunter2" not in str(raised.value)
 
 
 @pytest.mark.parametrize(
