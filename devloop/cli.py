@@ -82,7 +82,7 @@ def _output(help_text: str) -> Callable[[_F], _F]:
 @click.argument("services", nargs=-1)
 @_shared
 @_output("How to tell what happens, line by line; implies --headless.")
-@click.option("--headless", is_flag=True, help="No full-screen view, also on a terminal.")
+@click.option("--headless", is_flag=True, help="Line by line, also on a terminal (for now it always is).")
 @click.option("--once", is_flag=True, help="One cycle for each service, then exit.")
 @click.option("--build", default="", metavar="DIR", help="The folder to build when there is no file [default: .].")
 @click.option("--logs/--no-logs", default=None, help="Pod logs [default: yes for plain, no for json].")

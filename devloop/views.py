@@ -86,7 +86,9 @@ def took_over(event: ev.Event, state: SessionState) -> Phrase | None:
         return None  # what healed was not patched: it is the same code
     want = service.last.want
     what = files(want.files, want.count)
-    return Phrase(f"── cycle {event.cycle} took over{f': {what}' if what else ''} ".ljust(_RULE, "─"), Tone.QUIET)
+    return Phrase(
+        f"── new code from here on: cycle {event.cycle}{f', {what}' if what else ''} ".ljust(_RULE, "─"), Tone.QUIET
+    )
 
 
 def exit_code(state: SessionState) -> ExitCode:

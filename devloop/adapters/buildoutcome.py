@@ -141,7 +141,7 @@ def _advice(cause: str) -> str:
         return "does it exist in the build context, and does no pattern of .dockerignore leave it out?"
     if "not found" in cause and "exit code" not in cause:
         return "does the image that FROM names exist under that name and tag?"
-    return "mend it and save: the next build starts by itself"
+    return "mend it: a running session builds again at the next save"
 
 
 def decisive_line(lines: tuple[str, ...]) -> str:

@@ -141,7 +141,7 @@ def _changed(deployment: Deployment, mark: str) -> Failure:
     return Failure(
         FailureCode.WORKLOAD_CHANGED,
         f"{who} changed {deployment.key} during its rollout, so that another revision replaces what was just pushed",
-        f"keep {who} from changing it while devloop runs, then save again or rebuild",
+        f"keep {who} from changing it while devloop runs, then save again",
     )
 
 

@@ -170,5 +170,5 @@ def _dependency_failure(name: str, dependency: ServiceState) -> Failure:
     return Failure(
         FailureCode.DEPENDENCY_FAILED,
         f"{name}, which it depends on, failed{why}",
-        f"it starts again by itself once {name} is mended",
+        f"a running session starts it again by itself once {name} is mended",
     )

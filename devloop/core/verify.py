@@ -205,7 +205,7 @@ def _why(seen: _Seen) -> tuple[str, str]:
     if seen.restarts:
         return (
             f"it was restarted on {node} and pulled {spec.image} again when that meant another image",
-            'rebuild, or set `pin = "digest"`: a digest cannot move between two starts',
+            'save again, or set `pin = "digest"`: a digest cannot move between two starts',
         )
     return (
         f"{node} asked the registry of {spec.image} and was given an old image, by a mirror or a cache in between",

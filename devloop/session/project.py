@@ -56,6 +56,8 @@ class Place:
     addresses: tuple[str, ...]
     """What the API server's name resolves to."""
     namespace: str
+    chosen: str = ""
+    """The context as it was chosen on the command line; empty when it was not."""
 
     @property
     def local(self) -> bool:
@@ -99,7 +101,7 @@ async def find_place(request: Request) -> Place | Refusal:
     addresses = await kubeconfig.server_addresses(pinned.server)
     namespace = request.namespace or config.cluster.namespace or pinned.namespace
     shown = _relative(loaded.path, cwd) if loaded else ""
-    return Place(config, shown, loaded.root if loaded else cwd, pinned, addresses, namespace)
+    return Place(config, shown, loaded.root if loaded else cwd, pinned, addresses, namespace, request.context)
 
 
 async def open_project(request: Request) -> Project | Refusal:
@@ -107,8 +109,8 @@ async def open_project(request: Request) -> Project | Refusal:
     place = await find_place(request)
     if isinstance(place, Refusal):
         return place
-    adopted = ""
-    if not place.file or any("/" in name for name in request.names):
+    adopted, names = "", _service_names(place, request)
+    if not place.file or any("/" in name for name in names):
         found = await _adopt(request, place)
         if isinstance(found, Refusal):
             return found
@@ -116,13 +118,22 @@ async def open_project(request: Request) -> Project | Refusal:
         own = replace(place, config=found, root=Path.cwd())
         services = resolve_services(own, (), request.namespace)
     else:
-        services = resolve_services(place, request.names, request.namespace)
+        services = resolve_services(place, names, request.namespace)
     if isinstance(services, Refusal):
         return services
     if not request.writes:
         return Project(place, services, "", adopted)
     reason = ask_guard(place, {key.namespace for service in services for key in service.workloads}, request.confirm)
     return reason if isinstance(reason, Refusal) else Project(place, services, reason, adopted)
+
+
+def _service_names(place: Place, request: Request) -> tuple[str, ...]:
+    """The names as they were given; a workload that a service of the file runs on stands for that service."""
+    services = resolve_services(place, (), request.namespace) if place.file else ()
+    owners = (
+        {} if isinstance(services, Refusal) else {str(key): each.name for each in services for key in each.workloads}
+    )
+    return tuple(owners.get(name, name) for name in request.names)
 
 
 def resolve_services(place: Place, names: Sequence[str], namespace: str) -> tuple[Service, ...] | Refusal:
@@ -197,7 +208,7 @@ def parse_key(text: str, namespace: str) -> WorkloadKey | Refusal:
     try:
         kind, name = parse_workload(text)
     except InvalidValueError as error:
-        return Refusal(ExitCode.USAGE, (f"`{text}`: {error.message}; {error.fix}",))
+        return Refusal(ExitCode.USAGE, (f"{error.message}; {error.fix}",))
     return WorkloadKey(namespace, kind, name)
 
 

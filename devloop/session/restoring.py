@@ -11,7 +11,7 @@ from devloop.adapters.kubeconfig import PinnedContext
 from devloop.adapters.observer import KubeObserver
 from devloop.core.failure import ExitCode, Failure, FailureCode
 from devloop.core.manifest import deployment as parse_deployment
-from devloop.core.restore import plan_restore, strip_managed_fields
+from devloop.core.restore import RestorePlan, plan_restore, strip_managed_fields
 from devloop.core.rollout import rollout_status
 from devloop.core.service import WorkloadKey
 from devloop.core.status import Broken, RolledOut, ScaledToZero
@@ -59,8 +59,13 @@ async def restore(cluster: KubeCluster, key: WorkloadKey) -> Restored | Failure:
     failure = await _disown(cluster, key)
     if failure:
         return failure
-    changes = tuple(change.text for change in plan.changes)
-    return Restored(key, deployment.uid, deployment.generation, changes, plan.kept)
+    return Restored(key, deployment.uid, deployment.generation, _told(plan), plan.kept)
+
+
+def _told(plan: RestorePlan) -> tuple[str, ...]:
+    """What went back, field by field; devloop's own marks in one line."""
+    fields = [change.text for change in plan.changes if change.path.startswith("spec.template.spec.")]
+    return (*fields, "devloop's marks are removed") if plan.changes else ()
 
 
 async def _disown(cluster: KubeCluster, key: WorkloadKey) -> Failure | None:
@@ -119,7 +124,7 @@ async def restore_targets(request: Request, *, everything: bool, as_json: bool) 
     try:
         keys = await marked(cluster, opened.namespace) if everything else opened.keys
         if isinstance(keys, Failure):
-            return _told(Refusal.of(keys))
+            return _refused(Refusal.of(keys))
         if not keys:
             say.err(f"nothing in namespace {opened.namespace} carries a mark of devloop")
         for key in keys:
@@ -203,6 +208,6 @@ def _tell_json(key: WorkloadKey, restored: Restored | None, failure: Failure | N
     say.out(json.dumps(found, ensure_ascii=False))
 
 
-def _told(refusal: Refusal) -> ExitCode:
+def _refused(refusal: Refusal) -> ExitCode:
     say.err(*refusal.lines)
     return refusal.exit_code

@@ -1,5 +1,7 @@
 """What a session leaves on a workload, and the command that undoes it."""
 
+import shlex
+
 from devloop.core.original import Original
 from devloop.core.workload import ACTIVE, ORIGINAL, Deployment
 
@@ -9,10 +11,14 @@ def is_marked(deployment: Deployment) -> bool:
     return ACTIVE in deployment.labels
 
 
-def undo_line(deployment: Deployment) -> str:
-    """`left deployment/api on host/api:dev under Always; undo: devloop restore deployment/api -n shop`."""
+def undo_line(deployment: Deployment, context: str = "") -> str:
+    """`left deployment/api on host/api:dev under Always; undo: devloop restore deployment/api -n shop`.
+
+    `context` is the one that was chosen on the command line: without it the command would go somewhere else.
+    """
     key = deployment.key
-    return f"left {key} on {_left(deployment)}; undo: devloop restore {key} -n {key.namespace}"
+    there = f" --context {shlex.quote(context)}" if context else ""
+    return f"left {key} on {_left(deployment)}; undo: devloop restore {key} -n {key.namespace}{there}"
 
 
 def _left(deployment: Deployment) -> str:

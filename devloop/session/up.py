@@ -246,7 +246,7 @@ class _Session:
                 self._last_words += words
                 code = max(code, failure.exit_code) if failure else code
             else:
-                self._last_words.append(undo_line(deployment))
+                self._last_words.append(undo_line(deployment, self._project.place.chosen))
         return code
 
     async def _say_goodbye(self, *, heard: bool) -> None:

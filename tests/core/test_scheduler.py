@@ -273,7 +273,7 @@ def test_a_failed_dependency_ends_its_dependent_with_its_reason() -> None:
         "web": Failure(
             FailureCode.DEPENDENCY_FAILED,
             "db, which it depends on, failed: it does not compile",
-            "it starts again by itself once db is mended",
+            "a running session starts it again by itself once db is mended",
         )
     }
 
