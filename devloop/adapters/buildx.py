@@ -61,8 +61,12 @@ class BuildxBuilder:
             return endpoint
         stream = BuildStream(progress, Masker(self._secrets(request, config)).mask)
         env = {**_DEFAULTS, **self._env, **build_environment(request.spec)}
-        with tempfile.TemporaryDirectory(prefix="devloop-") as scratch:
-            metadata = Path(scratch, "metadata.json")
+        try:
+            scratch = tempfile.TemporaryDirectory(prefix="devloop-", ignore_cleanup_errors=True)
+        except OSError as error:
+            return _no_scratch(error)
+        with scratch as folder:
+            metadata = Path(folder, "metadata.json")
             argv: tuple[str | Path, ...] = (plugin, *buildx_argv(request, str(metadata)))
             try:
                 code = await run(argv, env=env, cwd=self._folder, on_stderr=stream.feed, grace=self._grace)
@@ -130,6 +134,16 @@ class BuildxBuilder:
 def _no_plugin(config: DockerConfig) -> Failure:
     looked = config.folder / "cli-plugins"
     return Failure(FailureCode.BUILDX_MISSING, f"the Docker plugin buildx is not installed (not in {looked})", INSTALL)
+
+
+def _no_scratch(error: OSError) -> Failure:
+    """Python names the folders itself when it finds none that can be written."""
+    where = f" in {Path(error.filename).parent}" if error.filename else ""
+    return Failure(
+        FailureCode.BUILD_FAILED,
+        f"no temporary folder can be made{where}: {error.strerror}",
+        "free space there, or set TMPDIR to a folder that can be written",
+    )
 
 
 def _pushed_digest(metadata: Path) -> str:

@@ -1,11 +1,15 @@
-"""Why a push failed, from the engine's words alone."""
+"""Why a build or a push failed, where no engine is needed to find out."""
 
+import errno
+import os
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from devloop.adapters.buildoutcome import push_failure
-from devloop.core.failure import FailureCode
+from devloop.adapters.buildx import BuildxBuilder
+from devloop.core.failure import Failure, FailureCode
 from devloop.core.image import ImageRef
 from devloop.core.ports import BuildRequest
 from devloop.core.service import BuildSpec
@@ -31,3 +35,36 @@ def test_why_a_push_failed(error: str, code: FailureCode) -> None:
     assert "r.test:5000/web:dev" in failure.message
     assert error in failure.message
     assert failure.hint
+
+
+@pytest.fixture
+def builder(tmp_path: Path) -> BuildxBuilder:
+    """With a plugin that would end well if it were run."""
+    plugin = tmp_path / "cli-plugins" / "docker-buildx"
+    plugin.parent.mkdir()
+    plugin.write_text("#!/bin/sh\n")
+    plugin.chmod(0o755)
+    return BuildxBuilder(tmp_path, {"DOCKER_CONFIG": str(tmp_path), "DOCKER_HOST": "unix:///nowhere.sock"})
+
+
+async def test_a_temporary_folder_that_is_gone_fails_the_build(
+    builder: BuildxBuilder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    failure = await builder.build(REQUEST, lambda _: None)
+    assert isinstance(failure, Failure)
+    assert failure.code is FailureCode.BUILD_FAILED
+    assert failure.message == f"no temporary folder can be made in {tmp_path / 'gone'}: {os.strerror(errno.ENOENT)}"
+    assert "TMPDIR" in failure.hint
+
+
+async def test_without_any_temporary_folder_the_build_fails_with_all_that_were_tried(
+    builder: BuildxBuilder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: ["/full", "/missing"])
+    failure = await builder.build(REQUEST, lambda _: None)
+    assert isinstance(failure, Failure)
+    assert failure.code is FailureCode.BUILD_FAILED
+    assert "/full" in failure.message
+    assert "TMPDIR" in failure.hint
