@@ -117,16 +117,37 @@ class _Namespace:
         link, path = cluster.connection, f"namespaces/{quote(name, safe='')}"
         apps, core = f"/apis/apps/v1/{path}", f"/api/v1/{path}"
         self._deployments: ListWatch[Deployment] = ListWatch(
-            link, f"{apps}/deployments", self._deployment, self._changed, partial(told, f"{name}/deployments")
+            link,
+            f"{apps}/deployments",
+            self._deployment,
+            self._changed,
+            partial(told, f"{name}/deployments"),
+            odd=partial(self._passed_over, "Deployment"),
         )
         self._replicasets: ListWatch[Owned[Revision]] = ListWatch(
-            link, f"{apps}/replicasets", _revision, self._owned_changed, partial(told, f"{name}/replicasets")
+            link,
+            f"{apps}/replicasets",
+            _revision,
+            self._owned_changed,
+            partial(told, f"{name}/replicasets"),
+            odd=partial(self._passed_over, "ReplicaSet"),
         )
         self._pods: ListWatch[Owned[Pod]] = ListWatch(
-            link, f"{core}/pods", _pod, self._owned_changed, partial(told, f"{name}/pods")
+            link,
+            f"{core}/pods",
+            _pod,
+            self._owned_changed,
+            partial(told, f"{name}/pods"),
+            odd=partial(self._passed_over, "Pod"),
         )
         self._events: ListWatch[ClusterEvent] = ListWatch(
-            link, f"{core}/events", self._event, self._event_changed, self._events_told, MAX_EVENTS
+            link,
+            f"{core}/events",
+            self._event,
+            self._event_changed,
+            self._events_told,
+            MAX_EVENTS,
+            partial(self._passed_over, "Event"),
         )
         self._watches: dict[str, ListWatch[Any]] = {
             f"{name}/deployments": self._deployments,
@@ -225,6 +246,9 @@ class _Namespace:
     def _event_changed(self, event: ClusterEvent | None) -> None:
         if event is None or event.object_uid in self._uids:
             self._schedule()
+
+    def _passed_over(self, kind: str, which: str) -> None:
+        self._warn(f"a {kind} in namespace {self._name} cannot be understood and is passed over: {which}")
 
     def _events_told(self, failure: Failure | None) -> None:
         """Events may be forbidden, which is no trouble: what they would say is then not known."""

@@ -33,6 +33,10 @@ SETTLED = 5.0
 _PAGE = "500"
 
 
+_UNREADABLE = (LookupError, ValueError, TypeError, AttributeError)
+"""What reading JSON that is not of the expected form raises."""
+
+
 class _ExpiredError(Exception):
     """The resource version is too old."""
 
@@ -51,7 +55,8 @@ class ListWatch(Generic[T]):
 
     `parse` gives what is kept of an object, None when it is of no interest. `changed` is called for each kept object
     that came, changed or went, and once with None when a list is complete. `trouble` is called with the failure when
-    the resource cannot be read, once, and with None when it can again.
+    the resource cannot be read, once, and with None when it can again. An object that `parse` cannot make sense of is
+    passed over as if it were gone; `odd` is called with a phrase that says which one, for the first one.
     """
 
     def __init__(
@@ -62,6 +67,7 @@ class ListWatch(Generic[T]):
         changed: Callable[[T | None], None],
         trouble: Callable[[Failure | None], None],
         limit: int | None = None,
+        odd: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.items: dict[str, T] = {}
         """By uid; beyond `limit` the one that changed longest ago goes."""
@@ -74,6 +80,8 @@ class ListWatch(Generic[T]):
         self._changed = changed
         self._trouble = trouble
         self._limit = limit
+        self._odd = odd
+        self._odd_told = False
         self._version = ""
         self._troubled = False
         self._delay = FIRST_DELAY
@@ -117,9 +125,10 @@ class ListWatch(Generic[T]):
         if isinstance(reply, Failure):
             raise _BrokenError(reply)
         self._accept(reply)
-        if "metadata" not in reply.object:
+        page = reply.object
+        if not (_versioned(page) and isinstance(page.get("items") or [], list)):
             raise _BrokenError(self._connection.unreachable(ValueError("that is no list of objects")))
-        return reply.object
+        return page
 
     async def _watch(self) -> None:
         """One watch, from the last version on, until it ends or is broken."""
@@ -154,23 +163,37 @@ class ListWatch(Generic[T]):
 
     def _apply(self, kind: str, raw: Raw) -> None:
         if kind == "ERROR":
-            self._accept(Reply(int(raw.get("code") or 500), json.dumps(raw).encode()))
+            code = raw.get("code")
+            status = code if isinstance(code, int) and code >= 300 else 500
+            self._accept(Reply(status, json.dumps(raw).encode()))
         self._version = raw["metadata"]["resourceVersion"]
         self._delay = FIRST_DELAY
         if kind == "BOOKMARK":
             return
-        before = self.items.pop(raw["metadata"]["uid"], None)
+        before = self.items.pop(str(raw["metadata"].get("uid")), None)
         after = None if kind == "DELETED" else self._keep(self.items, raw)
         if before != after:
             self._changed(after if after is not None else before)
 
     def _keep(self, items: dict[str, T], raw: Raw) -> T | None:
-        item = self._parse(raw)
+        try:
+            uid, item = str(raw["metadata"]["uid"]), self._parse(raw)
+        except _UNREADABLE as error:
+            self._pass_over(raw, error)
+            return None
         if item is not None:
-            items[raw["metadata"]["uid"]] = item
+            items[uid] = item
             if self._limit is not None and len(items) > self._limit:
                 del items[next(iter(items))]
         return item
+
+    def _pass_over(self, raw: object, error: Exception) -> None:
+        """One object must not end the watch of all others."""
+        if not self._odd_told:
+            self._odd_told = True
+            metadata = raw.get("metadata") if isinstance(raw, dict) else None
+            name = metadata.get("name") if isinstance(metadata, dict) else None
+            self._odd(f"{name or 'one without a name'} ({type(error).__name__})")
 
     def _replace(self, found: dict[str, T]) -> None:
         before, self.items = self.items, found
@@ -184,9 +207,12 @@ class ListWatch(Generic[T]):
     def _event(self, line: bytes) -> tuple[str, Raw]:
         try:
             event = json.loads(line)
-            return event["type"], event["object"]
-        except (ValueError, KeyError, TypeError):
-            raise _BrokenError(self._connection.unreachable(ValueError("that is no watch event"))) from None
+            kind, raw = event["type"], event["object"]
+        except _UNREADABLE:
+            kind, raw = "", None
+        if not (isinstance(raw, dict) and (kind == "ERROR" or _versioned(raw))):
+            raise _BrokenError(self._connection.unreachable(ValueError("that is no watch event")))
+        return kind, raw
 
     def _accept(self, reply: Reply) -> None:
         """Raise what an answer that is no success means."""
@@ -209,3 +235,9 @@ class ListWatch(Generic[T]):
         delay = self._delay
         self._delay = min(2 * self._delay, LAST_DENIED_DELAY if self.denied else LAST_DELAY)
         await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311
+
+
+def _versioned(raw: Raw) -> bool:
+    """Whether it has what a watch needs to go on from there."""
+    metadata = raw.get("metadata")
+    return isinstance(metadata, dict) and isinstance(metadata.get("resourceVersion"), str)

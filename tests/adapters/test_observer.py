@@ -13,8 +13,9 @@ from devloop.adapters import watchstream
 from devloop.adapters.kube import KubeCluster
 from devloop.adapters.observer import KubeObserver
 from devloop.adapters.watchstream import ListWatch
+from devloop.core import manifest
 from devloop.core.service import WorkloadKey
-from devloop.core.workload import Snapshot
+from devloop.core.workload import Pod, Snapshot
 from tests.adapters.fakeapi import FakeApi, credential, fake_api, line, pinned, plugin, real_context
 
 Kubectl = Callable[..., str]
@@ -195,6 +196,7 @@ class Script:
     """A scripted API server for four empty lists, whose watches do what `watch` says."""
 
     def __init__(self, api: FakeApi) -> None:
+        self.api = api
         self.watch: Callable[[web.Request], Any] = self.hold
         self.lists: dict[str, list[dict[str, Any]]] = {}
         self.version = "10"
@@ -430,14 +432,87 @@ async def test_a_list_comes_in_pages_and_only_so_many_items_are_kept(api: FakeAp
     task.cancel()
 
 
-async def test_a_bug_in_a_watch_is_not_silent(script: Script, faked: KubeCluster) -> None:
+async def test_what_cannot_be_understood_is_passed_over_and_told_once(
+    script: Script, api: FakeApi, faked: KubeCluster, seen: Seen
+) -> None:
+    odd = raw("web-1-odd", "odd", "1", "r")
+    odd["metadata"]["creationTimestamp"] = "nonsense"
+    script.lists = {"deployments": [raw("web", "d", "1")], "replicasets": [raw("web-1", "r", "1", "d")]}
+    script.lists["pods"] = [odd, raw("web-1-a", "a", "1", "r"), raw("web-1-b", "b", "1", "r")]
+    watching = observer(faked, seen)
+    watching.follow(KEY)
+    opened = await streams(script, 4)
+    assert [p.name for p in (await seen.snapshot(KEY, lambda s: bool(s.pods))).pods] == ["web-1-a", "web-1-b"]
+    nameless = {"metadata": {"resourceVersion": "12"}, "spec": 5}
+    broken = raw("web-1-b", "b", "13", "r") | {"status": {"conditions": 5}}
+    await opened["pods"].write(line("ADDED", nameless) + line("MODIFIED", broken))
+    await seen.snapshot(KEY, lambda s: [p.name for p in s.pods] == ["web-1-a"])
+    await opened["pods"].write(line("MODIFIED", raw("web-1-b", "b", "14", "r")))
+    await seen.snapshot(KEY, lambda s: len(s.pods) == 2)
+    assert seen.connections == []
+    told = "a Pod in namespace shop cannot be understood and is passed over: web-1-odd (ValueError)"
+    assert seen.warnings == [told]
+    assert len([r for r in api.requests if "watch" in r.query]) == 4
+    await watching.close()
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"type": "ADDED", "object": None},
+        {"type": "ADDED", "object": {"metadata": {}}},
+        {"type": "BOOKMARK", "object": {"metadata": 5}},
+        {"type": "ERROR", "object": {"code": "odd"}},
+        {"type": "ERROR", "object": {"code": 200}},
+        5,
+    ],
+)
+async def test_an_event_that_nothing_can_go_on_from_is_a_broken_link(
+    script: Script, faked: KubeCluster, seen: Seen, event: object
+) -> None:
+    watching = observer(faked, seen)
+    watching.follow(KEY)
+    opened = await streams(script, 4)
+    await opened["pods"].write(json.dumps(event).encode() + b"\n")
+    await seen.until(lambda: len(seen.connections) == 2)
+    assert [ok for ok, _ in seen.connections] == [False, True]
+    await watching.close()
+
+
+@pytest.mark.parametrize(
+    "page", [{"metadata": {}}, {"metadata": 5}, {"metadata": {"resourceVersion": "1"}, "items": 5}]
+)
+async def test_an_odd_list_is_asked_for_again(script: Script, faked: KubeCluster, seen: Seen, page: object) -> None:
+    inner, odd = script.handle, [page]
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        if odd and "watch" not in request.query:
+            return web.json_response(odd.pop())
+        return await inner(request)
+
+    script.api.handler = handler
+    watching = observer(faked, seen)
+    watching.follow(KEY)
+    await streams(script, 4)
+    await seen.until(lambda: len(seen.connections) == 2)
+    assert [ok for ok, _ in seen.connections] == [False, True]
+    await watching.close()
+
+
+async def test_a_bug_in_a_watch_is_not_silent(
+    script: Script, faked: KubeCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def mistaken(_: object) -> Pod:
+        raise RuntimeError("a mistake")
+
     told: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
-    script.lists = {"pods": [{"metadata": {"uid": "x", "creationTimestamp": "nonsense"}}]}
+    monkeypatch.setattr(manifest, "pod", mistaken)
+    script.lists = {"pods": [raw("web-1-a", "a", "1")]}
     watching = KubeObserver(faked, lambda _: None, lambda *_: None)
     watching.follow(KEY)
     await streams(script, 3)
     while not told:
         await asyncio.sleep(0)
-    assert isinstance(told[0]["exception"], ValueError)
+    assert isinstance(told[0]["exception"], RuntimeError)
     await watching.close()
