@@ -54,6 +54,15 @@ class KubeObserver:
         self._live: set[asyncio.Task[None]] = set()
         self._broken: dict[str, Failure] = {}
 
+    @property
+    def broken(self) -> Failure | None:
+        """Why the watch that broke first does not work; None when all work."""
+        return next(iter(self._broken.values()), None)
+
+    async def ping(self) -> Failure | None:
+        """Whether the cluster is back: an API server that answers is of no use as long as a watch sees nothing."""
+        return self.broken or await self._cluster.ping()
+
     async def close(self) -> None:
         """End all watches."""
         self._broken.clear()

@@ -108,8 +108,9 @@ def assemble(
                 return failure
         return None
 
+    observer = KubeObserver(cluster, observed, connection, warn)
     pings = {
-        Connection.CLUSTER: cluster.ping,
+        Connection.CLUSTER: observer.ping,
         Connection.ENGINE: engine.ping,
         Connection.REGISTRY: ping_registries,
     }
@@ -118,7 +119,7 @@ def assemble(
         BuildxBuilder(project.place.root),
         registry,
         cluster,
-        KubeObserver(cluster, observed, connection, warn),
+        observer,
         BackoffProber(pings),
     )
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,17 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from devloop.adapters import watchstream
+from devloop.adapters import prober, watchstream
 from devloop.adapters.kube import KubeCluster
 from devloop.adapters.observer import KubeObserver
 from devloop.adapters.watchstream import ListWatch
 from devloop.core import manifest
+from devloop.core.config import Config
+from devloop.core.failure import Connection
 from devloop.core.service import WorkloadKey
 from devloop.core.workload import Pod, Snapshot
+from devloop.session.assembly import assemble
+from devloop.session.project import Place, Project
 from tests.adapters.fakeapi import FakeApi, credential, fake_api, line, pinned, plugin, real_context
 
 Kubectl = Callable[..., str]
@@ -202,6 +207,9 @@ class Script:
         self.version = "10"
         self.broken = False
         self.refused: set[str] = set()
+        self.denied: set[str] = set()
+        """Resources that may not be read."""
+        self.asked: Counter[str] = Counter()
         self.ending = asyncio.Event()
         self.opened: asyncio.Queue[tuple[str, web.StreamResponse]] = asyncio.Queue()
         api.handler = self.handle
@@ -210,9 +218,13 @@ class Script:
         if self.broken:
             self.refused.add(request.path)
             raise web.HTTPServiceUnavailable(text="starting up")
+        resource = request.path.rpartition("/")[2]
+        self.asked[resource] += 1
+        if resource in self.denied:
+            return web.json_response({"message": f"{resource} is forbidden"}, status=403)
         if "watch" in request.query:
             return await self.watch(request)  # type: ignore[no-any-return]
-        items = self.lists.get(request.path.rpartition("/")[2], [])
+        items = self.lists.get(resource, [])
         return web.json_response({"metadata": {"resourceVersion": self.version}, "items": items})
 
     async def hold(self, request: web.Request) -> web.StreamResponse:
@@ -454,6 +466,35 @@ async def test_what_cannot_be_understood_is_passed_over_and_told_once(
     assert seen.warnings == [told]
     assert len([r for r in api.requests if "watch" in r.query]) == 4
     await watching.close()
+
+
+async def test_the_cluster_is_back_only_when_its_watches_are(
+    script: Script, api: FakeApi, seen: Seen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The API server answers all the time, and does not let the Pods be read for some of it."""
+    monkeypatch.setattr(prober, "FIRST", 0.01)
+    context = pinned(tmp_path, api.url, {"token": "t"})
+    project = Project(Place(Config(), "", tmp_path, context, (), "shop"), (), "")
+    assembly = assemble(project, seen.observed, seen.connection, seen.warnings.append)
+    assembly.observer.follow(KEY)
+    await streams(script, 4)
+    assert await assembly.observer.ping() is None
+    script.denied = {"pods"}
+    script.ending.set()
+    script.ending = asyncio.Event()
+    await seen.until(lambda: bool(seen.connections))
+    assert await assembly.cluster.ping() is None
+    assert assembly.observer.broken == await assembly.observer.ping() is not None
+    waiting = asyncio.create_task(assembly.prober.until_back(Connection.CLUSTER))
+    script.asked.clear()
+    while script.asked["pods"] < 3:
+        await asyncio.sleep(0.01)
+    assert not waiting.done()
+    assert [ok for ok, _ in seen.connections] == [False]
+    script.denied.clear()
+    await waiting
+    assert [ok for ok, _ in seen.connections] == [False, True]
+    await assembly.close()
 
 
 @pytest.mark.parametrize(
