@@ -264,9 +264,9 @@ class _Namespace:
         if failure is not None and self._events.denied:
             self._warn(f"Events in namespace {self._name} may not be read, so some causes stay unknown")
             self._told(f"{self._name}/events", None)
-            self._schedule()
         else:
             self._told(f"{self._name}/events", failure)
+        self._schedule()
 
 
 def _revision(raw: Raw) -> Owned[Revision]:

@@ -55,7 +55,7 @@ class ListWatch(Generic[T]):
 
     `parse` gives what is kept of an object, None when it is of no interest. `changed` is called for each kept object
     that came, changed or went, and once with None when a list is complete. `trouble` is called with the failure when
-    the resource cannot be read, once, and with None when it can again. An object that `parse` cannot make sense of is
+    the resource cannot be read, once, and with None when it is watched again. An object that `parse` cannot make sense of is
     passed over as if it were gone; `odd` is called with a phrase that says which one, for the first one.
     """
 
@@ -201,7 +201,6 @@ class ListWatch(Generic[T]):
         for uid in before.keys() | found.keys():
             if before.get(uid) != found.get(uid):
                 self._changed(found.get(uid) or before.get(uid))
-        self._recover()
         self._changed(None)
 
     def _event(self, line: bytes) -> tuple[str, Raw]:

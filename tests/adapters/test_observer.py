@@ -497,6 +497,28 @@ async def test_the_cluster_is_back_only_when_its_watches_are(
     await assembly.close()
 
 
+async def test_what_may_be_listed_and_not_watched_stays_lost(
+    script: Script, api: FakeApi, faked: KubeCluster, seen: Seen
+) -> None:
+    async def watch(request: web.Request) -> web.StreamResponse:
+        if denied and request.path.endswith("/pods"):
+            return web.json_response({"message": "pods may not be watched"}, status=403)
+        return await script.hold(request)
+
+    denied = True
+    script.watch = watch
+    watching = observer(faked, seen)
+    watching.follow(KEY)
+    await streams(script, 3)
+    while script.asked["pods"] < 6:
+        await asyncio.sleep(0.01)
+    assert [ok for ok, _ in seen.connections] == [False]
+    denied = False
+    await seen.until(lambda: len(seen.connections) == 2)
+    assert seen.connections[1][0] is True
+    await watching.close()
+
+
 @pytest.mark.parametrize(
     "event",
     [
