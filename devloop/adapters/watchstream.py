@@ -55,8 +55,8 @@ class ListWatch(Generic[T]):
 
     `parse` gives what is kept of an object, None when it is of no interest. `changed` is called for each kept object
     that came, changed or went, and once with None when a list is complete. `trouble` is called with the failure when
-    the resource cannot be read, once, and with None when it is watched again. An object that `parse` cannot make sense of is
-    passed over as if it were gone; `odd` is called with a phrase that says which one, for the first one.
+    the resource cannot be read, once, and with None when it is watched again. An object that `parse` cannot make
+    sense of is passed over as if it were gone; `odd` is called with a phrase that says which one, for the first one.
     """
 
     def __init__(
