@@ -255,9 +255,10 @@ def _finished(event: ev.CycleFinished, state: SessionState) -> list[Phrase]:
         ev.Outcome.UNCHANGED: ("UNCHANGED", ": the Pods provably run it already"),
         ev.Outcome.APPLIED: ("APPLIED", ": scaled to 0, so there is nothing to prove"),
     }[event.outcome]
-    why = f"; {event.text}" if event.text else ""
     took += f" ({where})" if where else ""
-    return [Phrase(f"{word} {short(event.digest)} in {took}{what}{_terminating(service)}{why}", Tone.GOOD)]
+    ended = Phrase(f"{word} {short(event.digest)} in {took}{what}{_terminating(service)}", Tone.GOOD)
+    why = [Phrase(f"restarted although the image is not new; until then: {event.text}")] if event.text else []
+    return [*why, ended]
 
 
 def _terminating(service: ServiceState | None) -> str:
