@@ -21,8 +21,8 @@ MAX_STREAMS = 50
 """Connections that log streams may hold at a time."""
 MAX_LINE = 16 * 1024
 """Bytes of one line; the rest of it is left out."""
-FIRST_LINES = "10000"
-"""How far back a container that already ran is read."""
+FIRST_LINES = 10_000
+"""How far back a container is read that started before it was heard of."""
 LAST_WORDS = 2.0
 """Seconds that a stream is given to end by itself when its Pod is gone."""
 FIRST_DELAY, LAST_DELAY = 0.2, 5.0
@@ -82,6 +82,8 @@ class _Tail:
     """Whether that start has ended."""
     gone: bool = False
     news: asyncio.Event = field(default_factory=asyncio.Event)
+    lines: int = FIRST_LINES
+    """How many of those that it had written before it was followed are wanted."""
     seen: str = ""
     """Timestamp of the last line."""
     task: asyncio.Task[None] | None = None
@@ -90,9 +92,13 @@ class _Tail:
 class PodLogs:
     """Follows the containers that snapshots show, and hands on their lines as they come."""
 
-    def __init__(self, cluster: KubeCluster, line: Line) -> None:
+    def __init__(self, cluster: KubeCluster, line: Line, earlier: int = FIRST_LINES) -> None:
+        """`earlier`: how many lines are wanted of Pods that are there when their workload is first seen."""
         self._cluster = cluster
         self._line = line
+        self._earlier = earlier
+        self._met: set[tuple[str, WorkloadKey]] = set()
+        """Services and workloads that were seen before: Pods that come now are new."""
         self._tails: dict[_Id, _Tail] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._full: set[str] = set()
@@ -103,8 +109,10 @@ class PodLogs:
         for id_, tail in list(self._tails.items()):
             if id_[0] == service and tail.workload == snapshot.key and id_[:2] not in shown:
                 self._let_go(id_, tail)
+        lines = FIRST_LINES if (service, snapshot.key) in self._met else self._earlier
+        self._met.add((service, snapshot.key))
         for pod in snapshot.pods:
-            self._follow_pod(service, snapshot.key, pod, containers)
+            self._follow_pod(service, snapshot.key, pod, containers, lines)
 
     async def close(self) -> None:
         """End all streams."""
@@ -113,7 +121,7 @@ class PodLogs:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _follow_pod(self, service: str, workload: WorkloadKey, pod: Pod, containers: Iterable[str]) -> None:
+    def _follow_pod(self, service: str, workload: WorkloadKey, pod: Pod, containers: Iterable[str], lines: int) -> None:
         wanted = set(containers)
         for status in pod.containers:
             # A container that never ran has no id and no log; one that waits to run again still has its last one.
@@ -124,7 +132,7 @@ class PodLogs:
             if tail is None:
                 if not self._room(service, pod.name, status.name):
                     continue
-                tail = self._tails[id_] = _Tail(pod.name, workload)
+                tail = self._tails[id_] = _Tail(pod.name, workload, lines=lines)
             over = not isinstance(status.state, Running)
             if (tail.started, tail.over) != (status.container_id, over):
                 tail.started, tail.over = status.container_id, over
@@ -194,7 +202,7 @@ class PodLogs:
     async def _read(self, id_: _Id, tail: _Tail, namespace: str) -> str | None:
         """Read until the stream ends; a sentence when the log may not be read at all."""
         query = {"container": id_[2], "follow": "true", "timestamps": "true"}
-        query |= {"sinceTime": tail.seen} if tail.seen else {"tailLines": FIRST_LINES}
+        query |= {"sinceTime": tail.seen} if tail.seen else {"tailLines": str(tail.lines)}
         opened = await self._cluster.connection.stream(log_path(namespace, tail.pod), query, None)
         if isinstance(opened, Failure):
             return None

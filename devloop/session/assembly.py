@@ -20,6 +20,8 @@ from devloop.engine.observations import Observations
 from devloop.session.project import Project
 from devloop.session.restoring import restore, rolled_out
 
+_EARLIER_LINES = 10
+"""Of what Pods wrote before the session; the whole would bury its beginning."""
 _LAST_LOOK = 1.0
 """Seconds that the end of a session waits for the API server."""
 
@@ -38,7 +40,7 @@ class Assembly:
 
     def tail(self, line: Callable[[str, str, str, str], None]) -> PodLogs:
         """Follow Pod logs from here on; `line` gets service, Pod, container and text."""
-        self._tails.append(PodLogs(self.cluster, line))
+        self._tails.append(PodLogs(self.cluster, line, _EARLIER_LINES))
         return self._tails[-1]
 
     async def platform(self, services: Sequence[Service]) -> str:

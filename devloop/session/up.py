@@ -136,14 +136,14 @@ class _Session:
         conductor = self._conductor = self._conduct(assembly, watcher, facts)
         if self._deaf:
             conductor.drain()
+        if self._options.pod_logs or not self._options.once:
+            self._tail = assembly.tail(self._pod_line)
         keys = {key for service in services for key in service.workloads}
         for key in keys:
             assembly.observer.follow(key)
         code = await self._prepare(assembly, watcher, facts)
         if code is not ExitCode.DONE:
             return code
-        if self._options.pod_logs or not self._options.once:
-            self._tail = assembly.tail(self._pod_line)
         self._running = True
         await conductor.run()
         self._running, self._conductor = False, None
