@@ -67,8 +67,8 @@ def judge(context: str, server: str, addresses: Sequence[str], allowed: bool, na
         Failure(
             FailureCode.CONTEXT_REFUSED,
             f"context {context} ({server}) {_objection(context, addresses)}, and nothing allows devloop to write to it",
-            f"to allow it, add under `[cluster]` in devloop.toml: {allowing_line(context, namespace)}; "
-            "or start devloop in a terminal, where you can type its name",
+            "start devloop in a terminal, where you can type its name, "
+            f"or add under `[cluster]` in devloop.toml: {allowing_line(context, namespace)}",
         )
     )
 

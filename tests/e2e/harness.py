@@ -185,6 +185,14 @@ class Devloop:
             line = self._next(deadline, f"{event} {fields}")
             self.events.append(json.loads(line))
 
+    def ever(self, event: str, patience: float = PATIENCE, **fields: Any) -> Event:
+        """The first event of that name with these fields, whenever it came or comes; nothing counts as awaited."""
+        position, self.position = self.position, 0
+        try:
+            return self.wait_for(event, patience, **fields)
+        finally:
+            self.position = position
+
     def drain(self) -> None:
         """Take in what has arrived, without waiting."""
         while not self._lines.empty():

@@ -258,11 +258,11 @@ def test_admission_that_denies_the_pods(scene: Scene) -> None:
         scene.program(SERVE)
         scene.configure('container = "web"')
         code, devloop = scene.once()
+        assert len(scene.pods()) == 1, "as long as it is forbidden"
     assert code == 5, devloop.said()
     failure = failed(devloop, "replicas_refused")
     assert "no Always here" in failure["message"]
     assert scene.patched()
-    assert len(scene.pods()) == 1
 
 
 def test_admission_that_denies_the_patch(scene: Scene) -> None:
