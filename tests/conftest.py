@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import signal
 import subprocess
 import uuid
 from collections.abc import Callable, Iterator
@@ -24,6 +25,8 @@ _NEEDS = {
 def pytest_configure() -> None:
     """Without this, pytest-asyncio makes Python (before 3.14) create a loop that nobody closes: a ResourceWarning."""
     asyncio.set_event_loop(None)
+    # A shell starts background jobs with SIGINT ignored, and children inherit that: none could be interrupted.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

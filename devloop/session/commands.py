@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import signal
 import tempfile
 import traceback
 from collections.abc import Callable, Coroutine
@@ -28,7 +29,10 @@ def run_up(request: Request, output: Output, *, once: bool, pod_logs: bool, on_e
             project, Options(output, once, pod_logs, OnExit(on_exit) if on_exit else project.place.config.loop.on_exit)
         )
 
-    return _run(command)
+    code = _run(command)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # the exit code is decided: one more Ctrl-C does not change it
+    return code
 
 
 def run_plan(request: Request, *, as_json: bool) -> int:
