@@ -54,11 +54,10 @@ class BuildxBuilder:
 
     async def build(self, request: BuildRequest, progress: Callable[[BuildProgress], None]) -> Built | Failure:
         config = DockerConfig.load(self._env)
-        plugin, endpoint = config.plugin(BUILDX), config.endpoint()
-        if plugin is None:
-            return _no_plugin(config)
-        if isinstance(endpoint, Failure):
-            return endpoint
+        found = _plugin_and_endpoint(config)
+        if isinstance(found, Failure):
+            return found
+        plugin, endpoint = found
         stream = BuildStream(progress, Masker(self._secrets(request, config)).mask)
         env = {**_DEFAULTS, **self._env, **build_environment(request.spec)}
         try:
@@ -82,11 +81,10 @@ class BuildxBuilder:
 
     async def check(self, request: BuildRequest) -> Failure | None:
         config = DockerConfig.load(self._env)
-        plugin, endpoint = config.plugin(BUILDX), config.endpoint()
-        if plugin is None:
-            return _no_plugin(config)
-        if isinstance(endpoint, Failure):
-            return endpoint
+        found = _plugin_and_endpoint(config)
+        if isinstance(found, Failure):
+            return found
+        plugin, endpoint = found
         builder = (request.spec.builder,) if request.spec.builder else ()
         version, builders = await asyncio.gather(
             self._probe(plugin, "version"),
@@ -129,6 +127,14 @@ class BuildxBuilder:
             return
         yield text
         yield from secrets_of_file(text)
+
+
+def _plugin_and_endpoint(config: DockerConfig) -> tuple[Path, Endpoint] | Failure:
+    """What every call of buildx needs."""
+    plugin, endpoint = config.plugin(BUILDX), config.endpoint()
+    if plugin is None:
+        return _no_plugin(config)
+    return endpoint if isinstance(endpoint, Failure) else (plugin, endpoint)
 
 
 def _no_plugin(config: DockerConfig) -> Failure:
