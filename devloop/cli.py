@@ -52,6 +52,8 @@ def main() -> None:
       devloop up                      all services of devloop.toml
       devloop up web --once           one cycle, then exit (for scripts and CI)
       devloop plan                    what would be built and patched; writes nothing
+      devloop why deployment/api      why an old image runs, and what mends it
+      devloop doctor                  what is wrong between here and the Pod
       devloop restore --all           put everything back as it was
     """
 
@@ -133,6 +135,64 @@ def plan(
 
     request = _request(services, file, context, namespace, build, writes=False)
     sys.exit(run_plan(request, as_json=output == "json"))
+
+
+@main.command()
+@click.argument("targets", nargs=-1, metavar="[TARGET]...")
+@_shared
+@_output("How to print the answer.")
+@click.option("--all", "everything", is_flag=True, help="A table of all services, or with -n of a whole namespace.")
+@click.option("--watch", is_flag=True, help="Look again every two seconds, and tell when the answer changes.")
+def why(
+    targets: tuple[str, ...],
+    file: Path | None,
+    context: str,
+    namespace: str,
+    output: str | None,
+    everything: bool,
+    watch: bool,
+) -> None:
+    """Say why Kubernetes runs an old image, and what mends it.
+
+    TARGET is a service of devloop.toml, deployment/NAME, statefulset/NAME, daemonset/NAME, pod/NAME, or a bare NAME.
+    Needs no file, no session, and no rights beyond reading; writes nothing. Follows the image from the source to the
+    running container, and names the first link that does not hold.
+
+    \b
+    Examples:
+      devloop why deployment/api -n team-x
+      devloop why web                 a service, or whatever is called so
+      devloop why --all -n shop       everything in a namespace, worst first
+
+    Exits with 0 when the newest image provably runs, 6 when it does not, 3 when that cannot be told.
+    """
+    from devloop.session.commands import run_why
+
+    if not targets and not everything:
+        raise click.UsageError("name what to look at, like `devloop why deployment/api`, or use --all")
+    if targets and everything:
+        raise click.UsageError("--all already means everything: leave the names out, or --all")
+    request = _request(targets, file, context, namespace, "", writes=False)
+    sys.exit(run_why(request, everything=everything, watch=watch, as_json=output == "json"))
+
+
+@main.command()
+@click.argument("services", nargs=-1)
+@_shared
+@_output("How to print the report.")
+def doctor(services: tuple[str, ...], file: Path | None, context: str, namespace: str, output: str | None) -> None:
+    """Check everything between the editor and the Pod: a tick or a fix each.
+
+    Looks at this machine, the source, the Docker engine and builder, the registries and the cluster, for the SERVICES
+    that are named, else for all of devloop.toml; without one at what there is. Changes nothing anywhere. The report
+    holds no secrets and is made to be pasted into a question.
+
+    Exits with 0, or with 3 when something would make `devloop up` fail; notes (!) stop nothing.
+    """
+    from devloop.session.commands import run_doctor
+
+    request = _request(services, file, context, namespace, "", writes=False)
+    sys.exit(run_doctor(request, as_json=output == "json"))
 
 
 @main.command()

@@ -7,7 +7,8 @@ registries, or read in the sources of buildx, BuildKit and the engine.
 import re
 
 from devloop.adapters.rawjson import BuildStream, FailedStep
-from devloop.core.failure import Failure, FailureCode
+from devloop.core.failure import GOES_ON, Failure, FailureCode
+from devloop.core.image import DOCKER_HUB
 from devloop.core.ports import BuildRequest
 
 _ENGINE_AWAY = re.compile(
@@ -26,6 +27,7 @@ _REGISTRY_AWAY = re.compile(
     r"server gave http response|deadline exceeded|client\.timeout|server misbehaving|\b50[0234]\b|: EOF",
     re.IGNORECASE,
 )
+_NO_IMAGE = re.compile(r"not found|manifest unknown|name unknown", re.IGNORECASE)
 _NO_BUILDER = re.compile(r"no builder \"([^\"]*)\" found")
 _TOO_OLD = re.compile(r"invalid progress mode|unknown progress|unknown flag: --(progress|metadata-file|provenance)")
 _NOISE = re.compile(
@@ -69,7 +71,7 @@ INSTALL = (
     "install the buildx plugin, version 0.12 or newer: it comes with Docker Desktop, and as the package "
     "`docker-buildx-plugin` (docker.com) or `docker-buildx` (Debian, Fedora, Homebrew)"
 )
-_START_REGISTRY = "is it running, and is its name right? devloop goes on when it answers again"
+_START_REGISTRY = f"is it running, and is its name right? {GOES_ON}"
 
 
 def missing_builder(name: str) -> Failure:
@@ -94,6 +96,25 @@ def push_failure(request: BuildRequest, error: str, config_file: str) -> Failure
             FailureCode.REGISTRY_UNREACHABLE, f"{host} cannot be reached to push {ref}: {cause}", _hint_for(error, host)
         )
     return Failure(FailureCode.PUSH_FAILED, f"the push of {ref} failed: {cause}", f"look into the log of {host}")
+
+
+def judge_reach(request: BuildRequest, stream: BuildStream) -> Failure | bool:
+    """What a build from an image that nobody has tells of the way to its registry; False when it tells nothing."""
+    error = stream.failed.error if stream.failed else ""
+    if _REGISTRY_AWAY.search(error):
+        return _out_of_reach(request, _cleaned(error), _hint_for(error, request.push.registry))
+    return bool(_NO_IMAGE.search(error) or _DENIED.search(error))
+
+
+def reach_timeout(request: BuildRequest, patience: float) -> Failure:
+    """The builder was asked the same, and said nothing."""
+    return _out_of_reach(request, f"no answer within {patience:g} s", _START_REGISTRY)
+
+
+def _out_of_reach(request: BuildRequest, cause: str, hint: str) -> Failure:
+    builder = f"the builder `{request.spec.builder}`" if request.spec.builder else "the builder"
+    message = f"{builder} cannot reach {request.push.registry or DOCKER_HUB}: {cause}"
+    return Failure(FailureCode.REGISTRY_UNREACHABLE, message, hint)
 
 
 def login_hint(host: str, config_file: str) -> str:

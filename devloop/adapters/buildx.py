@@ -11,14 +11,16 @@ import os
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
-from devloop.adapters.buildoutcome import INSTALL, build_failure, missing_builder
+from devloop.adapters.buildoutcome import INSTALL, build_failure, judge_reach, missing_builder, reach_timeout
 from devloop.adapters.dockerconfig import DockerConfig, Endpoint
 from devloop.adapters.engine import engine_unreachable
 from devloop.adapters.processes import GRACE, Finished, capture, run
 from devloop.adapters.rawjson import BuildStream
 from devloop.core.failure import Failure, FailureCode
+from devloop.core.image import ImageRef
 from devloop.core.masking import Masker, secrets_of_args, secrets_of_caches, secrets_of_file
 from devloop.core.plan import BUILDX, build_environment, buildx_argv
 from devloop.core.ports import BuildProgress, BuildRequest, Built
@@ -31,6 +33,8 @@ _DEFAULTS = {
     "BUILDX_GIT_INFO": "false",
     "BUILDX_METADATA_PROVENANCE": "disabled",
 }
+_NOBODY_HAS = "devloop-doctor-asks-for-what-nobody-has"
+"""A tag."""
 _OWN_NETWORK = frozenset({"docker-container", "kubernetes"})
 """Drivers whose BuildKit runs in a container, where `localhost` is the container itself."""
 
@@ -94,6 +98,45 @@ class BuildxBuilder:
             return engine_unreachable(endpoint.host, f"buildx got no answer within {self._patience:g} s")
         return _judge_version(version) or _judge_builder(request, builders, endpoint)
 
+    async def version(self) -> str | Failure:
+        """The plugin's, `0.29.1`."""
+        config = DockerConfig.load(self._env)
+        plugin = config.plugin(BUILDX)
+        if plugin is None:
+            return _no_plugin(config)
+        found = await self._probe(plugin, "version")
+        return _judge_version(found) or _number(found)
+
+    async def reach(self, request: BuildRequest) -> Failure | bool:
+        """Whether the builder itself reaches the registry that it would push to; False when that cannot be told.
+
+        It is asked to build from an image that nobody has: a registry that says so was reached. A builder that is not
+        running is not started for that.
+        """
+        found = _plugin_and_endpoint(DockerConfig.load(self._env))
+        if isinstance(found, Failure):
+            return False
+        plugin, _ = found
+        named = ("--builder", request.spec.builder) if request.spec.builder else ()
+        inspected = await self._probe(plugin, "inspect", *named[1:])
+        if inspected is None or _fields(inspected.stdout).get("Status") != "running":
+            return False
+        try:
+            async with asyncio.timeout(self._patience):
+                return judge_reach(request, await self._ask_for_nothing(plugin, request, named))
+        except TimeoutError:
+            return reach_timeout(request, self._patience)
+        except OSError:
+            return False
+
+    async def _ask_for_nothing(self, plugin: Path, request: BuildRequest, named: tuple[str, ...]) -> BuildStream:
+        stream = BuildStream(lambda _: None)
+        with _build_from(request.push.with_tag(_NOBODY_HAS)) as folder:
+            argv: list[str | Path] = [plugin, "build", "--progress=rawjson", "--output=type=cacheonly", *named, folder]
+            await run(argv, env={**_DEFAULTS, **self._env}, cwd=self._folder, on_stderr=stream.feed, grace=self._grace)
+        stream.finish()
+        return stream
+
     async def _probe(self, plugin: Path, *args: str) -> Finished | None:
         """What the plugin answers; None when it does not, or cannot be run."""
         try:
@@ -152,6 +195,14 @@ def _no_scratch(error: OSError) -> Failure:
     )
 
 
+@contextmanager
+def _build_from(base: ImageRef) -> Iterator[str]:
+    """A build context whose Dockerfile only names its base."""
+    with tempfile.TemporaryDirectory(prefix="devloop-", ignore_cleanup_errors=True) as folder:
+        Path(folder, "Dockerfile").write_text(f"FROM {base}\n")
+        yield folder
+
+
 def _pushed_digest(metadata: Path) -> str:
     try:
         return str(json.loads(metadata.read_bytes()).get("containerimage.digest") or "")
@@ -163,12 +214,16 @@ def _judge_version(version: Finished | None) -> Failure | None:
     if version is None or version.returncode:
         said = "it does not answer" if version is None else version.stderr.strip()
         return Failure(FailureCode.BUILDX_MISSING, f"the buildx plugin does not work: {said}", INSTALL)
-    found = re.search(r"\bv?(\d+)\.(\d+)\.(\d+)", version.stdout)
-    numbers = tuple(map(int, found.groups())) if found else ()
+    number = _number(version)
     # A build from source calls itself 0.0.0.
-    if numbers and (0, 0, 0) < numbers < _OLDEST:
-        return Failure(FailureCode.BUILDX_MISSING, f"buildx {found[0] if found else ''} is older than 0.12", INSTALL)
+    if number and (0, 0, 0) < tuple(map(int, number.split("."))) < _OLDEST:
+        return Failure(FailureCode.BUILDX_MISSING, f"buildx v{number} is older than 0.12", INSTALL)
     return None
+
+
+def _number(version: Finished | None) -> str:
+    found = re.search(r"\bv?(\d+\.\d+\.\d+)", version.stdout) if version else None
+    return found[1] if found else ""
 
 
 def _judge_builder(request: BuildRequest, builder: Finished | None, endpoint: Endpoint) -> Failure | None:

@@ -45,6 +45,11 @@ class Credentials:
     password: str
     identity_token: str = ""
 
+    @property
+    def shown_user(self) -> str:
+        """Who that is, for people; some registries take a token as the user's name."""
+        return "a token" if self.username in {"", "<token>", self.password} else f"`{self.username}`"
+
 
 class CredentialsError(Exception):
     """A credential helper failed; the message is one sentence for the user, without a secret."""
@@ -83,10 +88,14 @@ class DockerConfig:
         """The engine that `docker` would talk to."""
         if host := self.env.get("DOCKER_HOST"):
             return Endpoint(host, self._tls_of_environment(), verify=bool(self.env.get("DOCKER_TLS_VERIFY")))
-        name, source = self.env.get("DOCKER_CONTEXT"), "DOCKER_CONTEXT"
-        if not name:
-            name, source = str(self.data.get("currentContext") or "default"), str(self.file)
+        name, source = self.context()
         return Endpoint(DEFAULT_HOST) if name == "default" else self._context(name, source)
+
+    def context(self) -> tuple[str, str]:
+        """The name of the Docker context, and where it was chosen; DOCKER_HOST, where it is set, stands above it."""
+        if name := self.env.get("DOCKER_CONTEXT"):
+            return name, "DOCKER_CONTEXT"
+        return str(self.data.get("currentContext") or "default"), str(self.file)
 
     def _tls_of_environment(self) -> Path | None:
         if not (self.env.get("DOCKER_TLS_VERIFY") or self.env.get("DOCKER_CERT_PATH")):

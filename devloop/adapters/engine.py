@@ -3,14 +3,19 @@
 import asyncio
 import contextlib
 import math
+import os
 import socket
+import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 
 from devloop.adapters.dockerconfig import DockerConfig, Endpoint
 from devloop.adapters.threads import in_daemon_thread
 from devloop.core.failure import Failure, FailureCode
 from devloop.core.image import ImageRef, PlatformManifest, ResolvedImage
+from devloop.core.judgements import Reading
 
 _T = TypeVar("_T")
 
@@ -26,6 +31,15 @@ def engine_unreachable(host: str, cause: str) -> Failure:
     return Failure(FailureCode.ENGINE_UNREACHABLE, f"the Docker engine at {host} cannot be reached: {cause}", hint)
 
 
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """What the engine says of its machine."""
+
+    clock: Reading | None
+    folder: str
+    """Where it keeps images, if that is a folder of this machine; else empty."""
+
+
 class DockerEngine:
     """The engine that `docker` on this terminal would talk to; each call opens and closes a client of its own.
 
@@ -39,12 +53,15 @@ class DockerEngine:
 
     async def ping(self) -> Failure | None:
         """Whether the engine answers."""
-        answer = await self._ask(lambda client: client.ping())
+        answer = await self.ask(lambda client: client.ping())
         return answer if isinstance(answer, Failure) else None
 
     async def version(self) -> Mapping[str, Any] | Failure:
         """The engine's answer to `/version`: `Version`, `ApiVersion`, `Os`, `Arch`, ..."""
-        return await self._ask(lambda client: dict(client.version()))
+        return await self.ask(lambda client: dict(client.version()))
+
+    async def info(self) -> EngineInfo | Failure:
+        return await self.ask(_info)
 
     async def platform(self) -> str:
         """`linux/amd64`; empty when the engine cannot be reached."""
@@ -53,7 +70,7 @@ class DockerEngine:
 
     async def insecure_registries(self) -> frozenset[str] | None:
         """Registries (`host:port`) and networks (CIDR) that the engine speaks plain HTTP to; None when not known."""
-        info = await self._ask(lambda client: dict(client.info()))
+        info = await self.ask(lambda client: dict(client.info()))
         if isinstance(info, Failure):
             return None
         config = info.get("RegistryConfig") or {}
@@ -65,7 +82,7 @@ class DockerEngine:
         from docker.errors import APIError, NotFound
 
         try:
-            found = await self._ask(lambda client: client.inspect_distribution(str(ref)), raises=APIError)
+            found = await self.ask(lambda client: client.inspect_distribution(str(ref)), raises=APIError)
         except NotFound:
             return None
         except APIError as error:
@@ -78,7 +95,7 @@ class DockerEngine:
         manifests = tuple(PlatformManifest(platform, "", "") for platform in platforms)
         return ResolvedImage(found["Descriptor"]["digest"], manifests)
 
-    async def _ask(
+    async def ask(
         self, question: Callable[[Any], _T], *, raises: type[Exception] | tuple[type[Exception], ...] = ()
     ) -> _T | Failure:
         endpoint = DockerConfig.load(self._env).endpoint()
@@ -139,6 +156,23 @@ def _cause(error: BaseException) -> str:
             innermost = cause.strerror.lower()
         cause = cause.__cause__ or cause.__context__
     return innermost or str(error) or type(error).__name__
+
+
+def _info(client: Any) -> EngineInfo:
+    sent = time.time()
+    info = client.info()
+    received = time.time()
+    try:
+        clock = Reading(sent, received, datetime.fromisoformat(info["SystemTime"]).timestamp())
+    except (KeyError, ValueError):
+        clock = None
+    return EngineInfo(clock, str(info.get("DockerRootDir") or "") if _is_here(info) else "")
+
+
+def _is_here(info: Mapping[str, Any]) -> bool:
+    """Whether the engine runs on this very machine: not in a virtual one, nor behind a tunnel."""
+    here = os.uname()
+    return (info.get("Name"), info.get("KernelVersion")) == (here.nodename, here.release)
 
 
 def _platform(platform: Mapping[str, str]) -> str:

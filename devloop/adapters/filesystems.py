@@ -12,8 +12,14 @@ _OCTAL = re.compile(r"\\([0-7]{3})")
 def silent_filesystem(path: str, mounts: Path = _MOUNTS) -> str:
     """The type of the file system under a path if it tells nothing of changes that others make, else empty.
 
-    Only known on Linux, from `/proc/self/mounts`; on macOS FSEvents works on every local volume.
+    Only known on Linux; on macOS FSEvents works on every local volume.
     """
+    kind = filesystem(path, mounts)
+    return kind if _SILENT.fullmatch(kind) else ""
+
+
+def filesystem(path: str, mounts: Path = _MOUNTS) -> str:
+    """The type of the file system under a path, from `/proc/self/mounts`; empty where that does not exist."""
     try:
         lines = os.fsdecode(mounts.read_bytes()).splitlines()
     except OSError:
@@ -25,7 +31,7 @@ def silent_filesystem(path: str, mounts: Path = _MOUNTS) -> str:
         point = _OCTAL.sub(lambda code: chr(int(code[1], 8)), point).rstrip("/") + "/"
         if real.startswith(point) and len(point) >= deepest:
             found, deepest = kind, len(point)
-    return found if _SILENT.fullmatch(found) else ""
+    return found
 
 
 def git_folder(context: Path) -> Path | None:

@@ -2,18 +2,21 @@
 
 import asyncio
 import re
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
 import yaml
 
+from devloop.adapters.clock import http_reading
 from devloop.adapters.kubeconfig import PinnedContext
-from devloop.adapters.kubehttp import KubeConnection, Reply
+from devloop.adapters.kubehttp import KubeConnection, Query, Reply
 from devloop.core.failure import Failure, FailureCode
+from devloop.core.judgements import Reading
 from devloop.core.ports import Access
 from devloop.core.service import WorkloadKey
-from devloop.core.workload import FIELD_MANAGER
+from devloop.core.workload import ACTIVE, FIELD_MANAGER
 
 STRATEGIC_MERGE = "application/strategic-merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
@@ -87,11 +90,25 @@ class KubeCluster:
 
     async def list_deployments(self, namespace: str) -> Sequence[Raw] | Failure:
         """All Deployments of a namespace; none when there is no such namespace."""
-        return await self._list(f"/apis/apps/v1/namespaces/{quote(namespace, safe='')}/deployments")
+        return await self.listed(f"/apis/apps/v1/namespaces/{quote(namespace, safe='')}/deployments")
+
+    async def list_marked(self, namespace: str = "") -> Sequence[Raw] | Failure:
+        """The Deployments that carry devloop's label: those of a namespace, or of all."""
+        within = f"/namespaces/{quote(namespace, safe='')}" if namespace else ""
+        return await self.listed(f"/apis/apps/v1{within}/deployments", {"labelSelector": ACTIVE})
+
+    async def nodes(self) -> Sequence[Raw] | Failure:
+        """All nodes; denied to many users."""
+        return await self.listed("/api/v1/nodes")
+
+    async def listed(self, path: str, query: Query | None = None) -> Sequence[Raw] | Failure:
+        """The objects of the list at that path."""
+        found = self._object(await self.connection.request("GET", path, query))
+        return found if isinstance(found, Failure) else found.get("items") or []
 
     async def nodes_platforms(self) -> frozenset[str] | Failure:
         """The platforms (`linux/amd64`) of the nodes that are ready."""
-        nodes = await self._list("/api/v1/nodes")
+        nodes = await self.nodes()
         if isinstance(nodes, Failure):
             return nodes
         infos = [node["status"]["nodeInfo"] for node in nodes if _ready(node)]
@@ -118,6 +135,12 @@ class KubeCluster:
         """The server's version, `v1.36.2`."""
         found = self._object(await self.connection.request("GET", "/version"))
         return found if isinstance(found, Failure) else str(found.get("gitVersion", ""))
+
+    async def clock(self) -> Reading | None:
+        """What the server's clock tells, if it does."""
+        sent = time.time()
+        reply = await self.connection.request("GET", "/version")
+        return None if isinstance(reply, Failure) else http_reading(sent, time.time(), reply.date)
 
     async def ping(self) -> Failure | None:
         """One authenticated call; the first one also remembers which cluster this is."""
@@ -165,10 +188,6 @@ class KubeCluster:
             "change what the policy, webhook or rule named there objects to, or ask who runs the cluster; "
             "`devloop plan` shows the patch",
         )
-
-    async def _list(self, path: str) -> Sequence[Raw] | Failure:
-        found = self._object(await self.connection.request("GET", path))
-        return found if isinstance(found, Failure) else found.get("items") or []
 
     def _object(self, reply: Reply | Failure) -> Raw | Failure:
         if isinstance(reply, Failure):

@@ -7,6 +7,7 @@ classes cost a second of CPU. Credentials that the server refuses (401) are read
 
 import asyncio
 import json
+import os
 import socket
 from collections.abc import Mapping
 from contextlib import suppress
@@ -40,6 +41,8 @@ class Reply:
 
     status: int
     body: bytes
+    date: str = ""
+    """The header that tells the server's clock."""
 
     @property
     def ok(self) -> bool:
@@ -93,7 +96,7 @@ class KubeConnection:
             return opened
         try:
             async with opened:
-                return Reply(opened.status, await opened.read())
+                return Reply(opened.status, await opened.read(), opened.headers.get("Date", ""))
         except (aiohttp.ClientError, OSError) as error:
             return self.unreachable(error)
 
@@ -255,7 +258,8 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return "does not answer in time"
     if isinstance(error, aiohttp.ClientConnectorError):
-        return f"does not answer: {error.os_error.strerror or error.os_error}"
+        number = error.os_error.errno  # asyncio puts its own words into `strerror`
+        return f"does not answer: {os.strerror(number).lower() if number else error.os_error}"
     if isinstance(error, aiohttp.ServerDisconnectedError | ConnectionResetError):
         return "closed the connection"
     return f"does not answer properly: {error}"

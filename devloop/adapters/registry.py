@@ -3,13 +3,16 @@
 import asyncio
 import hashlib
 import json
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from devloop.adapters.clock import http_reading
 from devloop.adapters.registryauth import PUSH, Scope
 from devloop.adapters.registryhttp import Answer, InsecureRegistries, RegistryHttp
 from devloop.core.failure import Failure, FailureCode
 from devloop.core.image import DOCKER_HUB, ImageRef, PlatformManifest, ResolvedImage
+from devloop.core.judgements import Reading
 
 _INDEXES = (
     "application/vnd.oci.image.index.v1+json",
@@ -44,6 +47,7 @@ class HttpRegistry:
         self._http = RegistryHttp(env, insecure, connect, read)
         self._fallback = fallback
         self._known: dict[str, PlatformManifest] = {}
+        self._configs: dict[str, Mapping[str, Any]] = {}
 
     async def __aenter__(self) -> "HttpRegistry":
         return self
@@ -62,6 +66,10 @@ class HttpRegistry:
             return found if isinstance(seen, Failure) else seen
         return found
 
+    async def config(self, ref: ImageRef, digest: str) -> Mapping[str, Any] | Failure:
+        """The config of an image of that repository, by its digest: what the image says of itself."""
+        return await self._config(_scope(ref), {"digest": digest})
+
     async def check(self, ref: ImageRef) -> Failure | None:
         scope = _scope(ref, PUSH)
         answer = await self._http.request("GET", scope, "/v2/")
@@ -74,6 +82,16 @@ class HttpRegistry:
                 "is its name and port right?",
             )
         return None
+
+    async def clock(self, ref: ImageRef) -> Reading | None:
+        """What the registry's clock tells, if it does."""
+        sent = time.time()
+        answer = await self._http.request("GET", _scope(ref, PUSH), "/v2/")
+        return None if isinstance(answer, Failure) else http_reading(sent, time.time(), answer.headers.get("Date", ""))
+
+    def user(self, ref: ImageRef) -> str | None:
+        """Whose credentials it was given; empty when it let somebody without any in, None when it never asked."""
+        return self._http.authorizer.user(_scope(ref).host)
 
     async def _head(self, ref: ImageRef) -> ResolvedImage | Failure | None:
         answer = await self._manifest("HEAD", _scope(ref), ref.digest or ref.effective_tag)
@@ -132,16 +150,25 @@ class HttpRegistry:
         image = PlatformManifest(found, digest, str(config.get("digest") or ""))
         if len(self._known) >= _REMEMBERED:
             self._known.clear()
+            self._configs.clear()
         self._known[digest] = image
         return image
 
     async def _platform_of(self, scope: Scope, config: Mapping[str, Any]) -> str | Failure:
-        if not config.get("digest") or int(config.get("size") or 0) > _LARGEST_CONFIG:
-            return ""
-        answer = await self._http.request("GET", scope, f"/v2/{scope.repository}/blobs/{config['digest']}")
-        if isinstance(answer, Failure):
-            return answer
-        return _platform(_document(answer.body)) if answer.status == 200 else ""
+        found = await self._config(scope, config)
+        return found if isinstance(found, Failure) else _platform(found)
+
+    async def _config(self, scope: Scope, config: Mapping[str, Any]) -> Mapping[str, Any] | Failure:
+        """Empty when there is none, or it is too large to be one."""
+        digest = str(config.get("digest") or "")
+        if not digest or int(config.get("size") or 0) > _LARGEST_CONFIG:
+            return {}
+        if digest not in self._configs:
+            answer = await self._http.request("GET", scope, f"/v2/{scope.repository}/blobs/{digest}")
+            if isinstance(answer, Failure):
+                return answer
+            self._configs[digest] = _document(answer.body) if answer.status == 200 else {}
+        return self._configs[digest]
 
 
 def _scope(ref: ImageRef, actions: str = "pull") -> Scope:

@@ -100,6 +100,13 @@ class Authorizer:
             self._credentials.pop(scope.host, None)
         return await self._respond(session, scope, challenge)
 
+    def user(self, host: str) -> str | None:
+        """Whose credentials were given to it; empty when there are none for it, None when it asked for none."""
+        if host not in self._challenges:
+            return None
+        found = self._credentials.get(host)
+        return found.shown_user if found else ""
+
     def denied(self, scope: Scope, cause: str) -> Failure:
         return denied(scope, cause, str(DockerConfig.load(self._env).file))
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from devloop.adapters.registryauth import Authorizer, Scope
 from devloop.adapters.threads import in_daemon_thread
-from devloop.core.failure import Failure, FailureCode
+from devloop.core.failure import GOES_ON, Failure, FailureCode
 from devloop.core.image import DOCKER_HUB
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class RegistryHttp:
         if answer.status == 429 or answer.status >= 500:
             why = "too many requests" if answer.status == 429 else "an error of its own"
             return Failure(
-                FailureCode.REGISTRY_UNREACHABLE, f"the registry {scope.host} answers {answer.status}: {why}", _LATER
+                FailureCode.REGISTRY_UNREACHABLE, f"the registry {scope.host} answers {answer.status}: {why}", GOES_ON
             )
         return answer
 
@@ -151,9 +151,6 @@ class RegistryHttp:
         return Failure(FailureCode.REGISTRY_UNREACHABLE, f"the registry {host} cannot be reached: {cause}", hint)
 
 
-_LATER = "devloop goes on when it answers again"
-
-
 def _headers(authorization: str, accept: Iterable[str]) -> dict[str, str]:
     headers = {"User-Agent": "devloop"}
     if accepted := ", ".join(accept):
@@ -167,7 +164,7 @@ def _cause(error: Exception, host: str, connect: float, read: float) -> tuple[st
     """In words, and what to do about it."""
     import aiohttp
 
-    running = f"is it running, and is its name right? {_LATER}"
+    running = f"is it running, and is its name right? {GOES_ON}"
     match error:
         case aiohttp.ConnectionTimeoutError():
             return f"no connection within {connect:g} s", running

@@ -122,6 +122,10 @@ CONNECTION_LOST: dict[FailureCode, Connection] = {
 """Failures that end by themselves when a connection is back: the cycle is then run again without another save."""
 
 
+GOES_ON = "devloop goes on when it answers again"
+"""The end of hints that a session gives: it waits, and nobody has to do anything."""
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """One reason, in one sentence, and the next step."""

@@ -6,17 +6,28 @@ from dataclasses import dataclass
 
 from devloop.core.events import Verdict
 from devloop.core.failure import Failure, FailureCode
-from devloop.core.image import ImageRef, InvalidReferenceError, PushedImage, ResolvedImage, digest_of, short
+from devloop.core.image import PushedImage, ResolvedImage, digest_of, short
 from devloop.core.patch import POLICY, STRATEGIES, differences
 from devloop.core.proof import Known, is_ours, verdict_of
 from devloop.core.rollout import is_complete
 from devloop.core.service import Pin
+from devloop.core.why.cause import CauseCode
+from devloop.core.why.stale import FIND_ADMISSION, PRESENT, Moved, Start, why_stale
 from devloop.core.workload import ContainerSpec, Deployment, Pod, Revision, Snapshot
 
 __all__ = ["PodVerdict", "is_ours", "judge", "unchanged", "unresolved", "verify"]
 
 _PULLED = re.compile(r'^Successfully pulled image ".*" in (\S+)(?: \((\S+) including waiting\))?')
-_PRESENT = "already present on machine"
+_CURES = {
+    CauseCode.POLICY_MUTATED: f"find what rewrites Pods: `{FIND_ADMISSION}`",
+    CauseCode.NODE_CACHE: (
+        '`pin = "tag"` sets `imagePullPolicy: Always`, `pin = "digest"` names the image by its digest'
+    ),
+    CauseCode.REGISTRY_STALE: (
+        'correct the mirror that {node} uses, or set `pin = "digest"`, which no mirror can answer wrongly'
+    ),
+}
+"""What helps in the loop, which chooses reference and policy by itself."""
 _GO_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|μs|ms|s|m|h)")
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -189,28 +200,13 @@ def _why(seen: _Seen) -> tuple[str, str]:
     spec, asked, node = seen.pod.spec(seen.name), seen.asked, seen.pod.node
     if spec is None or asked is None:
         return f"{node} does not say where it took it from", ""
-    admission = "find what rewrites Pods: `kubectl get mutatingwebhookconfigurations,mutatingadmissionpolicies`"
-    if not _same(spec.image, asked.image):
-        changed = f"the Pod asks for {spec.image} although the workload asks for {asked.image}"
-        return f"{changed} (admission changes it)", admission
-    if spec.pull_policy != asked.pull_policy:
-        changed = f"its pull policy is {spec.pull_policy} although the workload asks for {asked.pull_policy}"
-        return f"{changed} (admission changes it), so {node} used its own copy of {spec.image}", admission
-    if spec.pull_policy != "Always":
-        present = " without asking the registry" if _PRESENT in seen.pulled or not seen.pulled else ""
-        return (
-            f"under {spec.pull_policy} {node} used its own copy of {spec.image}{present}",
-            '`pin = "tag"` sets `imagePullPolicy: Always`, `pin = "digest"` names the image by its digest',
-        )
-    if seen.restarts:
+    stale = why_stale(Start(node, asked, spec, seen.pulled), Moved.BEFORE, from_here=True)
+    if stale.code is CauseCode.REGISTRY_STALE and seen.restarts:
         return (
             f"it was restarted on {node} and pulled {spec.image} again when that meant another image",
             'save again, or set `pin = "digest"`: a digest cannot move between two starts',
         )
-    return (
-        f"{node} asked the registry of {spec.image} and was given an old image, by a mirror or a cache in between",
-        f'correct the mirror that {node} uses, or set `pin = "digest"`, which no mirror can answer wrongly',
-    )
+    return stale.why, _CURES[stale.code].format(node=node)
 
 
 def _sentence(verdict: PodVerdict, others: int) -> str:
@@ -262,14 +258,7 @@ def _policy_reason(snapshot: Snapshot, revision: Revision, containers: Sequence[
 
 
 def _pull_seconds(message: str) -> float | None:
-    if _PRESENT in message:
+    if PRESENT in message:
         return 0.0
     found = _PULLED.match(message)
     return go_seconds(found.group(2) or found.group(1)) if found else None
-
-
-def _same(first: str, second: str) -> bool:
-    try:
-        return ImageRef.parse(first).same_image(ImageRef.parse(second))
-    except InvalidReferenceError:
-        return first == second

@@ -16,7 +16,7 @@ from devloop.core.service import Service, WorkloadKey
 from devloop.core.workload import absent
 from devloop.engine.tools import Emit
 
-_Claims = dict[tuple[WorkloadKey, str], str]
+Claims = dict[tuple[WorkloadKey, str], str]
 """Which service a container of a workload belongs to."""
 _Answer = tuple[str, Failure | str]
 """The name of a check, and its failure or what there is to say."""
@@ -62,18 +62,18 @@ async def _of_cluster(
     away = await ping()
     if away:
         return [("cluster", away)]
-    claims: _Claims = {}
+    claims: Claims = {}
     workloads = [
-        _named(f"workload {key}", _workload(service, key, cluster, claims))
+        _named(f"workload {key}", workload(service, key, cluster, claims))
         for service in services
         for key in service.workloads
     ]
     namespaces = sorted({key.namespace for service in services for key in service.workloads})
-    permissions = [_named(f"permissions in {name}", _permissions(name, cluster)) for name in namespaces]
-    return [("cluster", "answers"), *await asyncio.gather(*workloads, *permissions)]
+    rights = [_named(f"permissions in {name}", permissions(name, cluster)) for name in namespaces]
+    return [("cluster", "answers"), *await asyncio.gather(*workloads, *rights)]
 
 
-async def _workload(service: Service, key: WorkloadKey, cluster: Cluster, claims: _Claims) -> Failure | str:
+async def workload(service: Service, key: WorkloadKey, cluster: Cluster, claims: Claims) -> Failure | str:
     """Whether it exists, and which containers are the service's; `claims` gathers which are taken, and by whom."""
     raw = await cluster.read(key)
     if isinstance(raw, Failure):
@@ -93,7 +93,8 @@ def _claimed_twice(service: Service, key: WorkloadKey, container: str, owner: st
     return Failure(FailureCode.CONFIG_INVALID, message, "give each its own with `container`, or merge the services")
 
 
-async def _permissions(namespace: str, cluster: Cluster) -> Failure | str:
+async def permissions(namespace: str, cluster: Cluster) -> Failure | str:
+    """Whether the user may do all that a session cannot do without."""
     needed = [
         *(Access(verb, "apps", "deployments", namespace) for verb in ("get", "list", "watch", "patch")),
         *(Access(verb, "apps", "replicasets", namespace) for verb in ("list", "watch")),

@@ -79,9 +79,14 @@ class PlainRenderer:
         clock = datetime.fromtimestamp(time).astimezone().strftime("%H:%M:%S")
         widest = max((len(name) for name in self._state.services), default=0)
         head = f"{clock}  {service:<{widest}}  " if widest else f"{clock}  "
-        text = _printable(phrase.text, keep_colour=self._colour)
-        colour = _COLOURS.get(phrase.tone) if self._colour else None
-        return head + (f"\x1b[{colour}m{text}{_PLAIN_AGAIN}" if colour else text)
+        return head + shown(phrase, colour=self._colour)
+
+
+def shown(phrase: Phrase, *, colour: bool) -> str:
+    """The phrase as a terminal, or a file, may be given it."""
+    text = _printable(phrase.text, keep_colour=colour)
+    code = _COLOURS.get(phrase.tone) if colour else None
+    return f"\x1b[{code}m{text}{_PLAIN_AGAIN}" if code else text
 
 
 def _is_failed_build(event: ev.Event) -> bool:

@@ -45,6 +45,24 @@ def run_plan(request: Request, *, as_json: bool) -> int:
     return _run(command)
 
 
+def run_doctor(request: Request, *, as_json: bool) -> int:
+    async def command() -> ExitCode:
+        from devloop.session.doctor.command import doctor
+
+        return await doctor(request, json=as_json)
+
+    return _run(command)
+
+
+def run_why(request: Request, *, everything: bool, watch: bool, as_json: bool) -> int:
+    async def command() -> ExitCode:
+        from devloop.session.why.command import why
+
+        return await why(request, everything=everything, watch=watch, as_json=as_json)
+
+    return _run(command)
+
+
 def run_restore(request: Request, *, everything: bool, as_json: bool) -> int:
     async def command() -> ExitCode:
         from devloop.session.restoring import restore_targets

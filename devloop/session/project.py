@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from devloop.adapters import configfile, kubeconfig
+from devloop.adapters.configfile import LoadedConfig
 from devloop.adapters.kubeconfig import PinnedContext
 from devloop.core.adopt import adopt, match_deployments, to_toml
 from devloop.core.config import Config, Problems
@@ -90,14 +91,22 @@ class Refusal:
 
 async def find_place(request: Request) -> Place | Refusal:
     """Read the file, if there is one, and pin the context."""
-    cwd = Path.cwd()
-    loaded = configfile.load(request.file, cwd, os.environ)
+    loaded = configfile.load(request.file, Path.cwd(), os.environ)
     if isinstance(loaded, Problems):
         return Refusal(ExitCode.USAGE, tuple(str(problem) for problem in loaded))
-    config = loaded.config if loaded else Config()
-    pinned = kubeconfig.resolve(request.context or config.cluster.context or None)
-    if isinstance(pinned, Failure):
-        return Refusal.of(pinned)
+    pinned = chosen_context(loaded, request)
+    return Refusal.of(pinned) if isinstance(pinned, Failure) else await place_of(loaded, request, pinned)
+
+
+def chosen_context(loaded: LoadedConfig | None, request: Request) -> PinnedContext | Failure:
+    """The context that was asked for, else the file's, else the current one."""
+    named = loaded.config.cluster.context if loaded else ""
+    return kubeconfig.resolve(request.context or named or None)
+
+
+async def place_of(loaded: LoadedConfig | None, request: Request, pinned: PinnedContext) -> Place:
+    """What the file and the command line make of that context."""
+    cwd, config = Path.cwd(), loaded.config if loaded else Config()
     addresses = await kubeconfig.server_addresses(pinned.server)
     namespace = request.namespace or config.cluster.namespace or pinned.namespace
     shown = _relative(loaded.path, cwd) if loaded else ""

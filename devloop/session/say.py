@@ -16,6 +16,9 @@ def err(*lines: str) -> None:
 
 
 def _write(stream: object, lines: Iterable[str]) -> None:
+    # A terminal that knows few characters gets a question mark for others, not an exception.
+    encoding = getattr(stream, "encoding", None) or "utf-8"
     with contextlib.suppress(OSError):  # nobody reads any more
         for line in lines:
-            print(line, file=stream, flush=True)  # type: ignore[call-overload]
+            shown = line.encode(encoding, "replace").decode(encoding)
+            print(shown, file=stream, flush=True)  # type: ignore[call-overload]

@@ -1,14 +1,14 @@
 """`make bench`: runs every benchmark that can run here, and prints the figures with what they were measured on.
 
-python -m tests.benchmarks [--rounds N] [startup|share|idle|loop ...]
+python -m tests.benchmarks [--rounds N] [startup|why|share|idle|loop ...]
 """
 
 import argparse
 
-from tests.benchmarks import idle_bench, loop_bench, share_bench, startup_bench
+from tests.benchmarks import idle_bench, loop_bench, share_bench, startup_bench, why_bench
 from tests.benchmarks.rig import Cluster, machine
 
-NAMES = ("startup", "share", "idle", "loop")
+NAMES = ("startup", "why", "share", "idle", "loop")
 
 
 def main() -> None:
@@ -32,6 +32,8 @@ def _lines(name: str, cluster: Cluster | None, rounds: int) -> list[str]:
         return []
     if name == "idle":
         return idle_bench.report(cluster)
+    if name == "why":
+        return why_bench.report(cluster, rounds)
     return share_bench.report(cluster, rounds) if name == "share" else loop_bench.report(cluster, rounds)
 
 

@@ -54,7 +54,7 @@ def test_every_command_says_what_it_does_and_so_does_each_of_its_options(command
     assert silent == []
 
 
-@pytest.mark.parametrize("command", ["up", "plan", "restore"])
+@pytest.mark.parametrize("command", ["up", "plan", "doctor", "restore"])
 def test_the_shared_options_are_on_every_command_that_looks_at_a_cluster(command: str) -> None:
     assert set(SHARED) <= set(options(command))
     assert "output" in options(command)

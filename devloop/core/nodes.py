@@ -1,0 +1,71 @@
+"""Nodes of the cluster, as far as `devloop doctor` looks at them: can Pods run there, and for which platform."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from devloop.core.checkup import Check, Topic, counted
+
+_PRESSURES = ("DiskPressure", "MemoryPressure", "PIDPressure")
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A node."""
+
+    name: str
+    platform: str
+    """`linux/amd64`."""
+    trouble: tuple[str, ...] = ()
+    """Why it takes no new Pods, or evicts those it has: `not ready`, `DiskPressure`, `cordoned`."""
+
+    @classmethod
+    def parse(cls, raw: Mapping[str, Any]) -> "Node":
+        status = raw.get("status") or {}
+        info = status.get("nodeInfo") or {}
+        on = {c.get("type") for c in status.get("conditions") or () if c.get("status") == "True"}
+        trouble = ["not ready"] if "Ready" not in on else []
+        trouble += [pressure for pressure in _PRESSURES if pressure in on]
+        trouble += ["cordoned"] if (raw.get("spec") or {}).get("unschedulable") else []
+        platform = f"{info.get('operatingSystem', '')}/{info.get('architecture', '')}"
+        return cls(str((raw.get("metadata") or {}).get("name", "")), platform, tuple(trouble))
+
+
+def judge_nodes(nodes: Sequence[Node]) -> Check:
+    """One node that takes Pods is enough."""
+    troubled = [node for node in nodes if node.trouble]
+    if not troubled and nodes:
+        kinds = ", ".join(sorted({node.platform for node in nodes}))
+        return Topic.NODES.ok(f"{counted(len(nodes), 'node')} ready: {kinds}")
+    told = ", ".join(f"{node.name} ({', '.join(node.trouble)})" for node in troubled)
+    if len(troubled) < len(nodes):
+        first = troubled[0].name
+        message = f"{len(troubled)} of {counted(len(nodes), 'node')} may take no new Pods: {told}"
+        return Topic.NODES.note(message, f"kubectl describe node {first}")
+    return Topic.NODES.failed(f"no node takes new Pods: {told}" if told else "there are no nodes", "kubectl get nodes")
+
+
+def judge_platform(service: str, wanted: str, nodes: Collection[str]) -> Check:
+    """Whether what is built for `wanted` (`linux/amd64`, or several with commas) runs on nodes of these platforms."""
+    built = {_bare(platform) for platform in wanted.split(",")}
+    there = {_bare(platform) for platform in nodes}
+    if not built & there:
+        return Topic.PLATFORM.failed(
+            f"{service} is built for {wanted}, but the nodes are {_list(there)}: its Pods could not start",
+            f"leave `build.platform` out, or set it to {_list(there)}",
+        )
+    if others := there - built:
+        return Topic.PLATFORM.note(
+            f"{service} is built for {wanted} only: a Pod that lands on a {_list(others)} node cannot start",
+            "keep its Pods off with a nodeSelector, or name all platforms in `build.platform`",
+        )
+    return Topic.PLATFORM.ok(f"{service} is built for {wanted}, as the nodes are")
+
+
+def _bare(platform: str) -> str:
+    """Without the variant: nodes do not tell theirs."""
+    return "/".join(platform.strip().split("/")[:2])
+
+
+def _list(platforms: Collection[str]) -> str:
+    return ", ".join(sorted(platforms))

@@ -1,0 +1,171 @@
+"""Causes beside the image itself: the source, what else a Service sends requests to, what lies over the code."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from devloop.core.events import Verdict
+from devloop.core.image import short
+from devloop.core.why.cause import Cause, CauseCode, Evidence
+from devloop.core.why.facts import Facts, LocalImage, Reference, RegistryImage, SavedFile, Source, Unread
+from devloop.core.why.pods import Seen
+from devloop.core.workload import Deployment
+
+_HOLDS_CODE = ("emptyDir", "hostPath", "persistentVolumeClaim", "nfs", "csi", "ephemeral")
+"""Volumes that people put where code is; ConfigMaps and Secrets are meant to lie over what the image has."""
+
+
+# the source ----------------------------------------------------------------------------------------------------------
+
+
+LEFT_OUT = "left-out"
+"""The `reason` of a save that no build can bring into the image: it explains that file alone."""
+
+
+def not_built(facts: Facts) -> Cause | None:
+    """What was saved last is in no image."""
+    source = facts.source
+    if isinstance(source, Unread):
+        return None
+    newer = [file for file in source.newer if file.carried is not False]
+    if newer:
+        more = f" and {_count(len(newer) - 1, 'more file')}" if len(newer) > 1 else ""
+        message = f"{newer[0].path}{more} in {source.context} was saved after the image was built"
+        evidence = (*map(_saved, newer[:3]), *_built(facts))
+        return Cause(CauseCode.NOT_BUILT, message, evidence, f"devloop up {source.service} --once")
+    last = source.newest
+    return _left_out(source, last) if last is not None and last.saved > source.built > 0.0 else None
+
+
+def _left_out(source: Source, last: SavedFile) -> Cause | None:
+    if last.ignored_by:
+        why = f"{source.ignore_file} leaves it out ({last.ignored_by})"
+        message = f"{last.path}, the newest save, can be in no image: {why}"
+        fix = f"take the pattern `{last.ignored_by}` out of {source.ignore_file}, or add `!{last.path}` below it"
+        return Cause(CauseCode.NOT_BUILT, message, (_saved(last), _pattern(source, last)), fix, reason=LEFT_OUT)
+    if last.carried is not False:
+        return None
+    message = f"{last.path}, the newest save, is in no image: no instruction of the Dockerfile takes it"
+    fix = f"if it belongs there, add a COPY for {last.path} to the Dockerfile of service {source.service}"
+    return Cause(CauseCode.NOT_BUILT, message, (_saved(last),), fix, reason=LEFT_OUT)
+
+
+def _saved(file: SavedFile) -> Evidence:
+    return Evidence(f"file {file.path}", "saved", file.saved)
+
+
+def _pattern(source: Source, file: SavedFile) -> Evidence:
+    return Evidence(source.ignore_file, f"the pattern `{file.ignored_by}` decides about {file.path}")
+
+
+def _built(facts: Facts) -> Iterator[Evidence]:
+    for reference in _asked(facts):
+        registry, local = reference.registry, reference.local
+        if isinstance(registry, RegistryImage) and registry.created:
+            yield Evidence("registry", f"{reference.ref} was built", registry.created, registry.resolved.digest)
+        if isinstance(local, LocalImage) and local.created:
+            yield Evidence("local engine", f"{reference.ref} was built", local.created, local.id)
+
+
+def _asked(facts: Facts) -> list[Reference]:
+    deployment = facts.snapshot.deployment
+    specs = deployment.template.containers if deployment is not None else ()
+    images = dict.fromkeys(spec.image for spec in specs if spec.name in facts.containers)
+    return [facts.references[image] for image in images if image in facts.references]
+
+
+# the same content ----------------------------------------------------------------------------------------------------
+
+
+def same_content(facts: Facts, seen: Iterable[Seen]) -> Cause | None:
+    """The last build gave what runs already: nothing is stale."""
+    if not facts.pushes:
+        return None
+    last, before = facts.pushes[-1], facts.pushes[-2] if len(facts.pushes) > 1 else None
+    matching = [one for one in seen if one.verdict is Verdict.MATCH]
+    registries = [one.reference.registry for one in matching]
+    runs = any(isinstance(r, RegistryImage) and last.digest in r.resolved.digests for r in registries)
+    same = last.outcome == "unchanged" or (before is not None and before.digest == last.digest)
+    if not runs or not same:
+        return None
+    evidence = [Evidence("recorded session", f"pushed {short(last.digest)} at", last.time, last.digest)]
+    if before is not None:
+        evidence.insert(
+            0, Evidence("recorded session", f"pushed {short(before.digest)} at", before.time, before.digest)
+        )
+    message = "nothing is stale: the last build gave the same image as the one before it, and that is what runs"
+    return Cause(CauseCode.SAME_CONTENT, message, tuple(evidence), "save a change that gets into the image")
+
+
+# other Pods behind the Service ---------------------------------------------------------------------------------------
+
+
+def other_pods(facts: Facts, seen: Iterable[Seen]) -> Iterator[Cause]:
+    """A Service that also sends requests to another workload's Pods, which run other images."""
+    if isinstance(facts.routes, Unread):
+        return
+    own = {one.digest for one in seen}
+    for route in facts.routes:
+        others = {pod: owner for pod, owner in route.others.items() if not route.images.get(pod, frozenset()) <= own}
+        if not others:
+            continue
+        owners = ", ".join(dict.fromkeys(others.values()))
+        message = (
+            f"Service {route.service} sends requests to {_count(len(others), 'Pod')} of {owners} too, "
+            f"beside those of {facts.key}, and they run another image"
+        )
+        evidence = tuple(
+            Evidence(f"EndpointSlices of Service {route.service}", f"Pod {pod} of {owner} is ready behind it")
+            for pod, owner in others.items()
+        )
+        fix = f"give the Service a selector that only {facts.key} matches: kubectl edit service {route.service} -n "
+        yield Cause(CauseCode.OTHER_PODS, message, evidence, fix + facts.key.namespace)
+
+
+# volumes over the code -----------------------------------------------------------------------------------------------
+
+
+def shadowed(facts: Facts, deployment: Deployment, seen: Sequence[Seen]) -> Iterator[Cause]:
+    """Containers with the right image whose code lies under a mount."""
+    spec = deployment.raw.get("spec", {}).get("template", {}).get("spec", {})
+    kinds = {volume.get("name"): _kind(volume) for volume in spec.get("volumes") or ()}
+    for raw in (*(spec.get("initContainers") or ()), *(spec.get("containers") or ())):
+        one = next((s for s in seen if s.name == raw["name"] and s.verdict is Verdict.MATCH), None)
+        registry = one.reference.registry if one is not None else None
+        if not isinstance(registry, RegistryImage):
+            continue
+        for mount in raw.get("volumeMounts") or ():
+            covered = _covered(str(mount.get("mountPath")), registry, facts.source)
+            kind = kinds.get(mount.get("name"), "")
+            if covered and kind:
+                yield _under(facts, raw["name"], mount, kind, covered)
+
+
+def _kind(volume: Mapping[str, Any]) -> str:
+    return next((kind for kind in _HOLDS_CODE if kind in volume), "")
+
+
+def _covered(path: str, image: RegistryImage, source: Source | Unread) -> str:
+    """What of the image's code the mount covers; a path that the image itself declares as a volume is meant for one."""
+    path = path.rstrip("/")
+    if path in image.volumes:
+        return ""
+    copies = (*image.copies, *(() if isinstance(source, Unread) else source.copies))
+    return next((copy for copy in copies if copy.rstrip("/") == path or copy.startswith(path + "/")), "")
+
+
+def _under(facts: Facts, container: str, mount: Mapping[str, Any], kind: str, covered: str) -> Cause:
+    path = mount.get("mountPath")
+    message = (
+        f"the image of container {container} is the newest, but volume {mount.get('name')} is mounted over {path}, "
+        f"and hides what the image has there"
+    )
+    evidence = (
+        Evidence(f"{facts.key}, container {container}", f"mounts {mount.get('name')} ({kind}) at {path}"),
+        Evidence("image", f"COPY or ADD wrote {covered}"),
+    )
+    fix = f"mount the volume elsewhere, or leave it out: kubectl edit {facts.key} -n {facts.key.namespace}"
+    return Cause(CauseCode.SHADOWED, message, evidence, fix)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

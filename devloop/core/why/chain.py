@@ -1,0 +1,158 @@
+"""The chain from the source to the running container: what was read at each link, and where it stops holding."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from devloop.core.events import Verdict
+from devloop.core.image import short
+from devloop.core.why.cause import LINKS, Cause, Link
+from devloop.core.why.facts import Facts, LocalImage, Reference, RegistryImage, Source, Unread
+from devloop.core.why.pods import Seen, newest, seen_in
+from devloop.core.workload import Deployment, Revision
+
+
+class Holds(StrEnum):
+    """Whether a link holds."""
+
+    YES = "holds"
+    NO = "broken"
+    UNREAD = "unread"
+    """It could not be read here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One link of the chain, in words. `time` is what the text ends with, 0.0 when with nothing."""
+
+    link: Link
+    holds: Holds
+    text: str
+    time: float = 0.0
+
+
+def chain(facts: Facts, causes: Sequence[Cause]) -> tuple[Reading, ...]:
+    """Every link in its order; several readings of one link where there are several images or Pods."""
+    deployment = facts.snapshot.deployment
+    if deployment is None:
+        return ()
+    seen = seen_in(facts)
+    references = _asked(facts, deployment)
+    readings = (
+        _source(facts.source),
+        *(_local(reference) for reference in references),
+        *(_registry(reference) for reference in references),
+        *_spec(facts, deployment),
+        _revision(facts, deployment),
+        *_pods(facts, deployment),
+        *map(_container, seen),
+    )
+    return tuple(_judged(readings, causes))
+
+
+def first_broken(readings: Iterable[Reading]) -> Link | None:
+    """The first link that does not hold; None when all that could be read do."""
+    return next((reading.link for reading in readings if reading.holds is Holds.NO), None)
+
+
+def _judged(readings: Iterable[Reading], causes: Sequence[Cause]) -> Iterator[Reading]:
+    """A link does not hold when a cause says so, though what was read there looks well by itself."""
+    broken = {LINKS[cause.code] for cause in causes if cause.code in LINKS} - {Link.CONTAINER, Link.POD}
+    for reading in readings:
+        spoilt = reading.link in broken and reading.holds is Holds.YES
+        yield Reading(reading.link, Holds.NO, reading.text, reading.time) if spoilt else reading
+
+
+def _asked(facts: Facts, deployment: Deployment) -> list[Reference]:
+    images = dict.fromkeys(spec.image for spec in deployment.template.containers if spec.name in facts.containers)
+    return [facts.references[image] for image in images if image in facts.references]
+
+
+def _source(source: Source | Unread) -> Reading:
+    if isinstance(source, Unread):
+        return Reading(Link.SOURCE, Holds.UNREAD, source.why)
+    if source.newest is None:
+        return Reading(Link.SOURCE, Holds.YES, f"service {source.service} in {source.context}")
+    return Reading(Link.SOURCE, Holds.YES, f"{source.newest.path} is the newest save, of", source.newest.saved)
+
+
+def _local(reference: Reference) -> Reading:
+    local = reference.local
+    if isinstance(local, Unread):
+        return Reading(Link.LOCAL, Holds.UNREAD, local.why)
+    if local is None:
+        return Reading(Link.LOCAL, Holds.UNREAD, f"{reference.ref} is not on this machine")
+    text = f"{reference.ref} is {short(_told(local, reference.registry))} here"
+    return Reading(Link.LOCAL, Holds.YES, f"{text}, built" if local.created else text, local.created)
+
+
+def _told(local: LocalImage, registry: RegistryImage | Unread | None) -> str:
+    """One image goes by several digests: the one that the registry uses is what can be compared."""
+    known = registry.resolved.digests if isinstance(registry, RegistryImage) else frozenset()
+    return registry.resolved.digest if isinstance(registry, RegistryImage) and local.digests & known else local.id
+
+
+def _registry(reference: Reference) -> Reading:
+    registry = reference.registry
+    if isinstance(registry, Unread):
+        return Reading(Link.REGISTRY, Holds.UNREAD, registry.why)
+    if registry is None:
+        return Reading(Link.REGISTRY, Holds.UNREAD, f"there is no {reference.ref}")
+    text = f"{reference.ref} is {short(registry.resolved.digest)}"
+    return Reading(Link.REGISTRY, Holds.YES, f"{text}, built" if registry.created else text, registry.created)
+
+
+def _spec(facts: Facts, deployment: Deployment) -> Iterator[Reading]:
+    for spec in deployment.template.containers:
+        if spec.name in facts.containers:
+            kind = "init container" if spec.init else "container"
+            policy = spec.pull_policy or "the default policy"
+            yield Reading(Link.SPEC, Holds.YES, f"{kind} {spec.name} asks for {spec.image} under {policy}")
+
+
+def _revision(facts: Facts, deployment: Deployment) -> Reading:
+    revision = newest(facts)
+    if revision is None:
+        return Reading(Link.REVISION, Holds.NO, f"the newest template of {deployment.key} has no Pods yet")
+    ready = sum(p.ready and not p.terminating for p in facts.snapshot.pods if p.revision == revision.name)
+    text = f"{revision.name} is the newest, {ready} of {deployment.replicas} Pods ready, made"
+    return Reading(Link.REVISION, Holds.YES, text, revision.created)
+
+
+def _pods(facts: Facts, deployment: Deployment) -> Iterator[Reading]:
+    """Only what is not as it should be: a Pod that is fine is told by what its containers run."""
+    revision = newest(facts)
+    for pod in facts.snapshot.pods:
+        if pod.terminating or (facts.only and pod.name != facts.only):
+            continue
+        where = f"{pod.name} on {pod.node or 'no node yet'}"
+        if revision is None or pod.revision != revision.name:
+            yield Reading(Link.POD, Holds.NO, f"{where} is of an older revision, {_old(pod.revision, facts)}")
+        elif not pod.ready:
+            yield Reading(Link.POD, Holds.NO, f"{where} is not ready")
+        elif not _as_asked(facts, deployment, revision, pod.name):
+            yield Reading(Link.POD, Holds.NO, f"{where} does not ask for what the workload says")
+
+
+def _old(revision: str, facts: Facts) -> str:
+    found = next((r for r in facts.snapshot.revisions if r.name == revision), None)
+    images = ", ".join(spec.image for spec in found.template.containers) if found else ""
+    return f"{revision} with {images}" if images else revision
+
+
+def _as_asked(facts: Facts, deployment: Deployment, revision: Revision, name: str) -> bool:
+    pod = next(p for p in facts.snapshot.pods if p.name == name)
+    asked = {s.name: (s.image, s.pull_policy) for s in deployment.template.containers if s.name in facts.containers}
+    got = {s.name: (s.image, s.pull_policy) for s in pod.specs if s.name in asked}
+    return asked == got
+
+
+def _container(one: Seen) -> Reading:
+    holds, word = {
+        Verdict.MATCH: (Holds.YES, "the newest"),
+        Verdict.MISMATCH: (Holds.NO, "an old image"),
+        Verdict.UNKNOWN: (Holds.UNREAD, "which cannot be compared"),
+    }[one.verdict]
+    where = f"{one.pod.name} on {one.pod.node}"
+    text = f"{where}: {one.name} runs {short(one.digest)}, {word}"
+    return Reading(Link.CONTAINER, holds, f"{text}, since" if one.started else text, one.started)

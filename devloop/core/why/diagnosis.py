@@ -1,0 +1,76 @@
+"""The answer: every cause that the facts show, the one that explains most first."""
+
+from collections.abc import Iterable, Iterator
+
+from devloop.core.failure import ExitCode
+from devloop.core.why.around import LEFT_OUT, not_built, other_pods, same_content, shadowed
+from devloop.core.why.cause import Cause, CauseCode
+from devloop.core.why.facts import Facts
+from devloop.core.why.halted import halted
+from devloop.core.why.pods import Seen, other_architecture, seen_in, stale_causes, undecided
+from devloop.core.why.spec import not_pushed, pinned, reverted
+from devloop.core.workload import Deployment
+
+_ORDER = tuple(CauseCode)
+_NO_CAUSE = frozenset({CauseCode.SAME_CONTENT})
+
+
+def diagnose(facts: Facts) -> tuple[Cause, ...]:
+    """What keeps the newest image from running, most telling first; empty when it provably runs everywhere."""
+    deployment = facts.snapshot.deployment
+    if deployment is None:
+        return ()
+    seen = seen_in(facts)
+    found = [*_found(facts, deployment, seen)]
+    if not found:
+        found += [*undecided(facts, seen), *_nothing_runs(facts, deployment, seen)]
+    else:  # what cannot be told of one container is no secret because of another one's trouble
+        found += undecided(facts, seen)
+    if not found and (same := same_content(facts, seen)) is not None:
+        return (same,)
+    return tuple(sorted(found, key=lambda cause: (-_explains(cause, seen), _ORDER.index(cause.code))))
+
+
+def exit_code(causes: Iterable[Cause]) -> ExitCode:
+    """0: the newest image provably runs; 3: nothing is known to be wrong, but not all is known; else 6."""
+    codes = {cause.code for cause in causes} - _NO_CAUSE
+    if not codes:
+        return ExitCode.DONE
+    return ExitCode.UNREACHABLE if codes == {CauseCode.UNKNOWN} else ExitCode.UNPROVEN
+
+
+def _found(facts: Facts, deployment: Deployment, seen: tuple[Seen, ...]) -> Iterator[Cause]:
+    if (unbuilt := not_built(facts)) is not None:
+        yield unbuilt
+    yield from not_pushed(facts, deployment)
+    undone = [*reverted(facts, deployment)]
+    yield from undone or pinned(facts, deployment)
+    if (waiting := halted(facts, deployment)) is not None:
+        yield waiting
+    yield from stale_causes(facts, seen)
+    yield from other_architecture(facts, seen)
+    yield from other_pods(facts, seen)
+    yield from shadowed(facts, deployment, seen)
+
+
+def _nothing_runs(facts: Facts, deployment: Deployment, seen: tuple[Seen, ...]) -> Iterator[Cause]:
+    if seen:
+        return
+    key = facts.key
+    if deployment.replicas == 0:
+        message, fix = (
+            f"{key} is scaled to 0: no Pod runs any image",
+            f"kubectl scale {key} --replicas=1 -n {key.namespace}",
+        )
+    else:
+        message, fix = f"no Pod of {key} reports an image yet", f"kubectl get pods -n {key.namespace} --watch"
+    yield Cause(CauseCode.UNKNOWN, message, (), fix)
+
+
+def _explains(cause: Cause, seen: tuple[Seen, ...]) -> int:
+    """How many Pods' image it explains. What cannot be told explains none and comes last, before it a single file."""
+    if cause.code is CauseCode.UNKNOWN:
+        return -1
+    if cause.reason == LEFT_OUT:
+        return 0
+    return len(cause.pods) or max(1, len({one.pod.uid for one in seen}))

@@ -1,0 +1,159 @@
+"""What is known when somebody asks why an old image runs: everything that was read, and what could not be.
+
+A link of the chain that cannot be read here (no engine, no registry credentials, no source) is `Unread` with its
+reason: it costs what it would have told, and nothing else. Times are Unix seconds, 0.0 when not known.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from devloop.core.image import ImageRef, ResolvedImage
+from devloop.core.proof import Known
+from devloop.core.service import WorkloadKey
+from devloop.core.status import ContainerRef
+from devloop.core.workload import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """Something that could not be read here."""
+
+    why: str
+    """A phrase that ends `not known: ...`."""
+    fix: str = ""
+    """What would make it readable."""
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryImage:
+    """What the registry holds under a reference, and what that image says of itself."""
+
+    resolved: ResolvedImage
+    created: float = 0.0
+    """When it was built. A rebuild that took everything from the cache keeps it, so it is no push time."""
+    working_dir: str = ""
+    volumes: tuple[str, ...] = ()
+    copies: tuple[str, ...] = ()
+    """Absolute paths that COPY and ADD wrote to, from the image's history."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalImage:
+    """What the engine on this machine has under a reference."""
+
+    digests: frozenset[str]
+    """All it goes by here: its id (config or manifest, by the engine's store) and where it was pushed to or from."""
+    id: str
+    created: float = 0.0
+    tagged: float = 0.0
+    """When the reference was last given to it here; a build does that too."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalTag:
+    """Another tag of the same repository that the engine on this machine has."""
+
+    ref: ImageRef
+    id: str
+    created: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """An image reference that a container asks for, followed both ways."""
+
+    ref: ImageRef
+    registry: RegistryImage | Unread | None
+    """None: the registry has nothing under it."""
+    local: LocalImage | Unread | None
+    """None: the engine has nothing under it."""
+    others: tuple[LocalTag, ...] = ()
+    """Newest first."""
+    tag: RegistryImage | Unread | None = None
+    """What the tag of a reference `NAME:TAG@sha256:...` means now; None where there is no such tag."""
+
+
+@dataclass(frozen=True, slots=True)
+class SavedFile:
+    """A file of the source that was saved after the image was built."""
+
+    path: str
+    """Relative to the build context."""
+    saved: float
+    ignored_by: str = ""
+    """The pattern of the ignore file that leaves it out; empty when it is in the build context."""
+    carried: bool | None = None
+    """Whether an instruction of the Dockerfile takes it into the image; None when that cannot be told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The source of the service that runs on the workload."""
+
+    service: str
+    context: str
+    """The folder, as shown to the user."""
+    ignore_file: str
+    """Name of the ignore file that counts; empty when there is none."""
+    newer: tuple[SavedFile, ...]
+    """What was saved after the image was built, and differs from what was built where that is known; newest first."""
+    newest: SavedFile | None
+    """The newest save of all."""
+    built: float = 0.0
+    """When the newest image of it was built, or a build that gave this image began; 0.0 when not known."""
+    copies: tuple[str, ...] = ()
+    """Absolute paths that COPY and ADD of the Dockerfile write to."""
+    links: Mapping[str, str] = field(default_factory=dict)
+    """Symbolic links of the build context, and where they lead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A Service that sends requests to Pods of the workload."""
+
+    service: str
+    others: Mapping[str, str]
+    """Other workloads' ready Pods behind it, with what owns them (`deployment/old`)."""
+    images: Mapping[str, frozenset[str]]
+    """Digests that those Pods report."""
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """An image that a recorded session pushed."""
+
+    digest: str
+    time: float
+    begun: float
+    """When its cycle began: what was saved before that is in it."""
+    outcome: str
+    """Of its cycle; empty when it did not end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that one answer is made from."""
+
+    now: float
+    key: WorkloadKey
+    snapshot: Snapshot
+    newest: str
+    """Name of the revision of the template as it stands; empty while its controller has not made it."""
+    containers: tuple[str, ...]
+    """Those asked about, as the template orders them."""
+    references: Mapping[str, Reference]
+    """By the reference as a container has it."""
+    known: Known = field(default_factory=dict)
+    """What the registry said of digests that Pods report and no reference resolves to."""
+    nodes: Mapping[str, str] | Unread = field(default_factory=lambda: Unread("not asked"))
+    """Platform (`linux/amd64`) of each node."""
+    expected: ImageRef | None = None
+    """What devloop.toml says that the containers run; None when the workload is no service's."""
+    source: Source | Unread = field(default_factory=lambda: Unread("not asked"))
+    routes: tuple[Route, ...] | Unread = ()
+    pushes: tuple[Push, ...] = ()
+    """Of the last recorded session with this service, oldest first."""
+    logs: Mapping[ContainerRef, tuple[str, ...]] = field(default_factory=dict)
+    """Last lines of containers that crash."""
+    only: str = ""
+    """The one Pod that was asked about; empty: all of the workload's."""

@@ -1,0 +1,53 @@
+"""What an image says of itself in its config (https://github.com/opencontainers/image-spec/blob/main/config.md)."""
+
+import posixpath
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from devloop.core.image import PlatformManifest, ResolvedImage
+from devloop.core.why.facts import RegistryImage
+
+_LEGACY = "/bin/sh -c #(nop) "
+_BUILDKIT = " # buildkit"
+
+
+def described(resolved: ResolvedImage, config: Mapping[str, Any]) -> RegistryImage:
+    """The image with what its config tells; an empty config tells nothing."""
+    own = config.get("config") or {}
+    return RegistryImage(
+        resolved,
+        _time(config.get("created")),
+        str(own.get("WorkingDir") or ""),
+        tuple(path.rstrip("/") for path in own.get("Volumes") or {}),
+        tuple(_copies(config.get("history") or [])),
+    )
+
+
+def manifest_for(resolved: ResolvedImage, platform: str) -> PlatformManifest | None:
+    """The manifest that a node of that platform takes; any when the platform is not known."""
+    with_config = [manifest for manifest in resolved.manifests if manifest.config]
+    fitting = [m for m in with_config if platform and m.platform.split("/")[:2] == platform.split("/")[:2]]
+    return next(iter(fitting or with_config), None)
+
+
+def _copies(history: list[Mapping[str, Any]]) -> Iterator[str]:
+    """Where COPY and ADD wrote to, as far as the history tells: `COPY . /app # buildkit`, `COPY dir:1f in /app `."""
+    folder = "/"
+    for entry in history:
+        said = str(entry.get("created_by") or "").removeprefix(_LEGACY).removesuffix(_BUILDKIT).strip()
+        name, _, rest = said.partition(" ")
+        words = rest.split()
+        if name == "WORKDIR" and words:
+            folder = posixpath.normpath(posixpath.join(folder, words[0]))
+        elif name in {"COPY", "ADD"} and words and not said.endswith("]"):
+            yield posixpath.normpath(posixpath.join(folder, words[-1]))
+
+
+def _time(text: Any) -> float:
+    """0.0 for the times that reproducible builds write instead of the real one."""
+    try:
+        found = datetime.fromisoformat(str(text)).timestamp()
+    except ValueError:
+        return 0.0
+    return max(found, 0.0)

@@ -1,0 +1,179 @@
+"""Causes that stand in the workload itself: what it asks for, who changed that, and what was built beside it."""
+
+from collections.abc import Iterator
+
+from devloop.core.events import Verdict
+from devloop.core.image import short
+from devloop.core.managers import field_writer
+from devloop.core.original import Original
+from devloop.core.proof import verdict_of
+from devloop.core.why.cause import Cause, CauseCode, Evidence
+from devloop.core.why.facts import Facts, LocalImage, LocalTag, Reference, RegistryImage, Unread
+from devloop.core.why.fixes import set_image
+from devloop.core.workload import ORIGINAL, ContainerSpec, Deployment, Manager
+
+# reverted ------------------------------------------------------------------------------------------------------------
+
+
+def reverted(facts: Facts, deployment: Deployment) -> Iterator[Cause]:
+    """Fields that devloop wrote and that somebody wrote over; devloop's own record on the workload tells."""
+    original = Original.decode(deployment.annotations.get(ORIGINAL, ""))
+    for spec in deployment.template.containers:
+        for key, live in (("image", spec.image), ("imagePullPolicy", spec.pull_policy)):
+            written = original.written(spec.name, key)
+            if written is None or live == (written.wrote or "") or spec.name not in facts.containers:
+                continue
+            writer = field_writer(deployment, spec.name, spec.init, key)
+            back = "back " if live == (written.was or "") else ""
+            who = _who(deployment, writer)
+            message = (
+                f"{who} set {_word(key)} of container {spec.name} {back}to {live}; devloop had set {written.wrote}"
+            )
+            evidence = [
+                Evidence(
+                    f"devloop/original of {deployment.key}", f"devloop wrote {written.wrote}, first at", original.since
+                )
+            ]
+            if writer is not None:
+                evidence.append(
+                    Evidence(f"managedFields of {deployment.key}", f"{writer.name} wrote {key}, at", writer.time)
+                )
+            yield Cause(CauseCode.REVERTED, message, tuple(evidence), _keep_off(deployment, facts))
+
+
+def _word(key: str) -> str:
+    return "the image" if key == "image" else "the pull policy"
+
+
+def _who(deployment: Deployment, writer: Manager | None) -> str:
+    tool = _tool(deployment)
+    name = writer.name if writer is not None and writer.name else "somebody"
+    return f"{name} ({tool[0]})" if tool else name
+
+
+def _tool(deployment: Deployment) -> tuple[str, str] | None:
+    """What manages the workload, by its labels and annotations: for people, and the command that makes it stop."""
+    labels, notes, namespace = deployment.labels, deployment.annotations, deployment.key.namespace
+    app = notes.get("argocd.argoproj.io/tracking-id", "").partition(":")[0] or labels.get("argocd.argoproj.io/instance")
+    if app:
+        return f"Argo CD application {app}", f"argocd app set {app} --sync-policy none"
+    for kind in ("kustomization", "helmrelease"):
+        group = "kustomize" if kind == "kustomization" else "helm"
+        name = labels.get(f"{group}.toolkit.fluxcd.io/name")
+        if name:
+            where = labels.get(f"{group}.toolkit.fluxcd.io/namespace", namespace)
+            return f"Flux {kind} {name}", f"flux suspend {kind} {name} -n {where}"
+    release = notes.get("meta.helm.sh/release-name")
+    if release or labels.get("app.kubernetes.io/managed-by") == "Helm":
+        return f"Helm release {release or 'of this chart'}", f"helm upgrade {release or 'RELEASE'} --set IMAGE_VALUE"
+    return None
+
+
+def _keep_off(deployment: Deployment, facts: Facts) -> str:
+    again = f"devloop up {facts.source.service if not isinstance(facts.source, Unread) else deployment.key} --once"
+    tool = _tool(deployment)
+    if tool is None:
+        return f"agree with who did it, then: {again}"
+    stop = f"change the value in the chart ({tool[1]})" if tool[0].startswith("Helm") else f"let it pause: {tool[1]}"
+    return f"{stop}; then: {again}"
+
+
+# pinned --------------------------------------------------------------------------------------------------------------
+
+
+def pinned(facts: Facts, deployment: Deployment) -> Iterator[Cause]:
+    """Containers whose reference cannot come to mean the newest image."""
+    for spec in deployment.template.containers:
+        reference = facts.references.get(spec.image)
+        if spec.name in facts.containers and reference is not None:
+            found = _other_than_expected(facts, spec, reference) or _newer(reference)
+            if found is not None:
+                message, target, evidence = found
+                fix = set_image(deployment.key, spec.name, target)
+                said = Evidence(f"{deployment.key}, container {spec.name}", f"asks for {spec.image}")
+                yield Cause(CauseCode.PINNED, f"container {spec.name} {message}", (said, evidence), fix)
+
+
+def _other_than_expected(facts: Facts, spec: ContainerSpec, reference: Reference) -> tuple[str, str, Evidence] | None:
+    expected = facts.expected
+    if expected is None or reference.ref.with_digest("").same_image(expected):
+        return None
+    message = f"asks for {spec.image}, but devloop.toml pushes to {expected}, so it never sees what is pushed"
+    return message, str(expected), Evidence("devloop.toml", f"the image is {expected}")
+
+
+def _newer(reference: Reference) -> tuple[str, str, Evidence] | None:
+    ref, registry, tag = reference.ref, reference.registry, reference.tag
+    if ref.digest and ref.tag and isinstance(registry, RegistryImage) and isinstance(tag, RegistryImage):
+        if verdict_of(registry.resolved.digest, tag.resolved, {registry.resolved.digest: registry.resolved}, ()) is (
+            Verdict.MISMATCH
+        ):
+            moved = ref.with_digest(tag.resolved.digest)
+            message = f"asks for the digest {short(ref.digest)}, and {ref.with_digest('')} means another image by now"
+            text = f"{ref.with_digest('')} is {short(tag.resolved.digest)} now"
+            return message, str(moved), Evidence("registry", text, tag.created, tag.resolved.digest)
+        return None
+    other = _newer_here(reference)
+    if other is None:
+        return None
+    message = f"asks for {ref}, and what was built last on this machine is {other.ref}, under another tag"
+    return message, str(other.ref), Evidence("local engine", f"{other.ref} was built", other.created, other.id)
+
+
+def _newer_here(reference: Reference) -> LocalTag | None:
+    """An image of that repository that was built after the one asked for, under another tag only."""
+    known = reference.registry.created if isinstance(reference.registry, RegistryImage) else 0.0
+    own = reference.local
+    local = own.created if isinstance(own, LocalImage) else 0.0
+    latest = max(known, local)
+    newer = [o for o in reference.others if latest and o.created > latest and not _is(own, o)]
+    return newer[0] if newer else None
+
+
+def _is(own: LocalImage | Unread | None, other: LocalTag) -> bool:
+    return isinstance(own, LocalImage) and other.id == own.id
+
+
+# not pushed ----------------------------------------------------------------------------------------------------------
+
+
+def not_pushed(facts: Facts, deployment: Deployment) -> Iterator[Cause]:
+    """The engine here has something newer under the very reference than the registry has."""
+    told = set[str]()
+    for spec in deployment.template.containers:
+        reference = facts.references.get(spec.image)
+        if spec.name not in facts.containers or reference is None or spec.image in told:
+            continue
+        local, registry = reference.local, reference.registry
+        if isinstance(local, LocalImage) and _ahead(local, registry):
+            told.add(spec.image)
+            yield Cause(
+                CauseCode.NOT_PUSHED,
+                f"{reference.ref} was built on this machine, but not pushed: {_holds(registry)}",
+                (
+                    Evidence("local engine", f"{reference.ref} is {short(local.id)}, built", local.created, local.id),
+                    *_registry_evidence(reference),
+                ),
+                f"docker push {reference.ref}",
+            )
+
+
+def _ahead(local: LocalImage, registry: RegistryImage | Unread | None) -> bool:
+    if isinstance(registry, Unread):
+        return False
+    if registry is None:
+        return True
+    return not local.digests & registry.resolved.digests and local.created > registry.created > 0.0
+
+
+def _holds(registry: RegistryImage | Unread | None) -> str:
+    return "the registry has an older image under that tag" if registry else "the registry has nothing under that tag"
+
+
+def _registry_evidence(reference: Reference) -> Iterator[Evidence]:
+    registry = reference.registry
+    if isinstance(registry, RegistryImage):
+        digest = registry.resolved.digest
+        yield Evidence("registry", f"{reference.ref} is {short(digest)}, built", registry.created, digest)
+    elif registry is None:
+        yield Evidence("registry", f"has no {reference.ref}")

@@ -1,0 +1,81 @@
+"""Why a container runs another image than its reference means now: one answer for the loop and for `why`."""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from devloop.core.image import ImageRef, InvalidReferenceError
+from devloop.core.why.cause import CauseCode
+from devloop.core.workload import ContainerSpec
+
+PRESENT = "already present on machine"
+"""In the kubelet's Event when it took the node's copy, from kubernetes/pkg/kubelet/images/image_manager.go."""
+FIND_ADMISSION = "kubectl get mutatingwebhookconfigurations,mutatingadmissionpolicies"
+
+
+class Moved(Enum):
+    """When the reference came to mean the image that it means now, beside the start of the container."""
+
+    BEFORE = auto()
+    AFTER = auto()
+    OPEN = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """The last start of a container, and what the kubelet was told and said about its image."""
+
+    node: str
+    """In words; several nodes where several Pods went the same way."""
+    asked: ContainerSpec
+    """As the workload asks for it."""
+    got: ContainerSpec
+    """As the Pod asks for it."""
+    pulled: str = ""
+    """The message of the last `Pulled` Event; empty when there is none (they expire after an hour)."""
+
+    @property
+    def used_copy(self) -> bool:
+        """Whether the node took its own copy, as far as the Event or else the policy tells."""
+        return PRESENT in self.pulled or (not self.pulled and self.got.pull_policy != "Always")
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """A cause, and the clause that explains it after `runs an old image: `."""
+
+    code: CauseCode
+    why: str
+
+
+def why_stale(start: Start, moved: Moved, *, from_here: bool) -> Stale:
+    """`from_here`: whether the image that the reference means now is known to the engine on this machine."""
+    if not same_image(start.got.image, start.asked.image):
+        asks = f"the Pod asks for {start.got.image} although the workload asks for {start.asked.image}"
+        return Stale(CauseCode.POLICY_MUTATED, f"{asks} (admission changes it)")
+    if start.got.pull_policy != start.asked.pull_policy and start.used_copy:
+        policy = f"its pull policy is {start.got.pull_policy} although the workload asks for {start.asked.pull_policy}"
+        used = f"so the copy of {start.got.image} that {start.node} already had was used"
+        return Stale(CauseCode.POLICY_MUTATED, f"{policy} (admission changes it), {used}")
+    if moved is not Moved.AFTER and start.used_copy:
+        used = f"the copy that {start.node} already had was used, without asking the registry"
+        return Stale(CauseCode.NODE_CACHE, f"under {start.got.pull_policy} {used}")
+    if moved is Moved.BEFORE:
+        given = "and a mirror or a cache in between answered with an old image"
+        return Stale(CauseCode.REGISTRY_STALE, f"the registry was asked from {start.node}, {given}")
+    return _moved_on(from_here)
+
+
+def _moved_on(from_here: bool) -> Stale:
+    if from_here:
+        why = "the newest one was pushed from here after that start, and as the template has not changed since"
+        return Stale(CauseCode.TEMPLATE_UNCHANGED, f"{why}, Kubernetes sees no reason to make new Pods")
+    why = "the tag was moved after that start, not from this machine, and Kubernetes never looks whether a tag moves"
+    return Stale(CauseCode.TAG_MOVED, why)
+
+
+def same_image(first: str, second: str) -> bool:
+    """Whether two references, however written, ask a registry for the same thing."""
+    try:
+        return ImageRef.parse(first).same_image(ImageRef.parse(second))
+    except InvalidReferenceError:
+        return first == second

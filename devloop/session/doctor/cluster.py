@@ -1,0 +1,144 @@
+"""Checks of the cluster: what answers there, what may be done, and what devloop left behind. Nothing is written."""
+
+import asyncio
+import shlex
+from collections.abc import Sequence
+
+from devloop.adapters import kubeconfig
+from devloop.adapters.kube import KubeCluster, Raw
+from devloop.core.checkup import Check, Topic, counted
+from devloop.core.failure import Failure, FailureCode
+from devloop.core.guard import Refused, judge
+from devloop.core.judgements import judge_skew
+from devloop.core.manifest import deployment as parse_deployment
+from devloop.core.nodes import Node, judge_nodes, judge_platform
+from devloop.core.ports import Access
+from devloop.core.service import Service, WorkloadKey
+from devloop.engine.preflight import Claims, permissions, workload
+from devloop.session.assembly import Assembly
+from devloop.session.project import Place
+from devloop.session.undo import left_on, undo_command
+
+
+def of_context(place: Place, namespaces: Sequence[str]) -> list[Check]:
+    """Which cluster it is, and whether devloop may write there."""
+    return list(dict.fromkeys(_of_guard(place, namespace) for namespace in namespaces))
+
+
+def _of_guard(place: Place, namespace: str) -> Check:
+    pinned = place.pinned
+    server = kubeconfig.shown_server(pinned.server)
+    allowed = place.config.cluster.allows(pinned.name, namespace)
+    verdict = judge(pinned.name, server, place.addresses, allowed, namespace)
+    if isinstance(verdict, Refused):
+        return Topic.KUBE_CONTEXT.note(verdict.failure.message, verdict.failure.hint)
+    return Topic.KUBE_CONTEXT.ok(verdict.reason)
+
+
+async def of_api_server(cluster: KubeCluster) -> list[Check]:
+    """One authenticated call, the version and the clock."""
+    away = await cluster.ping()
+    if away:
+        return [Topic.API_SERVER.because(away)]
+    version, clock = await asyncio.gather(cluster.version(), cluster.clock())
+    server = kubeconfig.shown_server(cluster.pinned.server)
+    known = "" if isinstance(version, Failure) else f"{version} at "
+    return [
+        Topic.API_SERVER.ok(f"{known}{server}, which accepts your credentials"),
+        *([judge_skew(Topic.CLUSTER_CLOCK, "the API server", clock)] if clock else []),
+    ]
+
+
+async def of_namespace(cluster: KubeCluster, namespace: str) -> list[Check]:
+    """Whether it is there, as far as that may be read, and what may be done in it."""
+    exists, needed, useful = await asyncio.gather(
+        cluster.namespace_exists(namespace), permissions(namespace, cluster), _useful(namespace, cluster)
+    )
+    if exists is False:
+        fix = f"name another with -n, or: {_kubectl(cluster)} create namespace {namespace}"
+        return [Topic.NAMESPACE.failed(f"there is no namespace {namespace} in this cluster", fix)]
+    there = [Topic.NAMESPACE.ok(f"{namespace} exists")] if exists is True else []
+    if isinstance(needed, Failure):
+        denied = needed.code is FailureCode.CLUSTER_DENIED
+        fix = _ask_for(namespace, cluster) if denied else needed.hint
+        return [*there, Topic.RIGHTS.failed(needed.message, fix), *useful]
+    return [*there, Topic.RIGHTS.ok(f"{needed} in namespace {namespace}"), *useful]
+
+
+async def _useful(namespace: str, cluster: KubeCluster) -> list[Check]:
+    """What a session goes without when it may not."""
+    wanted = {
+        Access("get", "", "pods/log", namespace): "the log of a crashed container",
+        Access("watch", "", "events", namespace): "what the cluster says of Pods that do not start",
+    }
+    answers = await asyncio.gather(*map(cluster.allowed, wanted))
+    return [
+        Topic.RIGHTS.note(
+            f"you may not {access.verb} {access.resource} in namespace {namespace}, so devloop cannot show {what}",
+            _ask_for(namespace, cluster),
+        )
+        for (access, what), answer in zip(wanted.items(), answers, strict=True)
+        if answer is False
+    ]
+
+
+def _ask_for(namespace: str, cluster: KubeCluster) -> str:
+    return f"ask for a Role that grants it; what you may do: {_kubectl(cluster)} auth can-i --list -n {namespace}"
+
+
+def _kubectl(cluster: KubeCluster) -> str:
+    """In the context that was looked at, whichever is the current one."""
+    return f"kubectl --context {shlex.quote(cluster.pinned.name)}"
+
+
+async def of_workloads(services: Sequence[Service], cluster: KubeCluster) -> list[Check]:
+    claims: Claims = {}
+    found = [(service, key) for service in services for key in service.workloads]
+    return await asyncio.gather(*(_of_workload(service, key, cluster, claims) for service, key in found))
+
+
+async def _of_workload(service: Service, key: WorkloadKey, cluster: KubeCluster, claims: Claims) -> Check:
+    answer = await workload(service, key, cluster, claims)
+    if isinstance(answer, Failure):
+        return Topic.WORKLOAD.because(answer)
+    return Topic.WORKLOAD.ok(f"{service.name}: {key} in namespace {key.namespace}, {answer}")
+
+
+async def of_nodes(services: Sequence[Service], assembly: Assembly) -> list[Check]:
+    """Nothing where nodes may not be read."""
+    listed, default = await asyncio.gather(assembly.cluster.nodes(), assembly.platform(services))
+    if isinstance(listed, Failure):
+        return []
+    nodes = [Node.parse(raw) for raw in listed]
+    usable = {node.platform for node in nodes if not node.trouble}
+    platforms = {service.name: service.build.platform or default for service in services}
+    built = [(name, platform) for name, platform in platforms.items() if platform and usable]
+    return [judge_nodes(nodes), *(judge_platform(name, platform, usable) for name, platform in built)]
+
+
+async def of_left_behind(cluster: KubeCluster, namespaces: Sequence[str], context: str) -> list[Check]:
+    """Every workload that carries devloop's changes: in all namespaces where that may be asked, else in these."""
+    everywhere = await cluster.list_marked()
+    if not isinstance(everywhere, Failure):
+        return _of_marked(everywhere, "in all namespaces", context)
+    if everywhere.code is not FailureCode.CLUSTER_DENIED:
+        return [Topic.LEFT_BEHIND.because(everywhere)]
+    listed = await asyncio.gather(*map(cluster.list_marked, namespaces))
+    seen = {name: found for name, found in zip(namespaces, listed, strict=True) if not isinstance(found, Failure)}
+    if not seen:
+        return []
+    where = f"in {counted(len(seen), 'namespace').split()[1]} {', '.join(seen)}, as you may not list others"
+    return _of_marked([raw for found in seen.values() for raw in found], where, context)
+
+
+def _of_marked(listed: Sequence[Raw], where: str, context: str) -> list[Check]:
+    if not listed:
+        return [Topic.LEFT_BEHIND.ok(f"no Deployment carries changes of devloop (looked {where})")]
+    marked = [parse_deployment(raw) for raw in listed]
+    return [
+        Topic.LEFT_BEHIND.note(
+            f"{each.key} in namespace {each.key.namespace} is on {left_on(each)} (looked {where})",
+            undo_command(each.key, context),
+        )
+        for each in marked
+    ]

@@ -1,0 +1,82 @@
+"""What `devloop doctor` looks at: the services it can make out, and the context, even when some of it is wrong."""
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from devloop.adapters import configfile
+from devloop.adapters.kubeconfig import PinnedContext
+from devloop.core.checkup import Check, Topic, counted
+from devloop.core.config import Problems
+from devloop.core.failure import Failure
+from devloop.core.service import Service
+from devloop.session.project import (
+    Place,
+    Refusal,
+    Request,
+    chosen_context,
+    open_project,
+    place_of,
+    resolve_services,
+)
+
+_NOWHERE = PinnedContext("", "", "default", "")
+"""Stands for the context where there is none: whatever is asked of it fails."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What can be looked at, and what was seen on the way to it."""
+
+    place: Place
+    is_pinned: bool
+    """Whether there is a context at all."""
+    services: tuple[Service, ...]
+    checks: tuple[Check, ...]
+
+    @property
+    def namespaces(self) -> tuple[str, ...]:
+        """Those of the services; without any the one that commands would work in."""
+        return tuple(sorted({key.namespace for each in self.services for key in each.workloads})) or (
+            self.place.namespace,
+        )
+
+
+async def open_subject(request: Request) -> Subject:
+    """Never refuses: what is wrong becomes a check, and the rest is looked at all the same."""
+    loaded = configfile.load(request.file, Path.cwd(), os.environ)
+    usable = None if isinstance(loaded, Problems) else loaded
+    pinned = chosen_context(usable, request)
+    place = await place_of(usable, request, _NOWHERE if isinstance(pinned, Failure) else pinned)
+    is_pinned = isinstance(pinned, PinnedContext)
+    checks = [Topic.KUBE_CONTEXT.because(pinned)] if isinstance(pinned, Failure) else []
+    services: tuple[Service, ...] | Refusal = ()
+    if isinstance(loaded, Problems):
+        fix = "mend that; `devloop validate` checks the file alone"
+        checks.append(Topic.CONFIG.failed(str(loaded), fix))
+    else:
+        services = await _services(request, place, is_pinned=is_pinned)
+    if isinstance(services, Refusal):
+        return Subject(place, is_pinned, (), (*checks, _refused(services)))
+    if services:
+        checks.append(Topic.CONFIG.ok(_named(place, services)))
+    return Subject(place, is_pinned, services, tuple(checks))
+
+
+async def _services(request: Request, place: Place, *, is_pinned: bool) -> tuple[Service, ...] | Refusal:
+    """Those of the file, or of the workload that was named; none where nothing says any."""
+    if request.names and is_pinned:
+        project = await open_project(replace(request, writes=False))
+        return project if isinstance(project, Refusal) else project.services
+    return resolve_services(place, request.names, request.namespace) if place.file else ()
+
+
+def _refused(refusal: Refusal) -> Check:
+    lines = [line for line in refusal.lines if not line.startswith("→ ")]
+    fixes = [line.removeprefix("→ ") for line in refusal.lines if line.startswith("→ ")]
+    return Topic.CONFIG.failed("\n".join(lines), "; ".join(fixes) or "correct that")
+
+
+def _named(place: Place, services: tuple[Service, ...]) -> str:
+    names = ", ".join(service.name for service in services)
+    return f"{place.file or 'no devloop.toml; going by the workload'}: {counted(len(services), 'service')}, {names}"

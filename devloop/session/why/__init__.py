@@ -1,0 +1,1 @@
+"""`devloop why`: what is asked about, what is read for it, and how the answer is told."""

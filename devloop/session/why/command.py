@@ -1,0 +1,147 @@
+"""`devloop why`: read, answer, tell; writes nothing anywhere."""
+
+import asyncio
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from devloop.adapters.engine import DockerEngine
+from devloop.adapters.kube import KubeCluster
+from devloop.adapters.kubeobjects import read_namespace
+from devloop.adapters.registry import HttpRegistry
+from devloop.core.failure import ExitCode, Failure, FailureCode
+from devloop.core.why.chain import chain, first_broken
+from devloop.core.why.diagnosis import diagnose
+from devloop.core.why.subject import NamespaceObjects, find, keys
+from devloop.headless.plain import shown, wants_colour
+from devloop.session import say
+from devloop.session.project import Refusal, Request
+from devloop.session.why.gather import Gatherer
+from devloop.session.why.target import Question, Target, owner_of, read_question
+from devloop.views import Phrase
+from devloop.views.why import Answer, answer_lines, table_lines
+
+_PAUSE = 2.0
+"""Seconds between two looks of `--watch`: what a tag means is something that no registry tells by itself."""
+
+
+async def why(request: Request, *, everything: bool, watch: bool, as_json: bool) -> ExitCode:
+    """Answer for every target; the exit code is that of the worst answer."""
+    question = await read_question(request, everything=everything)
+    if isinstance(question, Refusal):
+        say.err(*question.lines)
+        return question.exit_code
+    cluster, engine = KubeCluster(question.place.pinned), DockerEngine()
+    registry = HttpRegistry(insecure=engine.insecure_registries)
+    try:
+        told: list[str] = []
+        while True:
+            found = await _answers(question, cluster, registry, engine)
+            lines = _lines(found, as_json=as_json, table=everything)
+            if lines != told:
+                say.out(*lines)
+                told = lines
+            if not watch:
+                return _tell_failures(found)
+            await asyncio.sleep(_PAUSE)
+    finally:
+        await registry.close()
+        await cluster.close()
+
+
+async def _answers(
+    question: Question, cluster: KubeCluster, registry: HttpRegistry, engine: DockerEngine
+) -> list[Answer | Failure]:
+    gatherer = Gatherer(cluster, registry, engine, question.note)
+    single = question.targets[0].name if len(question.targets) == 1 and question.targets[0].kind != "pod" else ""
+    namespaces = sorted({target.namespace for target in question.targets})
+    _, read = await asyncio.gather(
+        gatherer.prepare(), asyncio.gather(*(read_namespace(cluster, namespace, single) for namespace in namespaces))
+    )
+    objects = dict(zip(namespaces, read, strict=True))
+    answers = await asyncio.gather(
+        *(_of_target(question, target, objects[target.namespace], gatherer) for target in question.targets)
+    )
+    return [answer for found in answers for answer in found]
+
+
+async def _of_target(
+    question: Question, target: Target, objects: NamespaceObjects | Failure, gatherer: Gatherer
+) -> Sequence[Answer | Failure]:
+    if isinstance(objects, Failure):
+        return [objects]
+    if not target.name:
+        subjects = [(key, "") for key in keys(objects)]
+    else:
+        found = find(objects, target.kind, target.name)
+        if found is None:
+            return [_absent(target)]
+        subjects = [found]
+    context = question.place.pinned.name
+
+    async def answer(key: Any, only: str) -> Answer:
+        service = owner_of(question.services, target, key.kind, key.name)
+        facts = await gatherer.facts(objects, key, only, service)
+        causes = diagnose(facts)
+        return Answer(key, context, chain(facts, causes), causes, only)
+
+    return await asyncio.gather(*(answer(key, only) for key, only in subjects))
+
+
+def _absent(target: Target) -> Failure:
+    what = f"{target.kind}/{target.name}" if target.kind else f"Deployment, StatefulSet, DaemonSet or Pod {target.name}"
+    message = f"there is no {what} in namespace {target.namespace}"
+    hint = f"see what there is: kubectl get deployments,statefulsets,daemonsets,pods -n {target.namespace}"
+    return Failure(FailureCode.WORKLOAD_ABSENT, message, hint)
+
+
+def _tell_failures(found: Sequence[Answer | Failure]) -> ExitCode:
+    for each in found:
+        if isinstance(each, Failure):
+            say.err(*Refusal.of(each).lines)
+    return max((each.exit_code for each in found), default=ExitCode.DONE)
+
+
+def _lines(found: Sequence[Answer | Failure], *, as_json: bool, table: bool) -> list[str]:
+    answers = [each for each in found if isinstance(each, Answer)]
+    if as_json:
+        return [json.dumps(_as_json(answer), ensure_ascii=False) for answer in answers]
+    colour = wants_colour(sys.stdout.isatty(), os.environ)
+    phrases = table_lines(answers) if table else []
+    if not table:
+        for number, answer in enumerate(answers):
+            lines = answer_lines(answer, time.time(), None)
+            phrases += [*([Phrase("")] if number else []), *lines]
+    return [shown(phrase, colour=colour) for phrase in phrases]
+
+
+def _as_json(answer: Answer) -> dict[str, Any]:
+    return {
+        "workload": str(answer.key),
+        "namespace": answer.key.namespace,
+        "context": answer.context,
+        "pod": answer.pod or None,
+        "exit_code": int(answer.exit_code),
+        "chain": [{**asdict(reading), "time": _rfc3339(reading.time)} for reading in answer.readings],
+        "first_broken": first_broken(answer.readings),
+        "causes": [
+            {
+                "code": cause.code,
+                "message": cause.message,
+                "evidence": [{**asdict(item), "time": _rfc3339(item.time)} for item in cause.evidence],
+                "fix": cause.fix,
+                "pods": cause.pods,
+                "reason": cause.reason or None,
+            }
+            for cause in answer.causes
+        ],
+    }
+
+
+def _rfc3339(at: float) -> str | None:
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z") if at else None

@@ -1,0 +1,221 @@
+"""Everything that is read for one answer: side by side, and each thing once, however many workloads ask for it."""
+
+import asyncio
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from devloop.adapters.engine import DockerEngine
+from devloop.adapters.kube import KubeCluster
+from devloop.adapters.localimages import Found, local_images
+from devloop.adapters.newersource import look
+from devloop.adapters.registry import HttpRegistry
+from devloop.adapters.scope import Area
+from devloop.adapters.threads import in_daemon_thread
+from devloop.core.containers import choose
+from devloop.core.failure import Failure
+from devloop.core.image import ImageRef, InvalidReferenceError, ResolvedImage, digest_of
+from devloop.core.service import Service, WorkloadKey
+from devloop.core.status import ContainerRef
+from devloop.core.why.facts import Facts, LocalImage, Push, Reference, RegistryImage, Source, Unread
+from devloop.core.why.halted import telling_logs
+from devloop.core.why.imageconfig import described, manifest_for
+from devloop.core.why.routes import routes_of
+from devloop.core.why.subject import NamespaceObjects, newest_of, snapshot_of
+from devloop.core.workload import Deployment, Snapshot
+from devloop.session.why.carried import with_dockerfile
+from devloop.session.why.recordings import pushes_of
+
+_T = TypeVar("_T")
+
+
+@dataclass
+class Gatherer:
+    """Reads facts; what several answers need is read once."""
+
+    cluster: KubeCluster
+    registry: HttpRegistry
+    engine: DockerEngine
+    note: str = ""
+    _images: dict[ImageRef, "asyncio.Future[RegistryImage | Unread | None]"] = field(default_factory=dict)
+    _aliases: Mapping[str, str] = field(default_factory=dict)
+
+    async def prepare(self) -> None:
+        """Read under which name this machine reaches the cluster's registry (KEP-1755)."""
+        hosting = await self.cluster.local_registry()
+        if hosting is None or isinstance(hosting, Failure) or not hosting.get("host"):
+            return
+        inside = (hosting.get("hostFromContainerRuntime"), hosting.get("hostFromClusterNetwork"))
+        self._aliases = {name: hosting["host"] for name in inside if name}
+
+    async def facts(self, objects: NamespaceObjects, key: WorkloadKey, only: str, service: Service | None) -> Facts:
+        """All that is known of one workload."""
+        snapshot, newest = snapshot_of(objects, key), newest_of(objects, key)
+        deployment = snapshot.deployment
+        assert deployment is not None
+        containers = _containers(service, deployment)
+        specs = [spec for spec in deployment.template.containers if spec.name in containers]
+        images = list(dict.fromkeys(spec.image for spec in specs))
+        references, logs, pushes = await asyncio.gather(
+            self._references(images, service, objects.nodes or {}),
+            self._logs(key.namespace, telling_logs(snapshot, newest)),
+            in_daemon_thread(lambda: _pushes(images)),
+        )
+        known, source = await asyncio.gather(
+            self._known(snapshot, references, service), self._source(service, references, pushes)
+        )
+        return Facts(
+            time.time(),
+            key,
+            snapshot,
+            newest,
+            containers,
+            references,
+            known,
+            Unread("nodes may not be read here") if objects.nodes is None else objects.nodes,
+            service.image if service is not None else None,
+            source,
+            Unread("EndpointSlices may not be read here") if objects.slices is None else routes_of(objects, snapshot),
+            pushes,
+            logs,
+            only,
+        )
+
+    # images ------------------------------------------------------------------------------------------------------
+
+    async def _references(
+        self, images: Sequence[str], service: Service | None, nodes: Mapping[str, str]
+    ) -> dict[str, Reference]:
+        asked = {image: ref for image in images if (ref := _parsed(image)) is not None}
+        there = {image: self._from_here(ref, service) for image, ref in asked.items()}
+        platform = next(iter(nodes.values()), "")
+        local, found, tags = await asyncio.gather(
+            self._local(list(dict.fromkeys(there.values()))),
+            asyncio.gather(*(self._image(ref, platform) for ref in there.values())),
+            asyncio.gather(*(self._tag(ref, platform) for ref in there.values())),
+        )
+        references = {
+            image: _reference(asked[image], there[image], registry, tag, local)
+            for image, registry, tag in zip(asked, found, tags, strict=True)
+        }
+        bad = Unread("it is no valid image reference", "correct the image of the container")
+        return references | {image: Reference(ImageRef("", image), bad, bad) for image in images if image not in asked}
+
+    def _from_here(self, ref: ImageRef, service: Service | None) -> ImageRef:
+        """The name under which this machine reaches what Pods call so."""
+        if service is not None and ref.same_repository(service.image):
+            return replace(service.push, tag=ref.tag, digest=ref.digest)
+        return replace(ref, registry=self._aliases.get(ref.registry, ref.registry))
+
+    async def _image(self, ref: ImageRef, platform: str) -> RegistryImage | Unread | None:
+        if ref not in self._images:
+            self._images[ref] = asyncio.ensure_future(self._read_image(ref, platform))
+        return await self._images[ref]
+
+    async def _read_image(self, ref: ImageRef, platform: str) -> RegistryImage | Unread | None:
+        resolved = await self.registry.resolve(ref)
+        if resolved is None:
+            return None
+        if isinstance(resolved, Failure):
+            return Unread(resolved.message, resolved.hint)
+        manifest = manifest_for(resolved, platform)
+        config = await self.registry.config(ref, manifest.config) if manifest is not None else {}
+        return described(resolved, {} if isinstance(config, Failure) else config)
+
+    async def _tag(self, ref: ImageRef, platform: str) -> RegistryImage | Unread | None:
+        """What the tag beside a digest means now."""
+        return await self._image(ref.with_digest(""), platform) if ref.digest and ref.tag else None
+
+    async def _local(self, refs: list[ImageRef]) -> Mapping[ImageRef, Found] | Unread:
+        found = await local_images(self.engine, refs)
+        return Unread(found.message, found.hint) if isinstance(found, Failure) else found
+
+    async def _known(
+        self, snapshot: Snapshot, references: Mapping[str, Reference], service: Service | None
+    ) -> dict[str, ResolvedImage | None]:
+        """What the registry says of the digests that Pods report and their references do not go by."""
+        wanted: dict[str, ImageRef] = {}
+        for pod in snapshot.pods:
+            for status in pod.containers:
+                spec = snapshot.deployment.template.container(status.name) if snapshot.deployment else None
+                reference = references.get(spec.image) if spec is not None else None
+                digest = digest_of(status.image_id)
+                if reference is None or not digest or not isinstance(reference.registry, RegistryImage):
+                    continue
+                if digest not in reference.registry.resolved.digests:
+                    there = self._from_here(reference.ref, service)
+                    wanted[digest] = there.with_tag("").with_digest(digest)
+        answers = await asyncio.gather(*(self.registry.resolve(ref) for ref in wanted.values()))
+        return {
+            digest: None if isinstance(answer, Failure) else answer
+            for digest, answer in zip(wanted, answers, strict=True)
+        }
+
+    # the rest ----------------------------------------------------------------------------------------------------
+
+    async def _logs(self, namespace: str, refs: Iterable[ContainerRef]) -> dict[ContainerRef, tuple[str, ...]]:
+        asked = list(refs)
+        answers = await asyncio.gather(
+            *(self.cluster.logs(namespace, ref.pod, ref.container, previous=ref.previous) for ref in asked)
+        )
+        return {ref: tuple(lines) for ref, lines in zip(asked, answers, strict=True) if not isinstance(lines, Failure)}
+
+    async def _source(
+        self, service: Service | None, references: Mapping[str, Reference], pushes: Sequence[Push]
+    ) -> Source | Unread:
+        if service is None:
+            why = self.note or "no service of a devloop.toml runs on this workload"
+            return Unread(f"not known: {why}")
+        built = _built(references.values(), pushes)
+        found = await in_daemon_thread(lambda: look(service.name, Area.of(service), built))
+        if found is None:
+            return Unread(f"there is no folder {service.build.context}", "correct `build` of the service")
+        return await in_daemon_thread(lambda: with_dockerfile(found, service.build))
+
+
+def _containers(service: Service | None, deployment: Deployment) -> tuple[str, ...]:
+    chosen = choose(service, deployment.template) if service is not None else None
+    if chosen is None or isinstance(chosen, Failure):
+        return tuple(spec.name for spec in deployment.template.containers)
+    return chosen
+
+
+def _parsed(image: str) -> ImageRef | None:
+    try:
+        return ImageRef.parse(image)
+    except InvalidReferenceError:
+        return None
+
+
+def _reference(
+    ref: ImageRef,
+    there: ImageRef,
+    registry: RegistryImage | Unread | None,
+    tag: RegistryImage | Unread | None,
+    local: Mapping[ImageRef, Found] | Unread,
+) -> Reference:
+    if isinstance(local, Unread):
+        return Reference(ref, registry, local, (), tag)
+    own, others = local[there]
+    return Reference(ref, registry, own, others, tag)
+
+
+def _built(references: Iterable[Reference], pushes: Sequence[Push]) -> float:
+    """When the newest image was built, as late as anything tells: what was saved before that is in it.
+
+    A build that took everything from its cache keeps the time of the first one, but gives the tag anew.
+    """
+    times = [0.0]
+    for reference in references:
+        registry, local = reference.registry, reference.local
+        digests = registry.resolved.digests if isinstance(registry, RegistryImage) else frozenset()
+        if isinstance(registry, RegistryImage):
+            times += [registry.created, *(push.begun for push in pushes if push.digest in digests)]
+        if isinstance(local, LocalImage):
+            times += [local.created, local.tagged]
+    return max(times)
+
+
+def _pushes(images: Sequence[str]) -> tuple[Push, ...]:
+    return next((pushes for image in images if (pushes := pushes_of(image))), ())

@@ -1,0 +1,107 @@
+"""What `devloop why` is asked about: a workload, a Pod, a service of devloop.toml, or all there is."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from devloop.adapters import configfile
+from devloop.core.config import Problems
+from devloop.core.failure import ExitCode, Failure
+from devloop.core.service import Service
+from devloop.core.why.fixes import POD
+from devloop.session.project import Place, Refusal, Request, chosen_context, place_of, resolve_services
+
+_KINDS = {
+    **dict.fromkeys(("deployment", "deployments", "deploy", "deployments.apps", "deployment.apps"), "deployment"),
+    **dict.fromkeys(("statefulset", "statefulsets", "sts", "statefulset.apps"), "statefulset"),
+    **dict.fromkeys(("daemonset", "daemonsets", "ds", "daemonset.apps"), "daemonset"),
+    **dict.fromkeys(("pod", "pods", "po"), POD),
+}
+"""As kubectl calls them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One thing asked about; an empty `name` means everything in the namespace."""
+
+    namespace: str
+    kind: str = ""
+    """Empty: any."""
+    name: str = ""
+    service: Service | None = None
+    """The service of devloop.toml that runs on it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Where to look, and for what."""
+
+    place: Place
+    targets: tuple[Target, ...]
+    services: tuple[Service, ...]
+    """All of devloop.toml."""
+    note: str = ""
+    """Why devloop.toml says nothing, when there is one and it does not."""
+
+
+async def read_question(request: Request, *, everything: bool) -> Question | Refusal:
+    """`request.names` are targets. A broken devloop.toml stands in the way only of services of it."""
+    loaded, note = configfile.load(request.file, Path.cwd(), os.environ), ""
+    if isinstance(loaded, Problems):
+        if request.file or not all("/" in name for name in request.names):
+            return Refusal(ExitCode.USAGE, tuple(str(problem) for problem in loaded))
+        loaded, note = None, "devloop.toml has mistakes (`devloop validate` tells them)"
+    pinned = chosen_context(loaded, request)
+    if isinstance(pinned, Failure):
+        return Refusal.of(pinned)
+    place = await place_of(loaded, request, pinned)
+    services = resolve_services(place, (), request.namespace) if place.file else ()
+    if isinstance(services, Refusal):
+        return services
+    if everything:
+        return Question(place, _all(place, services, request), services, note)
+    targets: list[Target] = []
+    for name in request.names:
+        found = _targets(name, place, services)
+        if isinstance(found, Refusal):
+            return found
+        targets += found
+    return Question(place, tuple(targets), services, note)
+
+
+def owner_of(services: Sequence[Service], target: Target, kind: str, name: str) -> Service | None:
+    """The service that runs on that workload."""
+    if target.service is not None:
+        return target.service
+    asked = (target.namespace, kind, name)
+    found = (s for s in services for k in s.workloads if (k.namespace, k.kind, k.name) == asked)
+    return next(found, None)
+
+
+def _all(place: Place, services: Sequence[Service], request: Request) -> tuple[Target, ...]:
+    """A namespace that was named, else the services of the file, else the context's namespace."""
+    if request.namespace or not services:
+        return (Target(place.namespace),)
+    return tuple(target for service in services for target in _of_service(service))
+
+
+def _of_service(service: Service) -> list[Target]:
+    return [Target(key.namespace, key.kind, key.name, service) for key in service.workloads]
+
+
+def _targets(text: str, place: Place, services: Sequence[Service]) -> list[Target] | Refusal:
+    if "/" not in text:
+        named = next((service for service in services if service.name == text), None)
+        return _of_service(named) if named is not None else [Target(place.namespace, "", text)]
+    kind, _, name = text.partition("/")
+    known = _KINDS.get(kind.lower())
+    if known is None or not name or "/" in name:
+        message = f"`{text}` is none of deployment/NAME, statefulset/NAME, daemonset/NAME, pod/NAME"
+        return Refusal(ExitCode.USAGE, (message, "→ `kubectl get deployments,statefulsets,daemonsets` lists them"))
+    target = Target(place.namespace, known, name)
+    owner = next((s for s in services for k in s.workloads if (k.kind, k.name) == (known, name)), None)
+    if owner is not None and known != POD:
+        key = next(k for k in owner.workloads if (k.kind, k.name) == (known, name))
+        return [replace(target, namespace=key.namespace, service=owner)]
+    return [target]

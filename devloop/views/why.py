@@ -1,0 +1,116 @@
+"""The words of `devloop why`: one answer as lines, several as a table. Nothing here prints."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from itertools import groupby
+from textwrap import wrap
+
+from devloop.core.failure import ExitCode
+from devloop.core.service import WorkloadKey
+from devloop.core.why.cause import Cause, CauseCode, Link
+from devloop.core.why.chain import Holds, Reading
+from devloop.core.why.diagnosis import exit_code
+from devloop.views import Phrase, Tone
+
+_MARKS = {Holds.YES: "✔", Holds.NO: "✘", Holds.UNREAD: "·"}
+_TONES = {Holds.YES: Tone.GOOD, Holds.NO: Tone.BAD, Holds.UNREAD: Tone.QUIET}
+_NAME = 15
+"""Columns of a link's name."""
+_DAY = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is known of one workload."""
+
+    key: WorkloadKey
+    context: str
+    readings: tuple[Reading, ...]
+    causes: tuple[Cause, ...]
+    pod: str = ""
+    """The one Pod that was asked about."""
+
+    @property
+    def exit_code(self) -> ExitCode:
+        return exit_code(self.causes)
+
+
+def answer_lines(answer: Answer, now: float, zone: tzinfo | None, width: int = 110) -> list[Phrase]:
+    """The chain, then each cause with its evidence and its fix. `zone`: of the times; None is this machine's."""
+    clock = _Clock(now, zone)
+    about = f"Pod {answer.pod} of {answer.key}" if answer.pod else str(answer.key)
+    lines = [Phrase(f"{about} in namespace {answer.key.namespace}, context {answer.context}"), Phrase("")]
+    lines += _chain(answer.readings, clock)
+    if not answer.causes:
+        lines += [Phrase(""), Phrase(_fine(answer.readings), Tone.GOOD)]
+    for number, cause in enumerate(answer.causes):
+        lines += [Phrase(""), *_cause(cause, clock, width, first=number == 0)]
+    return lines
+
+
+def table_lines(answers: Sequence[Answer]) -> list[Phrase]:
+    """A row a workload, worst first."""
+    rows = [(str(a.key), _word(a), _short(a), _tone(a)) for a in sorted(answers, key=_rank)]
+    first = max((len(row[0]) for row in rows), default=0)
+    second = max((len(row[1]) for row in rows), default=0)
+    return [Phrase(f"{key:{first}}  {word:{second}}  {text}", tone) for key, word, text, tone in rows]
+
+
+def _rank(answer: Answer) -> tuple[int, int, str]:
+    worst = {ExitCode.UNPROVEN: 0, ExitCode.UNREACHABLE: 1}.get(answer.exit_code, 2)
+    return worst, -len(answer.causes), str(answer.key)
+
+
+def _word(answer: Answer) -> str:
+    return answer.causes[0].code if answer.causes else "ok"
+
+
+def _short(answer: Answer) -> str:
+    if not answer.causes:
+        return _fine(answer.readings)
+    more = f" (and {', '.join(c.code for c in answer.causes[1:])})" if len(answer.causes) > 1 else ""
+    return answer.causes[0].message + more
+
+
+def _tone(answer: Answer) -> Tone:
+    return {ExitCode.DONE: Tone.GOOD, ExitCode.UNREACHABLE: Tone.WARN}.get(answer.exit_code, Tone.BAD)
+
+
+def _fine(readings: Sequence[Reading]) -> str:
+    proved = sum(r.link is Link.CONTAINER and r.holds is Holds.YES for r in readings)
+    containers = "its only container reports" if proved == 1 else f"all {proved} containers report"
+    return f"the newest image runs: {containers} what the registry has"
+
+
+def _chain(readings: Sequence[Reading], clock: "_Clock") -> Iterator[Phrase]:
+    for link, group in groupby(readings, key=lambda reading: reading.link):
+        name = str(link)
+        for reading in group:
+            at = f" {clock.told(reading.time)}" if reading.time else ""
+            yield Phrase(f"  {_MARKS[reading.holds]} {name:{_NAME}}{reading.text}{at}", _TONES[reading.holds])
+            name = ""
+
+
+def _cause(cause: Cause, clock: "_Clock", width: int, *, first: bool) -> Iterator[Phrase]:
+    tone = Tone.GOOD if cause.code is CauseCode.SAME_CONTENT else Tone.WARN
+    tone = Tone.BAD if first and tone is Tone.WARN and cause.code is not CauseCode.UNKNOWN else tone
+    for line in wrap(f"{cause.code}: {cause.message}", width, break_long_words=False, break_on_hyphens=False):
+        yield Phrase(line, tone)
+    for found in cause.evidence:
+        at = f" {clock.told(found.time)}" if found.time else ""
+        yield Phrase(f"  · {found.source}: {found.text}{at}", Tone.QUIET)
+    if cause.fix:
+        yield Phrase(f"→ {cause.fix}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Clock:
+    now: float
+    zone: tzinfo | None
+
+    def told(self, time: float) -> str:
+        """The time of day, with the date when that is not today's."""
+        at = datetime.fromtimestamp(time, self.zone)
+        today = datetime.fromtimestamp(self.now, self.zone).date()
+        return at.strftime("%H:%M:%S" if at.date() == today else "%Y-%m-%d %H:%M:%S")

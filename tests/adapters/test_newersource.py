@@ -1,0 +1,81 @@
+"""What was saved after the image was built."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from devloop.adapters.newersource import look
+from devloop.adapters.scope import Area
+
+BUILT = 1_000_000.0
+
+
+def save(folder: Path, name: str, at: float) -> None:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(name)
+    os.utime(path, (at, at))
+
+
+def area(folder: Path, *ignore: str) -> Area:
+    return Area(folder, folder / "Dockerfile", (folder,), ignore)
+
+
+def newer(folder: Path, *ignore: str) -> list[str]:
+    found = look("web", area(folder, *ignore), BUILT)
+    assert found is not None
+    return [file.path for file in found.newer]
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    save(tmp_path, "Dockerfile", BUILT - 10)
+    save(tmp_path, "old.py", BUILT - 5)
+    save(tmp_path, "src/app.py", BUILT + 5)
+    save(tmp_path, "src/lib.py", BUILT + 9)
+    save(tmp_path, ".git/index", BUILT + 20)
+    save(tmp_path, "src/.app.py.swp", BUILT + 20)
+    return tmp_path
+
+
+def test_newest_first_without_what_version_control_and_editors_write(tree: Path) -> None:
+    assert newer(tree) == ["src/lib.py", "src/app.py"]
+
+
+def test_what_is_ignored_does_not_count(tree: Path) -> None:
+    save(tree, ".dockerignore", BUILT - 10)
+    (tree / ".dockerignore").write_text("src/lib.py\n")
+    os.utime(tree / ".dockerignore", (BUILT - 10, BUILT - 10))
+    assert newer(tree) == ["src/app.py"]
+    assert newer(tree, "src/*") == []
+
+
+def test_an_ignored_file_counts_as_the_newest_save_when_git_keeps_it(tree: Path) -> None:
+    (tree / ".git" / "index").unlink()
+    (tree / ".git").rmdir()
+    (tree / ".dockerignore").write_text("conf\n")
+    os.utime(tree / ".dockerignore", (BUILT - 10, BUILT - 10))
+    save(tree, "conf/kept.yaml", BUILT + 30)
+    save(tree, "conf/cache.bin", BUILT + 40)
+    before = look("web", area(tree), BUILT)
+    assert before is not None
+    assert before.newest is not None
+    assert before.newest.path == "src/lib.py", "without git nothing tells a save from a cache"
+    for command in (["init", "-q"], ["add", "conf/kept.yaml"]):
+        subprocess.run(["git", "-C", str(tree), *command], check=True)
+    after = look("web", area(tree), BUILT)
+    assert after is not None
+    assert after.newest is not None
+    assert (after.newest.path, after.newest.ignored_by) == ("conf/kept.yaml", "conf")
+
+
+def test_without_the_time_of_a_build_nothing_is_newer(tree: Path) -> None:
+    found = look("web", area(tree), 0.0)
+    assert found is not None
+    assert (found.newer, found.newest is not None) == ((), True)
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    assert look("web", area(tmp_path / "gone"), BUILT) is None

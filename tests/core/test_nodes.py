@@ -1,0 +1,75 @@
+"""Whether Pods can run on the nodes, and what is built for them."""
+
+from typing import Any
+
+import pytest
+
+from devloop.core.nodes import Node, judge_nodes, judge_platform
+
+
+def raw(*conditions: str, unschedulable: bool = False) -> dict[str, Any]:
+    """A node as the API server sends it, with these conditions true and others false."""
+    kinds = {"Ready", "DiskPressure", "MemoryPressure", "PIDPressure", "NetworkUnavailable"}
+    return {
+        "metadata": {"name": "node1"},
+        "spec": {"unschedulable": True} if unschedulable else {},
+        "status": {
+            "conditions": [{"type": kind, "status": str(kind in conditions)} for kind in sorted(kinds)],
+            "nodeInfo": {"operatingSystem": "linux", "architecture": "arm64"},
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("node", "trouble"),
+    [
+        (raw("Ready"), ()),
+        (raw(), ("not ready",)),
+        (raw("Ready", "DiskPressure", "PIDPressure"), ("DiskPressure", "PIDPressure")),
+        (raw("Ready", unschedulable=True), ("cordoned",)),
+    ],
+)
+def test_what_keeps_pods_off_a_node(node: dict[str, Any], trouble: tuple[str, ...]) -> None:
+    assert Node.parse(node) == Node("node1", "linux/arm64", trouble)
+
+
+def test_a_node_that_says_nothing_is_not_ready() -> None:
+    assert Node.parse({}).trouble == ("not ready",)
+
+
+def test_one_node_that_takes_pods_is_enough() -> None:
+    good, bad = Node("a", "linux/amd64"), Node("b", "linux/arm64", ("not ready", "DiskPressure"))
+    checks = [judge_nodes(nodes) for nodes in ([good], [good, bad], [bad], [])]
+    assert [check.level.value for check in checks] == ["ok", "note", "failed", "failed"]
+    assert [check.message for check in checks] == [
+        "1 node ready: linux/amd64",
+        "1 of 2 nodes may take no new Pods: b (not ready, DiskPressure)",
+        "no node takes new Pods: b (not ready, DiskPressure)",
+        "there are no nodes",
+    ]
+    assert checks[1].fix == "kubectl describe node b"
+
+
+@pytest.mark.parametrize(
+    ("built", "nodes", "level"),
+    [
+        ("linux/amd64", {"linux/amd64"}, "ok"),
+        ("linux/amd64,linux/arm64", {"linux/amd64"}, "ok"),
+        ("linux/amd64, linux/arm64", {"linux/amd64", "linux/arm64"}, "ok"),
+        ("linux/arm64/v8", {"linux/arm64"}, "ok"),
+        ("linux/arm64", {"linux/amd64"}, "failed"),
+        ("linux/amd64", {"linux/amd64", "linux/arm64"}, "note"),
+        ("windows/amd64", {"linux/amd64"}, "failed"),
+    ],
+)
+def test_the_platform_against_the_nodes(built: str, nodes: set[str], level: str) -> None:
+    check = judge_platform("web", built, nodes)
+    assert check.level == level
+    assert bool(check.fix) == (level != "ok")
+
+
+def test_both_platforms_are_named() -> None:
+    check = judge_platform("web", "linux/arm64", {"linux/amd64"})
+    assert check.message == "web is built for linux/arm64, but the nodes are linux/amd64: its Pods could not start"
+    check = judge_platform("web", "linux/amd64", {"linux/amd64", "linux/arm64"})
+    assert "a Pod that lands on a linux/arm64 node cannot start" in check.message

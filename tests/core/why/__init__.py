@@ -1,0 +1,1 @@
+"""`devloop why`: from facts to causes, without a cluster."""

@@ -1,0 +1,44 @@
+"""What images say of themselves."""
+
+from typing import Any
+
+import pytest
+
+from devloop.core.image import PlatformManifest, ResolvedImage
+from devloop.core.why.imageconfig import described, manifest_for
+from tests.core.workloads import digest, resolved
+
+CONFIG = {
+    "created": "2026-01-02T03:04:05.5Z",
+    "config": {"WorkingDir": "/srv", "Volumes": {"/data/": {}}},
+    "history": [
+        {"created_by": "/bin/sh -c #(nop) COPY dir:1f2e in /opt/tool "},
+        {"created_by": "RUN /bin/sh -c echo COPY . /no # buildkit"},
+        {"created_by": "WORKDIR /srv"},
+        {"created_by": "COPY . . # buildkit"},
+        {"created_by": "COPY --chown=1:1 server.py lib/ # buildkit"},
+        {"created_by": "ADD a.tar /x # buildkit", "empty_layer": False},
+    ],
+}
+
+
+def test_what_the_config_tells() -> None:
+    found = described(resolved("a"), CONFIG)
+    assert (found.working_dir, found.volumes) == ("/srv", ("/data",))
+    assert found.created == 1767323045.5
+    assert found.copies == ("/opt/tool", "/srv", "/srv/lib", "/x")
+
+
+@pytest.mark.parametrize("config", [{}, {"created": None, "history": None}, {"created": "0001-01-01T00:00:00Z"}])
+def test_a_config_that_tells_nothing(config: dict[str, Any]) -> None:
+    found = described(resolved("a"), config)
+    assert (found.created, found.copies, found.working_dir) == (0.0, (), "")
+
+
+def test_the_manifest_that_a_node_takes() -> None:
+    amd, arm = (PlatformManifest(f"linux/{p}", digest(d), digest(d)) for p, d in (("amd64", "b"), ("arm64/v8", "c")))
+    index = ResolvedImage(digest("a"), (amd, arm))
+    assert manifest_for(index, "linux/arm64") == arm
+    assert manifest_for(index, "") == amd
+    assert manifest_for(index, "windows/amd64") == amd
+    assert manifest_for(ResolvedImage(digest("a"), ()), "linux/amd64") is None

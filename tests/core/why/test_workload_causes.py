@@ -1,0 +1,309 @@
+"""Causes that stand in the workload, in the source, or around it; and which one comes first."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from devloop.core.failure import ExitCode, FailureCode
+from devloop.core.image import ImageRef
+from devloop.core.original import Original, Written
+from devloop.core.status import ContainerRef
+from devloop.core.why.cause import LINKS, CauseCode, Link
+from devloop.core.why.chain import Holds, chain, first_broken
+from devloop.core.why.diagnosis import diagnose, exit_code
+from devloop.core.why.facts import Facts, LocalTag, Push, Route, SavedFile, Source, Unread
+from devloop.core.workload import ORIGINAL, ContainerSpec, Manager, Pod, Template, Terminated, Waiting
+from tests.core.why.scenes import AFTER, BEFORE, IF_NOT_PRESENT, NOW, STARTED, facts, in_registry, local, running
+from tests.core.why.scenes import reference as made
+from tests.core.workloads import DEV, REPOSITORY, digest, pod, revision, snapshot
+
+
+def codes(found: Facts) -> list[str]:
+    return [cause.code for cause in diagnose(found)]
+
+
+def of_deployment(found: Facts, **changes: Any) -> Facts:
+    assert found.snapshot.deployment is not None
+    return replace(found, snapshot=replace(found.snapshot, deployment=replace(found.snapshot.deployment, **changes)))
+
+
+FINE = facts(running("one", "a"))
+
+
+# not built -----------------------------------------------------------------------------------------------------------
+
+
+def source(*newer: SavedFile, newest: SavedFile | None = None, **more: Any) -> Source:
+    return Source("web", "web", "web/.dockerignore", newer, newest or (newer[0] if newer else None), BEFORE, **more)
+
+
+def test_source_that_is_newer_than_the_image() -> None:
+    files = (SavedFile("app.py", AFTER), SavedFile("lib.py", AFTER - 1))
+    (cause,) = diagnose(replace(FINE, source=source(*files)))
+    assert cause.code is CauseCode.NOT_BUILT
+    assert cause.message == "app.py and 1 more file in web was saved after the image was built"
+    assert cause.fix == "devloop up web --once"
+
+
+def test_a_save_that_the_ignore_file_leaves_out() -> None:
+    saved = SavedFile("conf/dev.yaml", AFTER, "conf")
+    (cause,) = diagnose(replace(FINE, source=source(newest=saved)))
+    assert cause.code is CauseCode.NOT_BUILT
+    assert "conf/dev.yaml, the newest save, can be in no image: web/.dockerignore leaves it out (conf)" in cause.message
+
+
+def test_a_save_that_no_copy_takes() -> None:
+    (cause,) = diagnose(replace(FINE, source=source(newest=SavedFile("notes.py", AFTER, carried=False))))
+    assert "no instruction of the Dockerfile takes it" in cause.message
+
+
+@pytest.mark.parametrize("carried", [True, None])
+def test_a_save_that_may_be_in_the_image_is_no_cause_by_itself(carried: bool | None) -> None:
+    assert codes(replace(FINE, source=source(newest=SavedFile("a.py", AFTER, carried=carried)))) == []
+
+
+def test_an_old_save_that_is_left_out_is_no_cause() -> None:
+    assert codes(replace(FINE, source=source(newest=SavedFile("notes", BEFORE - 1, "notes")))) == []
+
+
+# not pushed ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_newer_image_here_than_in_the_registry() -> None:
+    (cause,) = diagnose(facts(running("one", "a"), reference=made(here=local("c", created=AFTER))))
+    assert (cause.code, cause.fix) == (CauseCode.NOT_PUSHED, f"docker push {DEV}")
+    assert [found.digest for found in cause.evidence] == [digest("c"), digest("a")]
+
+
+def test_an_older_image_here_is_somebody_elses_push() -> None:
+    assert codes(facts(running("one", "a"), reference=made(here=local("c", created=BEFORE - 1)))) == []
+
+
+# pinned and reverted -------------------------------------------------------------------------------------------------
+
+
+def pinned_to_digest(tag_holds: str) -> Facts:
+    ref = f"{DEV}@{digest('a')}"
+    template = Template((ContainerSpec("web", ref, "IfNotPresent"),))
+    one = replace(running("one", "a"), specs=template.containers)
+    return facts(one, template=template, references={ref: made(ref=ref, tag=in_registry(tag_holds))})
+
+
+def test_a_digest_whose_tag_has_moved_on() -> None:
+    (cause,) = diagnose(pinned_to_digest("c"))
+    assert cause.code is CauseCode.PINNED
+    assert cause.fix == f"kubectl set image deployment/web web={DEV}@{digest('c')} -n shop"
+    assert diagnose(pinned_to_digest("a")) == ()
+
+
+def test_another_tag_than_devloop_pushes_to() -> None:
+    (cause,) = diagnose(replace(FINE, expected=ImageRef.parse(f"{REPOSITORY}:other")))
+    assert cause.code is CauseCode.PINNED
+    assert f"asks for {DEV}, but devloop.toml pushes to {REPOSITORY}:other" in cause.message
+
+
+def test_a_newer_image_here_under_another_tag() -> None:
+    other = LocalTag(ImageRef.parse(f"{REPOSITORY}:next"), digest("c"), AFTER)
+    (cause,) = diagnose(facts(running("one", "a"), reference=made(here=local(), others=(other,))))
+    assert cause.code is CauseCode.PINNED
+    assert f"what was built last on this machine is {REPOSITORY}:next" in cause.message
+    same = replace(other, id=local().id)
+    assert diagnose(facts(running("one", "a"), reference=made(here=local(), others=(same,)))) == ()
+
+
+def reverted(**metadata: Any) -> Facts:
+    record = Original(BEFORE).with_field("web", "imagePullPolicy", Written("IfNotPresent", "Always")).encode()
+    fields: dict[str, Any] = {
+        "f:spec": {"f:template": {"f:spec": {"f:containers": {'k:{"name":"web"}': {"f:imagePullPolicy": {}}}}}}
+    }
+    writer = Manager("helm", "Update", AFTER, "", fields)
+    return of_deployment(FINE, annotations={ORIGINAL: record, **metadata.get("annotations", {})}, managers=(writer,),
+                         labels=metadata.get("labels", {}))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("metadata", "who", "fix"),
+    [
+        ({}, "helm set the pull policy of container web back to IfNotPresent", "agree with who did it"),
+        ({"annotations": {"meta.helm.sh/release-name": "shop"}}, "helm (Helm release shop) set", "helm upgrade shop"),
+        ({"labels": {"argocd.argoproj.io/instance": "shop"}}, "Argo CD application shop", "argocd app set shop"),
+        (
+            {"labels": {"kustomize.toolkit.fluxcd.io/name": "apps"}},
+            "Flux kustomization apps",
+            "flux suspend kustomization apps -n shop",
+        ),
+    ],
+)  # fmt: skip
+def test_what_somebody_set_back(metadata: dict[str, Any], who: str, fix: str) -> None:
+    (cause,) = diagnose(reverted(**metadata))
+    assert cause.code is CauseCode.REVERTED
+    assert who in cause.message
+    assert fix in cause.fix
+    assert [(found.source, found.time) for found in cause.evidence][1] == ("managedFields of deployment/web", AFTER)
+
+
+# paused and stuck ----------------------------------------------------------------------------------------------------
+
+OLD_REVISION = revision("web-old", number=1, template=replace(IF_NOT_PRESENT, build="old"))
+NEW_REVISION = revision(number=2, template=IF_NOT_PRESENT, replicas=0)
+
+
+def unfinished(*new: Pod, **changes: Any) -> Facts:
+    """An old Pod that serves, and a newest revision that is not there yet."""
+    old = pod("old", "web-old", image="b", policy="IfNotPresent")
+    scene = snapshot(old, *new, revisions=(NEW_REVISION, OLD_REVISION), template=IF_NOT_PRESENT, **changes)
+    return facts(template=IF_NOT_PRESENT, scene=scene, revisions=(NEW_REVISION, OLD_REVISION))
+
+
+def test_a_paused_rollout() -> None:
+    (cause,) = diagnose(unfinished(paused=True))
+    assert (cause.code, cause.fix) == (CauseCode.PAUSED, "kubectl rollout resume deployment/web -n shop")
+    assert "old still runs the old one" in cause.message
+
+
+def test_paused_and_all_the_same_complete() -> None:
+    assert codes(of_deployment(FINE, paused=True)) == []
+
+
+def test_a_set_that_waits_for_somebody_to_delete_its_pods() -> None:
+    (cause,) = diagnose(unfinished(strategy="OnDelete"))
+    assert (cause.code, cause.fix) == (CauseCode.PAUSED, "kubectl delete pod old -n shop")
+    partitioned = unfinished(raw={"spec": {"updateStrategy": {"rollingUpdate": {"partition": 1}}}})
+    assert '"partition":0' in diagnose(partitioned)[0].fix
+
+
+def crashing() -> Pod:
+    ended = Terminated(3, finished_at=STARTED)
+    return pod("new", ready=False, image="a", policy="IfNotPresent", restarts=4, last=ended,
+               state=Waiting("CrashLoopBackOff"))  # fmt: skip
+
+
+def test_a_crash_loop_in_the_loops_own_words() -> None:
+    found = replace(
+        unfinished(crashing()),
+        logs={ContainerRef("new", "web"): ("starting", "KeyError: 'PORT'"), ContainerRef("new", "web", True): ()},
+    )
+    (cause,) = diagnose(found)
+    assert (cause.code, cause.reason) == (CauseCode.ROLLOUT_STUCK, FailureCode.CRASH)
+    assert cause.message.startswith("the newest Pods of deployment/web are not ready, so the old Pods still serve: ")
+    assert cause.message.endswith("container web of Pod new ended with exit code 3, 5 times: KeyError: 'PORT'")
+
+
+def test_a_rollout_that_still_goes_on() -> None:
+    (cause,) = diagnose(unfinished(pod("new", ready=False, image="")))
+    assert cause.code is CauseCode.ROLLOUT_STUCK
+    assert "is still going on: 0 of 1 new Pods ready" in cause.message
+
+
+def test_a_controller_that_does_not_look() -> None:
+    (cause,) = diagnose(unfinished(generation=7))
+    assert cause.code is CauseCode.ROLLOUT_STUCK
+    assert "the deployment controller has not seen the newest change" in cause.message
+
+
+def test_crashes_between_which_a_container_without_a_probe_looks_ready() -> None:
+    ended = Terminated(3, finished_at=NOW - 10)
+    again = replace(crashing(), ready=True)
+    state = replace(
+        again.containers[0], ready=True, state=running("x", "a", at=NOW - 5).containers[0].state, last=ended
+    )
+    unprobed = {"spec": {"template": {"spec": {"containers": [{"name": "web"}]}}}}
+    found = of_deployment(facts(replace(again, containers=(state,))), raw=unprobed)
+    (cause,) = diagnose(found)
+    assert (cause.code, cause.reason) == (CauseCode.ROLLOUT_STUCK, FailureCode.CRASH)
+    calm = replace(found, now=NOW + 10_000)
+    assert diagnose(calm) == (), "that was long ago"
+
+
+# around --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_service_that_also_serves_another_workload() -> None:
+    route = Route("web", {"blue-1": "deployment/blue"}, {"blue-1": frozenset({digest("b")})})
+    (cause,) = diagnose(replace(FINE, routes=(route,)))
+    assert cause.code is CauseCode.OTHER_PODS
+    assert "Service web sends requests to 1 Pod of deployment/blue too" in cause.message
+    same = replace(route, images={"blue-1": frozenset({digest("a")})})
+    assert diagnose(replace(FINE, routes=(same,))) == ()
+    assert diagnose(replace(FINE, routes=Unread("denied"))) == ()
+
+
+def mounting(path: str, kind: str = "emptyDir", **image: Any) -> Facts:
+    spec = {
+        "volumes": [{"name": "code", kind: {}}],
+        "containers": [{"name": "web", "volumeMounts": [{"name": "code", "mountPath": path}], "readinessProbe": {}}],
+    }
+    found = facts(running("one", "a"), reference=made(in_registry(copies=("/app/server.py",), **image)))
+    return of_deployment(found, raw={"spec": {"template": {"spec": spec}, "minReadySeconds": 1}})
+
+
+@pytest.mark.parametrize(
+    ("found", "shadows"),
+    [
+        (mounting("/app"), True),
+        (mounting("/app/"), True),
+        (mounting("/app/server.py"), True),
+        (mounting("/app/data"), False),
+        (mounting("/ap"), False),
+        (mounting("/app", "configMap"), False),
+        (mounting("/app", volumes=("/app",)), False),
+    ],
+)
+def test_a_volume_over_the_code(found: Facts, shadows: bool) -> None:
+    assert codes(found) == ([CauseCode.SHADOWED] if shadows else [])
+
+
+def test_the_same_content_is_no_fault() -> None:
+    pushes = (Push(digest("a"), 1.0, 0.5, "verified"), Push(digest("a"), 2.0, 1.5, "unchanged"))
+    causes = diagnose(replace(FINE, pushes=pushes))
+    assert [cause.code for cause in causes] == [CauseCode.SAME_CONTENT]
+    assert exit_code(causes) is ExitCode.DONE
+    assert diagnose(replace(FINE, pushes=pushes[:1])) == ()
+    assert diagnose(replace(FINE, pushes=(replace(pushes[0], digest=digest("c")), pushes[0]))) == ()
+
+
+# order, chain and exit code ------------------------------------------------------------------------------------------
+
+
+def test_the_cause_that_explains_most_comes_first() -> None:
+    pods = (running("one", "b", at=STARTED + 5), running("two", "a", node="node2"))
+    found = replace(facts(*pods), source=source(SavedFile("app.py", AFTER)))
+    causes = diagnose(found)
+    assert [cause.code for cause in causes] == [CauseCode.NOT_BUILT, CauseCode.NODE_CACHE]
+    assert exit_code(causes) is ExitCode.UNPROVEN
+
+
+def test_the_chain_shows_what_was_read_and_where_it_breaks() -> None:
+    found = facts(running("one", "b"), reference=made(here=Unread("no engine here")), source=Unread("no file"))
+    readings = chain(found, diagnose(found))
+    assert [(r.link, r.holds) for r in readings] == [
+        (Link.SOURCE, Holds.UNREAD),
+        (Link.LOCAL, Holds.UNREAD),
+        (Link.REGISTRY, Holds.YES),
+        (Link.SPEC, Holds.YES),
+        (Link.REVISION, Holds.YES),
+        (Link.CONTAINER, Holds.NO),
+    ]
+    assert first_broken(readings) is Link.CONTAINER
+
+
+def test_a_link_breaks_where_its_cause_stands() -> None:
+    for code, found in {
+        CauseCode.PINNED: replace(FINE, expected=ImageRef.parse(f"{REPOSITORY}:other")),
+        CauseCode.NOT_PUSHED: facts(running("one", "a"), reference=made(here=local("c", created=AFTER))),
+        CauseCode.NOT_BUILT: replace(FINE, source=source(SavedFile("app.py", AFTER))),
+        CauseCode.PAUSED: unfinished(paused=True),
+    }.items():
+        causes = diagnose(found)
+        assert [cause.code for cause in causes] == [code]
+        assert first_broken(chain(found, causes)) is LINKS[code]
+
+
+def test_every_cause_but_the_harmless_ones_breaks_a_link() -> None:
+    assert set(CauseCode) - LINKS.keys() == {CauseCode.SAME_CONTENT, CauseCode.UNKNOWN}
+
+
+def test_a_workload_that_is_gone_has_no_chain() -> None:
+    gone = replace(FINE, snapshot=replace(FINE.snapshot, deployment=None))
+    assert (diagnose(gone), chain(gone, ())) == ((), ())
