@@ -1,5 +1,6 @@
 """The command line: commands and options. What a command needs is imported inside it, so that help is instant."""
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,7 @@ from devloop import __version__
 
 if TYPE_CHECKING:
     from devloop.core.failure import Failure
-    from devloop.session.project import Request
+    from devloop.session.request import Request
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -84,11 +85,15 @@ def _output(help_text: str) -> Callable[[_F], _F]:
 @click.argument("services", nargs=-1)
 @_shared
 @_output("How to tell what happens, line by line; implies --headless.")
-@click.option("--headless", is_flag=True, help="Line by line, also on a terminal (for now it always is).")
+@click.option("--headless", is_flag=True, help="Line by line, also on a terminal.")
 @click.option("--once", is_flag=True, help="One cycle for each service, then exit.")
 @click.option("--build", default="", metavar="DIR", help="The folder to build when there is no file [default: .].")
 @click.option("--logs/--no-logs", default=None, help="Pod logs [default: yes for plain, no for json].")
-@click.option("--on-exit", type=click.Choice(["keep", "restore"]), help="Leave the workloads so, or put them back.")
+@click.option(
+    "--on-exit",
+    type=click.Choice(["keep", "restore"]),
+    help="Leave the workloads so, or put them back [default: the file's, else keep].",
+)
 def up(
     services: tuple[str, ...],
     file: Path | None,
@@ -108,10 +113,13 @@ def up(
 
     Ctrl-C ends the session; what it left on the workloads is told, with the command that undoes it.
     """
+    if not (headless or once or output) and logs is None and _on_terminal():
+        from devloop.session.terminal import run_terminal
+
+        sys.exit(run_terminal(_request(services, file, context, namespace, build), on_exit=on_exit))
     from devloop.session.commands import run_up
     from devloop.session.renderers import Output
 
-    _ = headless  # until there is a full-screen view, everything is
     chosen = Output(output or "plain")
     pod_logs = chosen is Output.PLAIN if logs is None else logs
     request = _request(services, file, context, namespace, build)
@@ -257,10 +265,16 @@ def completion(shell: str) -> None:
 def _request(
     names: tuple[str, ...], file: Path | None, context: str, namespace: str, build: str, *, writes: bool = True
 ) -> "Request":
-    from devloop.session.project import Request
+    from devloop.session.request import Request
 
     confirm = _confirm if sys.stdin.isatty() and sys.stderr.isatty() else None
     return Request(names, file, context, namespace, build, writes=writes, confirm=confirm)
+
+
+def _on_terminal() -> bool:
+    """The full-screen view needs all three, and a terminal that can move its cursor."""
+    streams = (sys.stdin, sys.stdout, sys.stderr)
+    return all(stream.isatty() for stream in streams) and os.environ.get("TERM", "dumb") != "dumb"
 
 
 def _confirm(context: str, failure: "Failure") -> bool:

@@ -61,9 +61,17 @@ def resolve(
     return Problems(Problem(file, None, dotted(f.place), f.message, f.fix) for f in findings)
 
 
+def no_services(file: str) -> Problems:
+    """What is wrong with a file that defines none."""
+    return Problems(Problem(file, None, dotted(f.place), f.message, f.fix) for f in _NO_SERVICE)
+
+
+_NO_SERVICE = [Finding(("services",), "no service is defined", "add `[services.NAME]` with an `image`")]
+
+
 def _unknown_names(config: Config, only: Sequence[str]) -> list[Finding]:
     if not config.services:
-        return [Finding(("services",), "no service is defined", "add `[services.NAME]` with an `image`")]
+        return _NO_SERVICE
     known = f"the services are {quoted(config.services)}"
     return [
         Finding(("services",), f"there is no service `{name}`", suggestion(name, config.services, known))

@@ -35,11 +35,12 @@ __all__ = [
 ]
 
 
-def rollout_status(snapshot: Snapshot, *, uid: str, generation: int, mark: str) -> RolloutStatus:
+def rollout_status(snapshot: Snapshot, *, uid: str, generation: int, mark: str, fresh: bool = False) -> RolloutStatus:
     """How far the patch has come that left `uid`, `generation` and `mark` (the encoded `devloop/build`) behind.
 
     Snapshots from before the patch are just rolling. With an empty `mark` it is about the newest revision of the
-    template as it stands, whoever wrote it.
+    template as it stands, whoever wrote it. `fresh`: its Pods were made by the patch, so that their exits count; a mark
+    says the same.
     """
     deployment = snapshot.deployment
     if deployment is None or deployment.uid != uid:
@@ -51,7 +52,7 @@ def rollout_status(snapshot: Snapshot, *, uid: str, generation: int, mark: str) 
     if mark and (deployment.template.build != mark or len(own) > 1):
         return Broken(_changed(deployment, mark))
     status = _progress(snapshot, deployment, own[0] if own else None, max(generation, 1))
-    return _settled(snapshot, deployment, status) if mark and isinstance(status, RolledOut) else status
+    return _settled(snapshot, deployment, status) if (mark or fresh) and isinstance(status, RolledOut) else status
 
 
 def _progress(snapshot: Snapshot, deployment: Deployment, revision: Revision | None, generation: int) -> RolloutStatus:

@@ -170,5 +170,5 @@ def _dependency_failure(name: str, dependency: ServiceState) -> Failure:
     return Failure(
         FailureCode.DEPENDENCY_FAILED,
         f"{name}, which it depends on, failed{why}",
-        f"a running session starts it again by itself once {name} is mended",
+        f"mend {name}: this one starts again by itself in a session, and with the next `--once`",
     )

@@ -144,6 +144,22 @@ class ServiceState:
         return self.last.failure if self.last else None
 
     @property
+    def serving(self) -> frozenset[str] | None:
+        """The digests that ready Pods report which are not about to end; None before any Pod was seen."""
+        pods = [pod for seen in self.workloads.values() for pod in seen.pods]
+        if not pods and not any(seen.exists for seen in self.workloads.values()):
+            return None
+        return frozenset(pod.image_id for pod in pods if pod.ready and pod.phase != "Terminating")
+
+    @property
+    def serves_live(self) -> bool:
+        """Whether Pods still run what was proved last, as far as anything was seen of them."""
+        if self.live is None or self.serving is None:
+            return self.live is not None
+        own = {self.live.digest, *(self.live.pushed.digests if self.live.pushed else ())}
+        return bool(self.serving & own)
+
+    @property
     def lost(self) -> Connection | None:
         """The connection whose return starts the failed cycle again."""
         return CONNECTION_LOST.get(self.failure.code) if self.failure else None

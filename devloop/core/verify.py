@@ -132,11 +132,11 @@ def unchanged(
     deployment = snapshot.deployment
     if deployment is None:
         return f"{snapshot.key} does not exist"
-    reasons = (
-        _template_reason(deployment, containers, image, pin),
-        _pods_reason(snapshot, deployment, containers, image, pin, known, earlier),
-    )
-    return ", and ".join(reason for reason in reasons if reason)
+    pods = _pods_reason(snapshot, deployment, containers, image, pin, known, earlier)
+    template = _template_reason(deployment, containers, image, pin)
+    # What a Pod runs tells most; a policy that its template already explains tells nothing.
+    said = (pods, template) if "pull policy of container" not in pods or not template else (template,)
+    return ", and ".join(reason for reason in said if reason)
 
 
 def go_seconds(text: str) -> float | None:

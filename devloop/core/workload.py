@@ -239,5 +239,6 @@ class Snapshot:
 def absent(key: WorkloadKey) -> Failure:
     """What to say of a workload that does not exist."""
     message = f"{key} does not exist in namespace {key.namespace}"
-    hint = f"devloop adopts workloads that exist; see what there is: kubectl get {key.kind}s -n {key.namespace}"
+    there = f"see what there is: kubectl get {key.kind}s -n {key.namespace}"
+    hint = f"{there}; -n names another namespace, and `workload` in devloop.toml another workload"
     return Failure(FailureCode.WORKLOAD_ABSENT, message, hint)

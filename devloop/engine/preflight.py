@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from devloop.core.containers import choose
 from devloop.core.events import CheckFinished
-from devloop.core.failure import ExitCode, Failure, FailureCode
+from devloop.core.failure import GOES_ON, ExitCode, Failure, FailureCode
 from devloop.core.image import ImageRef
 from devloop.core.manifest import deployment as parse_deployment
 from devloop.core.ports import Access, Builder, BuildRequest, Cluster, Registry
@@ -48,7 +48,9 @@ async def preflight(
 
 def _event(name: str, answer: Failure | str) -> CheckFinished:
     if isinstance(answer, Failure):
-        return CheckFinished(name, False, answer.message, answer.hint, answer.code)
+        # A session that has not begun does not go on by itself.
+        hint = answer.hint.replace(GOES_ON, "then start devloop again")
+        return CheckFinished(name, False, answer.message, hint, answer.code)
     return CheckFinished(name, True, answer)
 
 

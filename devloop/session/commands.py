@@ -13,8 +13,9 @@ from typing import Any
 
 from devloop.core.failure import ExitCode
 from devloop.session import say
-from devloop.session.project import Project, Refusal, Request, open_project
+from devloop.session.project import Project, Refusal, open_project
 from devloop.session.renderers import Output
+from devloop.session.request import Request
 
 
 def run_up(request: Request, output: Output, *, once: bool, pod_logs: bool, on_exit: str | None) -> int:
@@ -83,11 +84,14 @@ def run_schema() -> int:
 def _validate(file: Path | None, *, as_json: bool) -> ExitCode:
     from devloop.adapters import configfile
     from devloop.core.config import Problems
+    from devloop.core.resolve import no_services
 
     loaded = configfile.load(file, Path.cwd(), os.environ)
     if loaded is None:
         say.err("there is no devloop.toml here or above", "→ name one with -f FILE")
         return ExitCode.USAGE
+    if not isinstance(loaded, Problems) and not loaded.config.services:
+        loaded = no_services(os.path.relpath(loaded.path))
     problems = loaded if isinstance(loaded, Problems) else ()
     if as_json:
         say.out(json.dumps({"ok": not problems, "problems": [asdict(problem) for problem in problems]}))

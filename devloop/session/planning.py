@@ -47,6 +47,7 @@ class ServicePlan:
     command: str
     watched: Survey
     workloads: tuple[WorkloadPlan, ...]
+    depends_on: tuple[str, ...] = ()
 
 
 async def plan(project: Project, *, as_json: bool) -> ExitCode:
@@ -70,7 +71,9 @@ async def _plan(service: Service, assembly: Assembly, platform: str) -> ServiceP
         asyncio.to_thread(survey, service),
         asyncio.gather(*(_workload(service, key, assembly) for key in service.workloads)),
     )
-    return ServicePlan(service.name, choice.name, choice.reason, shell_line(request), watched, tuple(workloads))
+    return ServicePlan(
+        service.name, choice.name, choice.reason, shell_line(request), watched, tuple(workloads), service.depends_on
+    )
 
 
 async def _workload(service: Service, key: WorkloadKey, assembly: Assembly) -> WorkloadPlan:
@@ -89,6 +92,7 @@ async def _workload(service: Service, key: WorkloadKey, assembly: Assembly) -> W
 
 def _lines(one: ServicePlan) -> list[str]:
     lines = [one.service, f"  build    {one.command}", f"           with {one.builder}: {one.reason}"]
+    lines += [f"  after    {', '.join(one.depends_on)}"] if one.depends_on else []
     lines += [f"  watch    {_count(one.watched.files, 'file')}"]
     lines += [f"           not {pattern} ({_count(paths, 'path')})" for pattern, paths in one.watched.ignored]
     for workload in one.workloads:
@@ -101,6 +105,7 @@ def _workload_lines(workload: WorkloadPlan) -> Sequence[str]:
     if workload.failure:
         return [f"{head}: cannot be planned: {workload.failure.message}", f"           → {workload.failure.hint}"]
     lines = [f"{head}, container {', '.join(workload.containers)}"]
+    lines += ["           unless its Pods provably run what is built"]
     for change in workload.changes:
         lines += [f"           {_readable(change.text)}"]
         lines += [f"           - {change.path}: {_readable(change.old) or '(not set)'}"]

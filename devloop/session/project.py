@@ -6,7 +6,7 @@ Everything that can be wrong before the cluster is asked ends here, as a `Refusa
 import getpass
 import os
 import subprocess
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,26 +22,7 @@ from devloop.core.resolve import resolve
 from devloop.core.service import Service, WorkloadKey
 from devloop.core.values import InvalidValueError, parse_workload
 from devloop.core.workload import Deployment, absent
-
-Confirm = Callable[[str, Failure], bool]
-"""Asks a person on a terminal to allow a context by typing its name."""
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What was asked for on the command line."""
-
-    names: tuple[str, ...] = ()
-    """Services, or (without a file) one `deployment/NAME`."""
-    file: Path | None = None
-    context: str = ""
-    namespace: str = ""
-    build: str = ""
-    """The folder to build when there is no file."""
-    writes: bool = True
-    """Whether the context has to be one that devloop may write to."""
-    confirm: Confirm | None = None
-    """None where nobody can be asked."""
+from devloop.session.request import Confirm, Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +64,12 @@ class Refusal:
 
     exit_code: ExitCode
     lines: tuple[str, ...]
+    failure: Failure | None = None
 
     @classmethod
     def of(cls, failure: Failure) -> "Refusal":
-        return cls(failure.exit_code, (failure.message, *([f"→ {failure.hint}"] if failure.hint else [])))
+        lines = (failure.message, *([f"→ {failure.hint}"] if failure.hint else []))
+        return cls(failure.exit_code, lines, failure)
 
 
 async def find_place(request: Request) -> Place | Refusal:
@@ -182,10 +165,11 @@ async def _adopt(request: Request, place: Place) -> Config | Refusal:
     folder = request.build or "."
     source = (Path.cwd() / folder).resolve()
     if len(request.names) > 1 or any("/" not in name for name in request.names):
-        message = "there is no devloop.toml here or above, so name one workload, like `deployment/api`"
+        bare = next((name for name in request.names if "/" not in name), "api")
+        message = f"there is no devloop.toml here or above, so name one workload, like `deployment/{bare}`"
         if place.file:
             message = f"name services of {place.file}, or one workload: not both, and not several workloads"
-        return Refusal(ExitCode.USAGE, (message, "→ or write a devloop.toml (devloop.toml.example shows every key)"))
+        return Refusal(ExitCode.USAGE, (message, "→ or write a devloop.toml (`devloop schema` lists its keys)"))
     if not (source / "Dockerfile").is_file():
         message = f"there is no Dockerfile in {source}, and no devloop.toml here or above that names another"
         return Refusal(ExitCode.USAGE, (message, "→ go to the folder of the source, or name it: --build FOLDER"))

@@ -15,6 +15,8 @@ from devloop.headless.plain import PlainRenderer, wants_colour
 STDOUT, STDERR = 1, 2
 MAX_RECORDED_LOGS = 20_000_000
 """Characters of log lines in one recording, as they are written; everything else is recorded to the end."""
+MAX_ON_SCREEN = 50_000
+"""Records that may wait for the screen: two seconds of a build and ten Pods that write all they can."""
 _AT_ONCE = 200
 """Records that are rendered before anything else may run: a few milliseconds' worth."""
 PATIENCE = 2.0
@@ -45,9 +47,14 @@ class Renderers:
         self._log = log
         self._closed = closed
         self._started: list[tuple[asyncio.Task[None], LineWriter]] = []
+        self._screen: asyncio.Task[None] | None = None
 
     def to_stdout(self, lines: Lines) -> None:
         self._start(self._log.subscribe(), lines, LineWriter(STDOUT, self._closed))
+
+    def to_screen(self, feed: Callable[[list[Record]], None]) -> None:
+        """Hand every batch to a screen instead, which has all of it as soon as it was handed over."""
+        self._screen = asyncio.create_task(_feed(self._log.subscribe(MAX_ON_SCREEN), feed), name="screen")
 
     def to_recording(self, path: Path) -> None:
         fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
@@ -57,6 +64,9 @@ class Renderers:
         """Wait until every reader has all of it; whether stdout has. One that stopped reading is not waited for."""
         self._log.close()
         taken = await asyncio.gather(*(_finish(task, writer) for task, writer in self._started))
+        if self._screen is not None:
+            await self._screen
+            return True
         return taken[0]
 
     def _start(self, reader: Subscription, lines: Lines, writer: LineWriter) -> None:
@@ -81,6 +91,13 @@ async def _render(reader: Subscription, lines: Lines, writer: LineWriter) -> Non
     async for batch in reader.batches():
         for first in range(0, len(batch), _AT_ONCE):
             await writer.write([line for record in batch[first : first + _AT_ONCE] for line in lines(record)])
+            await asyncio.sleep(0)
+
+
+async def _feed(reader: Subscription, feed: Callable[[list[Record]], None]) -> None:
+    async for batch in reader.batches():
+        for first in range(0, len(batch), _AT_ONCE):
+            feed(batch[first : first + _AT_ONCE])
             await asyncio.sleep(0)
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -14,11 +14,12 @@ from devloop.core.manifest import deployment as parse_deployment
 from devloop.core.restore import RestorePlan, plan_restore, strip_managed_fields
 from devloop.core.rollout import rollout_status
 from devloop.core.service import WorkloadKey
-from devloop.core.status import Broken, RolledOut, ScaledToZero
+from devloop.core.status import Broken, RolledOut, Rolling, RolloutStatus
 from devloop.core.workload import Snapshot, absent
 from devloop.engine.observations import Observations
 from devloop.session import say
-from devloop.session.project import Refusal, Request, ask_guard, find_place, parse_key, resolve_services
+from devloop.session.project import Refusal, ask_guard, find_place, parse_key, resolve_services
+from devloop.session.request import Request
 from devloop.session.undo import is_marked
 
 _ATTEMPTS = 5
@@ -90,17 +91,42 @@ async def rolled_out(observations: Observations, restored: Restored, seconds: fl
     if not restored.changes:
         return None
 
-    def judge(snapshot: Snapshot) -> RolledOut | ScaledToZero | Broken | None:
-        status = rollout_status(snapshot, uid=restored.uid, generation=restored.generation, mark="")
-        return status if isinstance(status, RolledOut | ScaledToZero | Broken) else None
+    def look(snapshot: Snapshot) -> RolloutStatus:
+        return rollout_status(snapshot, uid=restored.uid, generation=restored.generation, mark="", fresh=True)
+
+    def ended(snapshot: Snapshot) -> RolloutStatus | None:
+        status = look(snapshot)
+        return None if isinstance(status, Rolling) else status
 
     try:
         async with asyncio.timeout(seconds):
-            status = await observations.until(restored.key, judge)
+            status = await observations.until(restored.key, ended)
+            # Without a readiness probe a Pod is ready before it has had time to crash.
+            while isinstance(status, RolledOut) and status.settle:
+                later = await _changed(observations, restored.key, look, status)
+                if later is None:
+                    return None
+                status = await observations.until(restored.key, ended) if isinstance(later, Rolling) else later
     except TimeoutError:
         message = f"{restored.key} was restored, but its rollout did not end within {seconds:g} s"
         return Failure(FailureCode.ROLLOUT_TIMEOUT, message, f"kubectl rollout status {restored.key}")
     return status.failure if isinstance(status, Broken) else None
+
+
+async def _changed(
+    observations: Observations, key: WorkloadKey, look: Callable[[Snapshot], RolloutStatus], done: RolledOut
+) -> RolloutStatus | None:
+    """What became of a rollout that looked complete; None when it stayed so for as long as it has to be watched."""
+
+    def other(snapshot: Snapshot) -> RolloutStatus | None:
+        now = look(snapshot)
+        return None if isinstance(now, RolledOut) and now.settle == done.settle else now
+
+    try:
+        async with asyncio.timeout(done.settle):
+            return await observations.until(key, other)
+    except TimeoutError:
+        return None
 
 
 async def marked(cluster: KubeCluster, namespace: str) -> Sequence[WorkloadKey] | Failure:

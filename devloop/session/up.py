@@ -7,7 +7,7 @@ import secrets
 import signal
 import tempfile
 import traceback
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from devloop import __version__
 from devloop.adapters.clock import SystemClock
 from devloop.adapters.statefolder import FileStateFolder, default_root
 from devloop.core import events as ev
-from devloop.core.commands import Quit
+from devloop.core.commands import Command, Quit
 from devloop.core.config import OnExit
 from devloop.core.containers import choose
 from devloop.core.failure import Connection, ExitCode, Failure
@@ -52,6 +52,10 @@ _SAME_SIGNAL = 0.2
 """Seconds within which a second signal is the first one again: a wrapper that passes on what its group got already."""
 
 
+Feed = Callable[[list[ev.Record]], None]
+"""Takes what happened, batch by batch."""
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """How to run a session."""
@@ -76,13 +80,16 @@ class NoWatcher:
 
 async def up(project: Project, options: Options) -> ExitCode:
     """Run a session until it is interrupted, or (`once`) until each service had its cycle."""
-    return await _Session(project, options).run()
+    return await Session(project, options).run()
 
 
-class _Session:
-    def __init__(self, project: Project, options: Options) -> None:
+class Session:
+    """From its first event to its exit code; told line by line, or to a `feed` that draws."""
+
+    def __init__(self, project: Project, options: Options, feed: Feed | None = None) -> None:
         self._project = project
         self._options = options
+        self._feed = feed
         self._id = secrets.token_hex(4)
         self._clock = SystemClock()
         self._log = EventLog(self._clock)
@@ -90,6 +97,8 @@ class _Session:
         self._recording = self._state.session_file(self._id)
         self._observations = Observations()
         self._conductor: Conductor | None = None
+        self._task: asyncio.Task[ExitCode] | None = None
+        self._assembly: Assembly | None = None
         self._tail: LogTail | None = None
         self._running = False
         self._signalled: ExitCode | None = None
@@ -100,21 +109,62 @@ class _Session:
 
     async def run(self) -> ExitCode:
         renderers = Renderers(self._log, self._reader_gone)
-        renderers.to_stdout(lines_for(self._options.output, pod_logs=self._options.pod_logs))
+        if self._feed:
+            renderers.to_screen(self._feed)
+        else:
+            renderers.to_stdout(lines_for(self._options.output, pod_logs=self._options.pod_logs))
         if self._recording:
             renderers.to_recording(self._recording)
-        task = asyncio.ensure_future(self._run())
-        self._catch_signals(task)
+        task = self._task = asyncio.ensure_future(self._run())
+        self._catch_signals()
         code = ExitCode.BUG
         try:
             code = await task
         except asyncio.CancelledError:
-            code = self._signalled or ExitCode.INTERRUPTED
+            code = ExitCode.INTERRUPTED if self._signalled is None else self._signalled
         finally:
             self._log.emit(ev.SessionFinished(code))
             with contextlib.suppress(asyncio.CancelledError):  # a second Ctrl-C waits for no reader
                 await self._say_goodbye(heard=await renderers.close())
         return code
+
+    @property
+    def last_words(self) -> tuple[str, ...]:
+        """What there is to say when it is over: how the services are left, the undo, the recording."""
+        return tuple(self._last_words)
+
+    @property
+    def recording(self) -> Path | None:
+        return self._recording
+
+    def send(self, command: Command) -> None:
+        """Into the conductor's inbox; nothing before there is one."""
+        if self._conductor:
+            self._conductor.post(command)
+
+    def quit(self, code: ExitCode | None) -> None:
+        """End it; None: with the code that it would have by itself."""
+        if code is not None:
+            self._signalled = code
+        if self._running and self._conductor:
+            self._conductor.post(Quit())
+        elif self._task:
+            self._signalled = self._signalled or ExitCode.DONE
+            self._task.cancel()
+
+    def observed(self, service: str) -> tuple[ev.WorkloadObserved, ...]:
+        """The workloads of a service as they were seen last."""
+        found = self._log.state.services.get(service)
+        return tuple(found.workloads.values()) if found else ()
+
+    async def restore(self, service: str) -> list[str]:
+        """Put the workloads of one service back; what was done, in words."""
+        found = next((each for each in self._project.services if each.name == service), None)
+        if found is None or self._assembly is None:
+            return []
+        seconds = self._project.place.config.loop.rollout_timeout
+        done = [await self._assembly.restore(key, self._observations, seconds) for key in found.workloads]
+        return [line for lines, _ in done for line in lines]
 
     async def _run(self) -> ExitCode:
         project = self._project
@@ -124,7 +174,7 @@ class _Session:
         await asyncio.sleep(0)  # the first line is on its way before anything heavy is imported
         from devloop.session.assembly import assemble
 
-        assembly = assemble(project, self._observed, self._connection, self._unreadable)
+        assembly = self._assembly = assemble(project, self._observed, self._connection, self._unreadable)
         try:
             return await self._loop(assembly)
         finally:
@@ -253,15 +303,17 @@ class _Session:
         """On stderr when stdout is for events, or nobody `heard` what was written there."""
         if self._recording:
             self._last_words.append(f"recorded in {self._recording}")
+        if self._feed:
+            return  # they are said when the screen is gone
         plain = self._options.output is Output.PLAIN
         await last_words(STDOUT if plain and heard else STDERR, self._last_words)
 
-    def _catch_signals(self, task: "asyncio.Task[ExitCode]") -> None:
+    def _catch_signals(self) -> None:
         loop = asyncio.get_running_loop()
         for number in _EXITS:
-            loop.add_signal_handler(number, self._on_signal, number, task)
+            loop.add_signal_handler(number, self._on_signal, number)
 
-    def _on_signal(self, number: signal.Signals, task: "asyncio.Task[ExitCode]") -> None:
+    def _on_signal(self, number: signal.Signals) -> None:
         now = asyncio.get_running_loop().time()
         if self._signalled is not None and now - self._signalled_at < _SAME_SIGNAL:
             return
@@ -271,11 +323,7 @@ class _Session:
                 each.cancel()  # a child that was asked to end is killed now
             asyncio.get_running_loop().call_later(_LAST_WORDS, os._exit, int(_EXITS[number]))
             return
-        self._signalled = _EXITS[number]
-        if self._running and self._conductor:
-            self._conductor.post(Quit())
-        else:
-            task.cancel()
+        self.quit(_EXITS[number])
 
     def _reader_gone(self) -> None:
         self._deaf = True

@@ -98,7 +98,7 @@ def exit_code(state: SessionState) -> ExitCode:
 
 
 def _left(service: ServiceState) -> Phrase:
-    last, live, unproved = service.last, service.live, service.unproved
+    last, unproved = service.last, service.unproved
     given = f"{short(unproved.digest)} was rolled out but not proved" if unproved else ""
     if given and (last is None or last.failure is None):
         return Phrase(f"{service.name}: {given}", Tone.WARN)
@@ -106,13 +106,22 @@ def _left(service: ServiceState) -> Phrase:
         return Phrase(f"{service.name}: nothing was rolled out", Tone.QUIET)
     if last.failure is None:
         pods = f" in {_count(len({v.pod for v in last.verdicts}), 'Pod')}" if last.verdicts else ""
-        drift = f", since drifted: {service.drift.what}" if service.drift else ""
+        drift = f", but since then: {service.drift.what}" if service.drift else ""
         tone = Tone.WARN if drift else Tone.GOOD
         return Phrase(f"{service.name}: {last.outcome} {short(last.digest)}{pods}{drift}", tone)
-    still = f"; {given}" if given else ""
-    if live and not given:
-        still = f"; the cluster still runs {short(live.digest)} of cycle {live.number}"
-    return Phrase(f"{service.name}: failed: {last.failure.message}{still}", Tone.BAD)
+    still = given or still_runs(service)
+    return Phrase(f"{service.name}: failed: {last.failure.message}{f'; {still}' if still else ''}", Tone.BAD)
+
+
+def still_runs(service: ServiceState) -> str:
+    """What runs while the newest save does not, as its Pods were seen last; empty when nothing is known of it."""
+    live, serving = service.live, service.serving
+    was = f"{short(live.digest)} of cycle {live.number}" if live else ""
+    if serving is not None and not serving:
+        return f"no Pod serves; the last that was proved is {was}" if was else "no Pod serves"
+    if live and service.serves_live:
+        return f"the cluster still runs {was}"
+    return "the cluster runs what it ran before" if serving else ""
 
 
 def _session(event: ev.SessionStarted, _: SessionState) -> list[Phrase]:
@@ -201,7 +210,7 @@ def _warned(event: ev.WarningRaised, _: SessionState) -> list[Phrase]:
 
 def _drifted(event: ev.WorkloadDrifted, _: SessionState) -> list[Phrase]:
     by = f", by {event.who}" if event.who else ""
-    return [Phrase(f"{event.workload} drifted: {event.what}{by}", Tone.WARN)]
+    return [Phrase(f"{event.workload} is no longer as it was proved: {event.what}{by}", Tone.WARN)]
 
 
 def _connection(event: ev.ConnectionChanged, _: SessionState) -> list[Phrase]:
@@ -240,12 +249,12 @@ def _verdict(event: ev.PodVerified, _: SessionState) -> list[Phrase]:
 
 
 def _finished(event: ev.CycleFinished, state: SessionState) -> list[Phrase]:
-    service = state.services.get(event.service)
-    took = seconds(event.seconds)
+    service, took = state.services.get(event.service), seconds(event.seconds)
     if event.failure:
         first = Phrase(f"FAILED after {took}: {event.failure.message}", Tone.BAD)
         hint = [Phrase(f"→ {event.failure.hint}", Tone.BAD)] if event.failure.hint else []
-        return [first, *hint]
+        still = still_runs(service) if service else ""
+        return [first, *hint, *([Phrase(f"meanwhile {still}", Tone.WARN)] if still else [])]
     if event.outcome in {ev.Outcome.SUPERSEDED, ev.Outcome.STOPPED}:
         return [Phrase(f"cycle {event.cycle} {event.outcome} after {took}", Tone.QUIET)]
     spans = service.last.phases if service and service.last and service.last.number == event.cycle else ()
@@ -257,7 +266,7 @@ def _finished(event: ev.CycleFinished, state: SessionState) -> list[Phrase]:
     }[event.outcome]
     took += f" ({where})" if where else ""
     ended = Phrase(f"{word} {short(event.digest)} in {took}{what}{_terminating(service)}", Tone.GOOD)
-    why = [Phrase(f"restarted although the image is not new; until then: {event.text}")] if event.text else []
+    why = [Phrase(f"restarted although the image is the same: {event.text}")] if event.text else []
     return [*why, ended]
 
 

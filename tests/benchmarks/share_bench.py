@@ -16,8 +16,9 @@ from devloop.core.events import CycleFinished, Record, SessionStarted
 from devloop.engine.eventlog import EventLog
 from devloop.engine.observations import Observations
 from devloop.session import up as session_up
-from devloop.session.project import Project, Request, open_project
+from devloop.session.project import Project, open_project
 from devloop.session.renderers import Output, Renderers
+from devloop.session.request import Request
 from tests.benchmarks.rig import App, Cluster, spread
 from tests.e2e.harness import write_toml
 

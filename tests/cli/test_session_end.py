@@ -10,7 +10,7 @@ import pytest
 from devloop.core.failure import ExitCode
 from devloop.session.project import Project
 from devloop.session.renderers import Output
-from devloop.session.up import Options, _Session, up
+from devloop.session.up import Options, Session, up
 
 
 async def test_a_mistake_of_devloops_own_is_the_end_of_a_complete_recording(
@@ -19,7 +19,7 @@ async def test_a_mistake_of_devloops_own_is_the_end_of_a_complete_recording(
     async def mistake(_: Any) -> ExitCode:
         raise RuntimeError("a mistake")
 
-    monkeypatch.setattr(_Session, "_run", mistake)
+    monkeypatch.setattr(Session, "_run", mistake)
     with pytest.raises(RuntimeError, match="a mistake"):
         await up(cast(Project, None), Options(Output.JSON))
     (recording,) = Path(os.environ["DEVLOOP_STATE_DIR"], "sessions").glob("*.ndjson")

@@ -273,7 +273,7 @@ def test_a_failed_dependency_ends_its_dependent_with_its_reason() -> None:
         "web": Failure(
             FailureCode.DEPENDENCY_FAILED,
             "db, which it depends on, failed: it does not compile",
-            "a running session starts it again by itself once db is mended",
+            "mend db: this one starts again by itself in a session, and with the next `--once`",
         )
     }
 

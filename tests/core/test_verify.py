@@ -266,9 +266,9 @@ def test_pinned_by_digest_the_policy_may_be_any() -> None:
         ),
         (
             snapshot(pod(image="b", policy="IfNotPresent"), template=NEVER, revisions=(revision(template=NEVER),)),
-            "pull policy of container web is IfNotPresent, "
-            "and container web of Pod web-new-1 on node1 runs bbbbbbbbbbbb, not the pushed aaaaaaaaaaaa: "
-            "under IfNotPresent the copy that node1 already had was used, without asking the registry",
+            "container web of Pod web-new-1 on node1 runs bbbbbbbbbbbb, not the pushed aaaaaaaaaaaa: "
+            "under IfNotPresent the copy that node1 already had was used, without asking the registry, "
+            "and pull policy of container web is IfNotPresent",
         ),
         (snapshot(observed_generation=0), "its rollout is not complete"),
         (snapshot(pod(ready=False)), "its rollout is not complete"),

@@ -1,13 +1,15 @@
 """The words of both renderers, event by event."""
 
+from dataclasses import replace
+
 import pytest
 
 from devloop.core import events as ev
 from devloop.core.events import Hold, HoldCode, Outcome, Phase, Trigger, Verdict
 from devloop.core.failure import Connection, ExitCode, Failure, FailureCode
 from devloop.core.reducer import fold, reduce
-from devloop.core.state import SessionState
-from devloop.views import Tone, files, phrases, seconds
+from devloop.core.state import FinishedCycle, ServiceState, SessionState, Want
+from devloop.views import Tone, files, phrases, seconds, still_runs
 from tests.core.workloads import digest
 
 STARTED = ev.SessionStarted(1, "0.1.0", "kind-dev", "shop", ("db", "web"))
@@ -217,10 +219,10 @@ def test_what_may_heal_is_a_warning_with_its_next_step() -> None:
 
 def test_drift_is_told_with_who_did_it_if_somebody_did() -> None:
     assert told(ev.WorkloadDrifted("web", "deployment/web", "helm", "scaled from 1 to 2")) == [
-        "deployment/web drifted: scaled from 1 to 2, by helm"
+        "deployment/web is no longer as it was proved: scaled from 1 to 2, by helm"
     ]
     assert told(ev.WorkloadDrifted("web", "deployment/web", "", "it was deleted")) == [
-        "deployment/web drifted: it was deleted"
+        "deployment/web is no longer as it was proved: it was deleted"
     ]
 
 
@@ -272,7 +274,7 @@ def test_the_seed_of_it_all_is_told_before_the_proof() -> None:
     """Nothing new was pushed, and the Pods ran something else all the same."""
     event = over(Outcome.VERIFIED, text="pull policy of container web is IfNotPresent")
     assert told(event, BEGUN, *PHASES) == [
-        "restarted although the image is not new; until then: pull policy of container web is IfNotPresent",
+        "restarted although the image is the same: pull policy of container web is IfNotPresent",
         "VERIFIED aaaaaaaaaaaa in 12.3s (build 8.0 · push 0.3)",
     ]
 
@@ -314,3 +316,39 @@ def test_what_a_line_by_line_reader_is_spared(event: ev.Event) -> None:
 )
 def test_a_recording_may_begin_in_the_middle(event: ev.Event) -> None:
     assert phrases(event, SessionState())
+
+
+def pods_of(*rows: tuple[str, bool, str]) -> ev.WorkloadObserved:
+    """Image, ready and phase of each Pod."""
+    found = tuple(
+        ev.PodRow(f"web-{at}", "node1", "web-1", phase, "", 0, image, ready, current=True)
+        for at, (image, ready, phase) in enumerate(rows)
+    )
+    return ev.WorkloadObserved("web", "deployment/web", True, 1, 1, 1, 0, found)
+
+
+@pytest.mark.parametrize(
+    ("seen", "was_live", "words"),
+    [
+        ([("old", True, "Running"), ("new", False, "Running")], True, "the cluster still runs old of cycle 1"),
+        (
+            [("old", True, "Terminating"), ("new", False, "Running")],
+            True,
+            "no Pod serves; the last that was proved is old",
+        ),
+        ([("new", False, "Running")], False, "no Pod serves"),
+        ([("other", True, "Running")], True, "the cluster runs what it ran before"),
+        ([("other", True, "Running")], False, "the cluster runs what it ran before"),
+        (None, True, "the cluster still runs old of cycle 1"),
+        (None, False, ""),
+    ],
+)
+def test_what_still_runs_is_told_from_the_pods(
+    seen: list[tuple[str, bool, str]] | None, was_live: bool, words: str
+) -> None:
+    live = FinishedCycle(1, Want(ev.Trigger.START, 1.0), 1.0, 2.0, ev.Outcome.VERIFIED, "old", 1.0, None)
+    service = ServiceState("web", live=live if was_live else None)
+    if seen is not None:
+        service = replace(service, workloads={"deployment/web": pods_of(*seen)})
+    assert still_runs(service).startswith(words)
+    assert bool(words) == bool(still_runs(service))

@@ -5,9 +5,10 @@ import re
 
 import pytest
 
-from tests.e2e.harness import registry_digest
-from tests.e2e.scene import SERVE
+from tests.e2e.harness import App, build_and_push, registry_digest, run
+from tests.e2e.scene import SERVE, Scene
 from tests.e2e.shop import Shop, lines_of_json
+from tests.e2e.talk import speak
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 
@@ -191,3 +192,19 @@ def test_a_service_needs_a_file(shop: Shop) -> None:
     assert (code, out) == (2, "")
     assert "there is no devloop.toml here or above, so `web` names no service" in err
     assert "devloop restore deployment/web" in err
+
+
+def test_what_was_restored_and_crashes_is_not_called_complete(scene: Scene) -> None:
+    """Without a readiness probe it is ready for a moment each time it is started."""
+    scene.program("exit 3")
+    build_and_push(App(scene.folder / "web", ""), f"{scene.image}:old")
+    scene.deploy()
+    scene.kubectl("-n", scene.namespace, "set", "image", "deployment/web", f"web={scene.image}:old")
+    speak(scene, "one")
+    scene.configure()
+    code, devloop = scene.once()
+    assert (code, devloop.outcomes("web")) == (0, ["verified"]), devloop.said()
+    done = run(scene.folder, "restore", "web")
+    assert done.returncode == 5, done.stderr
+    assert "ended with exit code 3" in done.stderr
+    assert "its rollout is complete" not in done.stdout

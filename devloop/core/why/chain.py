@@ -50,9 +50,11 @@ def chain(facts: Facts, causes: Sequence[Cause]) -> tuple[Reading, ...]:
     return tuple(_judged(readings, causes))
 
 
-def first_broken(readings: Iterable[Reading]) -> Link | None:
-    """The first link that does not hold; None when all that could be read do."""
-    return next((reading.link for reading in readings if reading.holds is Holds.NO), None)
+def first_broken(readings: Iterable[Reading], causes: Iterable[Cause] = ()) -> Link | None:
+    """The first link that does not hold, by what was read there or by a cause; None when all do that could be read."""
+    read = {reading.link for reading in readings if reading.holds is Holds.NO}
+    broken = read | {LINKS[cause.code] for cause in causes if cause.code in LINKS}
+    return next((link for link in Link if link in broken), None)
 
 
 def _judged(readings: Iterable[Reading], causes: Sequence[Cause]) -> Iterator[Reading]:
@@ -87,9 +89,11 @@ def _local(reference: Reference) -> Reading:
 
 
 def _told(local: LocalImage, registry: RegistryImage | Unread | None) -> str:
-    """One image goes by several digests: the one that the registry uses is what can be compared."""
+    """One image goes by several digests: the one that the registry uses is what can be compared, also to Pods."""
     known = registry.resolved.digests if isinstance(registry, RegistryImage) else frozenset()
-    return registry.resolved.digest if isinstance(registry, RegistryImage) and local.digests & known else local.id
+    if isinstance(registry, RegistryImage) and local.digests & known:
+        return registry.resolved.digest
+    return min(local.digests - {local.id}, default=local.id)
 
 
 def _registry(reference: Reference) -> Reading:

@@ -54,8 +54,11 @@ class LocalTag:
     """Another tag of the same repository that the engine on this machine has."""
 
     ref: ImageRef
+    """As it is called on this machine."""
     id: str
     created: float
+    pushed: bool = True
+    """False where the registry is known to have nothing under it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,21 +1,19 @@
 """The command that mends each way of going stale."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from devloop.core.service import WorkloadKey
 from devloop.core.why.cause import CauseCode
 from devloop.core.why.facts import Reference, RegistryImage
 from devloop.core.why.stale import FIND_ADMISSION
-from devloop.core.workload import ContainerSpec
+from devloop.core.workload import ContainerSpec, Deployment
 
 POD = "pod"
 
 
-def fix_of(
-    code: CauseCode, key: WorkloadKey, container: ContainerSpec, reference: Reference, pods: Sequence[str], node: str
-) -> str:
+def fix_of(code: CauseCode, key: WorkloadKey, container: ContainerSpec, reference: Reference, node: str) -> str:
     """For a container that went stale in that way."""
     if code is CauseCode.POLICY_MUTATED:
         return f"find what rewrites Pods, and change it: {FIND_ADMISSION}"
@@ -27,6 +25,15 @@ def fix_of(
     if container.pull_policy == "Always":
         return f"kubectl rollout restart {key} -n {key.namespace}"
     return pull_always(key, container)
+
+
+def resumed(deployment: Deployment, fix: str) -> str:
+    """The fix, for a Deployment that does not roll out anything as long as it is paused."""
+    return f"{resume(deployment.key)} && {fix}" if deployment.paused and fix.startswith("kubectl ") else fix
+
+
+def resume(key: WorkloadKey) -> str:
+    return f"kubectl rollout resume {key} -n {key.namespace}"
 
 
 def pull_always(key: WorkloadKey, container: ContainerSpec) -> str:

@@ -8,6 +8,7 @@ from devloop.core.rollout import is_complete, is_probed
 from devloop.core.status import Broken, ContainerRef, Trouble
 from devloop.core.why.cause import Cause, CauseCode, Evidence
 from devloop.core.why.facts import Facts, RegistryImage, Unread
+from devloop.core.why.fixes import resume
 from devloop.core.why.pods import newest
 from devloop.core.workload import Deployment, Revision, Running, Snapshot
 
@@ -30,8 +31,7 @@ def _paused(facts: Facts, deployment: Deployment, revision: Revision | None) -> 
     key, old = deployment.key, _old_pods(facts, revision)
     if deployment.paused:
         message = f"{key} is paused, so its newest template is not rolled out{_still(old)}"
-        fix = f"kubectl rollout resume {key} -n {key.namespace}"
-        return Cause(CauseCode.PAUSED, message, (Evidence(str(key), "spec.paused is true"),), fix)
+        return Cause(CauseCode.PAUSED, message, (Evidence(str(key), "spec.paused is true"),), resume(key))
     waiting = deployment.strategy == ON_DELETE or _partition(deployment) > 0
     if not waiting or not old:
         return None
@@ -42,10 +42,8 @@ def _paused(facts: Facts, deployment: Deployment, revision: Revision | None) -> 
         )
     else:
         count = _partition(deployment)
-        said, why = (
-            f"partition is {count}",
-            f"leaves its first {count} Pods as they are (updateStrategy partition {count})",
-        )
+        kept = "first Pod as it is" if count == 1 else f"first {count} Pods as they are"
+        said, why = f"partition is {count}", f"leaves its {kept} (updateStrategy partition {count})"
     message = f"{key} {why}{_still(old)}"
     fix = f"kubectl delete pod {' '.join(old)} -n {key.namespace}"
     if said.startswith("partition"):

@@ -9,7 +9,7 @@ from devloop.core.patch import BuildMark
 from devloop.core.proof import verdict_of
 from devloop.core.why.cause import Cause, CauseCode, Evidence
 from devloop.core.why.facts import Facts, LocalImage, Reference, RegistryImage, Unread
-from devloop.core.why.fixes import fix_of
+from devloop.core.why.fixes import fix_of, resumed
 from devloop.core.why.stale import PRESENT, Moved, Stale, Start, why_stale
 from devloop.core.workload import ContainerSpec, ContainerStatus, Pod, Revision, Running, Terminated
 
@@ -61,11 +61,14 @@ def newest(facts: Facts) -> Revision | None:
 
 
 def seen_in(facts: Facts) -> tuple[Seen, ...]:
-    """Every container asked about, of every Pod asked about that reports an image; init containers first in each."""
+    """Every container asked about, of every Pod asked about that reports an image; init containers first in each.
+
+    Only of the newest revision: what older Pods run says nothing, because they were asked to run something else.
+    """
     deployment, revision = facts.snapshot.deployment, newest(facts)
     if deployment is None or revision is None:
         return ()
-    pods = [p for p in facts.snapshot.pods if p.name == facts.only or (not facts.only and p.revision == revision.name)]
+    pods = [p for p in facts.snapshot.pods if p.revision == revision.name and facts.only in {"", p.name}]
     return tuple(
         one
         for pod in pods
@@ -124,8 +127,10 @@ def _nodes(found: Sequence[_Judged]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def _from_here(reference: Reference) -> bool:
+def _from_here(reference: Reference) -> bool | None:
     local, registry = reference.local, reference.registry
+    if isinstance(local, Unread):
+        return None
     if not isinstance(local, LocalImage) or not isinstance(registry, RegistryImage):
         return False
     return bool(local.digests & registry.resolved.digests)
@@ -163,9 +168,14 @@ def _cause(facts: Facts, code: CauseCode, found: Sequence[_Judged], seen: Sequen
     everywhere = len(pods) == len({o.pod.uid for o in seen})
     message = f"{_subject(facts, code, found, seen)} an old image of {first.asked.image}: {stale.why}"
     evidence = (*_of_registry(first.reference), *_of_pods(first.name, seen, [each.seen for each in found]))
-    fix = fix_of(stale.code, facts.key, first.asked, first.reference, pods, first.pod.node)
+    fix = _fix(facts, stale.code, first)
     reason = stale.code if code is not stale.code else ""
     return Cause(code, message, evidence, fix, () if everywhere else pods, reason)
+
+
+def _fix(facts: Facts, code: CauseCode, one: Seen) -> str:
+    fix = fix_of(code, facts.key, one.asked, one.reference, one.pod.node)
+    return resumed(facts.snapshot.deployment, fix) if facts.snapshot.deployment is not None else fix
 
 
 def _subject(facts: Facts, code: CauseCode, found: Sequence[_Judged], seen: Sequence[Seen]) -> str:
@@ -226,8 +236,8 @@ def other_architecture(facts: Facts, seen: Iterable[Seen]) -> Iterator[Cause]:
             ),
             Evidence(f"{one.what} on {one.pod.node}", f"reports {short(one.digest)}, started", one.started, one.digest),
         )
-        fix = f"remove that copy from the node, so that it is pulled anew: crictl rmi {one.digest}; then "
-        fix += f"kubectl delete pod {one.pod.name} -n {facts.key.namespace}"
+        # Whoever asks the registry is given the image for its own platform, whatever copy it has.
+        fix = _fix(facts, CauseCode.NODE_CACHE, one)
         yield Cause(CauseCode.OTHER_ARCHITECTURE, message, evidence, fix, (one.pod.name,))
 
 
@@ -240,7 +250,7 @@ def undecided(facts: Facts, seen: Iterable[Seen]) -> Iterator[Cause]:
             told.add((one.name, why))
             evidence = Evidence(one.what, f"reports {short(one.digest)}, started", one.started, one.digest)
             message = f"whether container {one.name} runs the newest {one.asked.image} cannot be told: {why}"
-            yield Cause(CauseCode.UNKNOWN, message, (evidence,), _make_known(one), (one.pod.name,))
+            yield Cause(CauseCode.UNKNOWN, message, (evidence,), _make_known(facts, one), (one.pod.name,))
 
 
 def _undecided(one: Seen) -> str:
@@ -255,13 +265,13 @@ def _undecided(one: Seen) -> str:
     )
 
 
-def _make_known(one: Seen) -> str:
+def _make_known(facts: Facts, one: Seen) -> str:
     registry = one.reference.registry
     if registry is None:
         return f"push it again: docker push {one.reference.ref}"
     if not isinstance(registry, RegistryImage):
         return registry.fix
-    return "delete the Pod, so that its node pulls the image again"
+    return _fix(facts, CauseCode.NODE_CACHE, one)
 
 
 def _fits(platform: str, node: str) -> bool:

@@ -39,7 +39,19 @@ def _ready(piece: Mapping[str, Any]) -> set[str]:
 
 
 def _owner(objects: NamespaceObjects, pod: Mapping[str, Any]) -> str:
-    return str(owner_of(objects, pod) or f"pod/{pod['metadata']['name']}")
+    return str(owner_of(objects, pod) or _named_owner(objects, pod) or f"pod/{pod['metadata']['name']}")
+
+
+def _named_owner(objects: NamespaceObjects, pod: Mapping[str, Any]) -> str:
+    """As ownerReferences call it: a workload that was not read, or of another kind."""
+    owner = _controller(pod)
+    replicaset = next((raw for raw in objects.replicasets if manifest.uid(raw) == owner.get("uid")), None)
+    owner = (_controller(replicaset) if replicaset is not None else {}) or owner
+    return f"{owner['kind'].lower()}/{owner['name']}" if owner else ""
+
+
+def _controller(raw: Mapping[str, Any]) -> Mapping[str, Any]:
+    return next((each for each in raw["metadata"].get("ownerReferences") or () if each.get("controller")), {})
 
 
 def _digests(raw: Mapping[str, Any]) -> frozenset[str]:

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 
 from devloop.core.events import Verdict
-from devloop.core.image import short
+from devloop.core.image import ImageRef, short
 from devloop.core.managers import field_writer
 from devloop.core.original import Original
 from devloop.core.proof import verdict_of
+from devloop.core.service import WorkloadKey
 from devloop.core.why.cause import Cause, CauseCode, Evidence
 from devloop.core.why.facts import Facts, LocalImage, LocalTag, Reference, RegistryImage, Unread
 from devloop.core.why.fixes import set_image
@@ -65,17 +66,20 @@ def _tool(deployment: Deployment) -> tuple[str, str] | None:
             return f"Flux {kind} {name}", f"flux suspend {kind} {name} -n {where}"
     release = notes.get("meta.helm.sh/release-name")
     if release or labels.get("app.kubernetes.io/managed-by") == "Helm":
-        return f"Helm release {release or 'of this chart'}", f"helm upgrade {release or 'RELEASE'} --set IMAGE_VALUE"
+        return f"Helm release {release or 'of this chart'}", f"helm upgrade {release or 'RELEASE'}"
     return None
 
 
 def _keep_off(deployment: Deployment, facts: Facts) -> str:
-    again = f"devloop up {facts.source.service if not isinstance(facts.source, Unread) else deployment.key} --once"
+    key = deployment.key
+    what = f"{key} -n {key.namespace}" if isinstance(facts.source, Unread) else facts.source.service
+    again = f"devloop up {what} --once"
     tool = _tool(deployment)
     if tool is None:
         return f"agree with who did it, then: {again}"
-    stop = f"change the value in the chart ({tool[1]})" if tool[0].startswith("Helm") else f"let it pause: {tool[1]}"
-    return f"{stop}; then: {again}"
+    if tool[0].startswith("Helm"):
+        return f"change it in the values of the chart, or the next `{tool[1]}` sets it back again; then: {again}"
+    return f"let it pause: {tool[1]}; then: {again}"
 
 
 # pinned --------------------------------------------------------------------------------------------------------------
@@ -86,41 +90,61 @@ def pinned(facts: Facts, deployment: Deployment) -> Iterator[Cause]:
     for spec in deployment.template.containers:
         reference = facts.references.get(spec.image)
         if spec.name in facts.containers and reference is not None:
-            found = _other_than_expected(facts, spec, reference) or _newer(reference)
+            found = _other_than_expected(facts, spec, reference) or _newer(deployment.key, spec.name, reference)
             if found is not None:
-                message, target, evidence = found
-                fix = set_image(deployment.key, spec.name, target)
+                message, fix, evidence = found
                 said = Evidence(f"{deployment.key}, container {spec.name}", f"asks for {spec.image}")
                 yield Cause(CauseCode.PINNED, f"container {spec.name} {message}", (said, evidence), fix)
 
 
-def _other_than_expected(facts: Facts, spec: ContainerSpec, reference: Reference) -> tuple[str, str, Evidence] | None:
+_Found = tuple[str, str, Evidence]
+"""What is said of the container, the fix, and what it rests on."""
+
+
+def _other_than_expected(facts: Facts, spec: ContainerSpec, reference: Reference) -> _Found | None:
     expected = facts.expected
     if expected is None or reference.ref.with_digest("").same_image(expected):
         return None
     message = f"asks for {spec.image}, but devloop.toml pushes to {expected}, so it never sees what is pushed"
-    return message, str(expected), Evidence("devloop.toml", f"the image is {expected}")
+    fix = set_image(facts.key, spec.name, str(expected))
+    pushed = facts.references.get(str(expected))
+    if pushed is not None and pushed.registry is None and not isinstance(facts.source, Unread):
+        fix = f"devloop up {facts.source.service} --once"
+    return message, fix, Evidence("devloop.toml", f"the image is {expected}")
 
 
-def _newer(reference: Reference) -> tuple[str, str, Evidence] | None:
+def _newer(key: WorkloadKey, container: str, reference: Reference) -> _Found | None:
     ref, registry, tag = reference.ref, reference.registry, reference.tag
-    if ref.digest and ref.tag and isinstance(registry, RegistryImage) and isinstance(tag, RegistryImage):
-        if verdict_of(registry.resolved.digest, tag.resolved, {registry.resolved.digest: registry.resolved}, ()) is (
-            Verdict.MISMATCH
-        ):
-            moved = ref.with_digest(tag.resolved.digest)
-            message = f"asks for the digest {short(ref.digest)}, and {ref.with_digest('')} means another image by now"
-            text = f"{ref.with_digest('')} is {short(tag.resolved.digest)} now"
-            return message, str(moved), Evidence("registry", text, tag.created, tag.resolved.digest)
+    if ref.digest and isinstance(registry, RegistryImage) and isinstance(tag, RegistryImage):
+        return _moved_on(key, container, ref, registry, tag)
+    return _under_another_tag(key, container, reference)
+
+
+def _moved_on(
+    key: WorkloadKey, container: str, ref: ImageRef, registry: RegistryImage, tag: RegistryImage
+) -> _Found | None:
+    """A digest beside a tag that means another image by now."""
+    known = {registry.resolved.digest: registry.resolved}
+    if verdict_of(registry.resolved.digest, tag.resolved, known, ()) is not Verdict.MISMATCH:
         return None
-    other = _newer_here(reference)
+    message = f"asks for the digest {short(ref.digest)}, and {ref.with_digest('')} means another image by now"
+    text = f"{ref.with_digest('')} is {short(tag.resolved.digest)} now, and was built"
+    evidence = Evidence("registry", text if tag.created else text.partition(",")[0], tag.created, tag.resolved.digest)
+    return message, set_image(key, container, str(ref.with_digest(tag.resolved.digest))), evidence
+
+
+def _under_another_tag(key: WorkloadKey, container: str, reference: Reference) -> _Found | None:
+    other = newer_here(reference)
     if other is None:
         return None
-    message = f"asks for {ref}, and what was built last on this machine is {other.ref}, under another tag"
-    return message, str(other.ref), Evidence("local engine", f"{other.ref} was built", other.created, other.id)
+    there = reference.ref.with_tag(other.ref.tag)
+    message = f"asks for {reference.ref}, and what was built last on this machine is {there}, under another tag"
+    fix = set_image(key, container, str(there))
+    evidence = Evidence("local engine", f"{other.ref} was built", other.created, other.id)
+    return message, fix if other.pushed else f"docker push {other.ref} && {fix}", evidence
 
 
-def _newer_here(reference: Reference) -> LocalTag | None:
+def newer_here(reference: Reference) -> LocalTag | None:
     """An image of that repository that was built after the one asked for, under another tag only."""
     known = reference.registry.created if isinstance(reference.registry, RegistryImage) else 0.0
     own = reference.local

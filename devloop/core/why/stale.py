@@ -9,6 +9,8 @@ from devloop.core.workload import ContainerSpec
 
 PRESENT = "already present on machine"
 """In the kubelet's Event when it took the node's copy, from kubernetes/pkg/kubelet/images/image_manager.go."""
+_OR_A_MIRROR = "; if new Pods run it too, a mirror or a cache between {node} and the registry is behind"
+"""When nothing tells whether the tag moved before or after the start."""
 FIND_ADMISSION = "kubectl get mutatingwebhookconfigurations,mutatingadmissionpolicies"
 
 
@@ -47,8 +49,8 @@ class Stale:
     why: str
 
 
-def why_stale(start: Start, moved: Moved, *, from_here: bool) -> Stale:
-    """`from_here`: whether the image that the reference means now is known to the engine on this machine."""
+def why_stale(start: Start, moved: Moved, *, from_here: bool | None) -> Stale:
+    """`from_here`: whether the engine on this machine knows the image that the reference means now; None: not asked."""
     if not same_image(start.got.image, start.asked.image):
         asks = f"the Pod asks for {start.got.image} although the workload asks for {start.asked.image}"
         return Stale(CauseCode.POLICY_MUTATED, f"{asks} (admission changes it)")
@@ -62,14 +64,18 @@ def why_stale(start: Start, moved: Moved, *, from_here: bool) -> Stale:
     if moved is Moved.BEFORE:
         given = "and a mirror or a cache in between answered with an old image"
         return Stale(CauseCode.REGISTRY_STALE, f"the registry was asked from {start.node}, {given}")
-    return _moved_on(from_here)
+    found = _moved_on(from_here)
+    return found if moved is Moved.AFTER else Stale(found.code, f"{found.why}{_OR_A_MIRROR.format(node=start.node)}")
 
 
-def _moved_on(from_here: bool) -> Stale:
+def _moved_on(from_here: bool | None) -> Stale:
     if from_here:
-        why = "the newest one was pushed from here after that start, and as the template has not changed since"
-        return Stale(CauseCode.TEMPLATE_UNCHANGED, f"{why}, Kubernetes sees no reason to make new Pods")
-    why = "the tag was moved after that start, not from this machine, and Kubernetes never looks whether a tag moves"
+        why = "the newest one was pushed from here after the container had started, and as the Pod template"
+        unchanged = f"{why} has not changed since, Kubernetes sees no reason to make new Pods"
+        return Stale(CauseCode.TEMPLATE_UNCHANGED, unchanged)
+    # A builder in a container of its own pushes without giving the image to the engine.
+    who = "" if from_here is None else " (not from this machine, as far as its engine knows)"
+    why = f"the tag was moved after the container had started{who}, and Kubernetes never looks whether a tag moves"
     return Stale(CauseCode.TAG_MOVED, why)
 
 

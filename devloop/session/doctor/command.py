@@ -16,7 +16,8 @@ from devloop.session.assembly import Assembly, assemble
 from devloop.session.doctor import bases, cluster, images, local
 from devloop.session.doctor.report import Report, as_json, as_lines
 from devloop.session.doctor.subject import Subject, open_subject
-from devloop.session.project import Project, Request
+from devloop.session.project import Project
+from devloop.session.request import Request
 
 _PATIENCE = 20.0
 """Seconds that one part may take; what it asks has shorter limits of its own."""

@@ -13,12 +13,12 @@ from devloop.core.service import Service
 from devloop.session.project import (
     Place,
     Refusal,
-    Request,
     chosen_context,
     open_project,
     place_of,
     resolve_services,
 )
+from devloop.session.request import Request
 
 _NOWHERE = PinnedContext("", "", "default", "")
 """Stands for the context where there is none: whatever is asked of it fails."""

@@ -3,27 +3,32 @@
 import asyncio
 import json
 import os
+import shlex
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from devloop.adapters import kubeconfig
 from devloop.adapters.engine import DockerEngine
 from devloop.adapters.kube import KubeCluster
 from devloop.adapters.kubeobjects import read_namespace
 from devloop.adapters.registry import HttpRegistry
 from devloop.core.failure import ExitCode, Failure, FailureCode
+from devloop.core.service import Service
+from devloop.core.why.cause import Cause
 from devloop.core.why.chain import chain, first_broken
 from devloop.core.why.diagnosis import diagnose
-from devloop.core.why.subject import NamespaceObjects, find, keys
+from devloop.core.why.subject import KINDS, NamespaceObjects, find, keys
 from devloop.headless.plain import shown, wants_colour
 from devloop.session import say
-from devloop.session.project import Refusal, Request
+from devloop.session.project import Place, Project, Refusal
+from devloop.session.request import Request
 from devloop.session.why.gather import Gatherer
 from devloop.session.why.target import Question, Target, owner_of, read_question
-from devloop.views import Phrase
+from devloop.views import Phrase, Tone
 from devloop.views.why import Answer, answer_lines, table_lines
 
 _PAUSE = 2.0
@@ -39,39 +44,64 @@ async def why(request: Request, *, everything: bool, watch: bool, as_json: bool)
     cluster, engine = KubeCluster(question.place.pinned), DockerEngine()
     registry = HttpRegistry(insecure=engine.insecure_registries)
     try:
-        told: list[str] = []
+        told: tuple[list[str], list[str]] = [], []
         while True:
             found = await _answers(question, cluster, registry, engine)
-            lines = _lines(found, as_json=as_json, table=everything)
+            lines = _lines(found, as_json=as_json, table=everything), _failures(found)
             if lines != told:
-                say.out(*lines)
+                say.out(*([""] if told[0] and not as_json else []), *lines[0])
+                say.err(*lines[1])
                 told = lines
             if not watch:
-                return _tell_failures(found)
+                return max((each.exit_code for each in found), default=ExitCode.DONE)
             await asyncio.sleep(_PAUSE)
     finally:
         await registry.close()
         await cluster.close()
 
 
+async def why_service(project: Project, service: Service) -> list[Phrase]:
+    """The answer for the workloads of one service of a session, in words."""
+    targets = tuple(Target(key.namespace, key.kind, key.name, service) for key in service.workloads)
+    question = Question(project.place, targets, project.services)
+    cluster, engine = KubeCluster(project.place.pinned), DockerEngine()
+    registry = HttpRegistry(insecure=engine.insecure_registries)
+    try:
+        found = await _answers(question, cluster, registry, engine)
+    finally:
+        await registry.close()
+        await cluster.close()
+    lines: list[Phrase] = []
+    for each in found:
+        lines += [Phrase("")] if lines else []
+        lines += answer_lines(each, time.time(), None) if isinstance(each, Answer) else _told(each)
+    return lines
+
+
+def _told(failure: Failure) -> list[Phrase]:
+    return [Phrase(line, Tone.BAD) for line in Refusal.of(failure).lines]
+
+
 async def _answers(
     question: Question, cluster: KubeCluster, registry: HttpRegistry, engine: DockerEngine
 ) -> list[Answer | Failure]:
     gatherer = Gatherer(cluster, registry, engine, question.note)
-    single = question.targets[0].name if len(question.targets) == 1 and question.targets[0].kind != "pod" else ""
+    single = question.targets[0].name if len(question.targets) == 1 and question.targets[0].kind in KINDS else ""
     namespaces = sorted({target.namespace for target in question.targets})
     _, read = await asyncio.gather(
         gatherer.prepare(), asyncio.gather(*(read_namespace(cluster, namespace, single) for namespace in namespaces))
     )
     objects = dict(zip(namespaces, read, strict=True))
+    pinned = kubeconfig.resolve(None)
+    current = "" if isinstance(pinned, Failure) else pinned.name
     answers = await asyncio.gather(
-        *(_of_target(question, target, objects[target.namespace], gatherer) for target in question.targets)
+        *(_of_target(question, target, objects[target.namespace], gatherer, current) for target in question.targets)
     )
     return [answer for found in answers for answer in found]
 
 
 async def _of_target(
-    question: Question, target: Target, objects: NamespaceObjects | Failure, gatherer: Gatherer
+    question: Question, target: Target, objects: NamespaceObjects | Failure, gatherer: Gatherer, current: str
 ) -> Sequence[Answer | Failure]:
     if isinstance(objects, Failure):
         return [objects]
@@ -87,10 +117,20 @@ async def _of_target(
     async def answer(key: Any, only: str) -> Answer:
         service = owner_of(question.services, target, key.kind, key.name)
         facts = await gatherer.facts(objects, key, only, service)
-        causes = diagnose(facts)
+        causes = tuple(there(cause, question.place, current) for cause in diagnose(facts))
         return Answer(key, context, chain(facts, causes), causes, only)
 
     return await asyncio.gather(*(answer(key, only) for key, only in subjects))
+
+
+def there(cause: Cause, place: Place, current: str) -> Cause:
+    """With a fix that goes to the cluster that was asked about, also where a shell goes to another by itself."""
+    context, fix = shlex.quote(place.pinned.name), cause.fix
+    if place.pinned.name != current:
+        fix = fix.replace("kubectl ", f"kubectl --context {context} ")
+    if place.chosen:
+        fix = fix.replace(" --once", f" --once --context {context}")
+    return replace(cause, fix=fix)
 
 
 def _absent(target: Target) -> Failure:
@@ -100,11 +140,8 @@ def _absent(target: Target) -> Failure:
     return Failure(FailureCode.WORKLOAD_ABSENT, message, hint)
 
 
-def _tell_failures(found: Sequence[Answer | Failure]) -> ExitCode:
-    for each in found:
-        if isinstance(each, Failure):
-            say.err(*Refusal.of(each).lines)
-    return max((each.exit_code for each in found), default=ExitCode.DONE)
+def _failures(found: Sequence[Answer | Failure]) -> list[str]:
+    return [line for each in found if isinstance(each, Failure) for line in Refusal.of(each).lines]
 
 
 def _lines(found: Sequence[Answer | Failure], *, as_json: bool, table: bool) -> list[str]:
@@ -128,7 +165,7 @@ def _as_json(answer: Answer) -> dict[str, Any]:
         "pod": answer.pod or None,
         "exit_code": int(answer.exit_code),
         "chain": [{**asdict(reading), "time": _rfc3339(reading.time)} for reading in answer.readings],
-        "first_broken": first_broken(answer.readings),
+        "first_broken": first_broken(answer.readings, answer.causes),
         "causes": [
             {
                 "code": cause.code,

@@ -16,12 +16,14 @@ from devloop.adapters.threads import in_daemon_thread
 from devloop.core.containers import choose
 from devloop.core.failure import Failure
 from devloop.core.image import ImageRef, InvalidReferenceError, ResolvedImage, digest_of
+from devloop.core.manifest import pod as parse_pod
 from devloop.core.service import Service, WorkloadKey
 from devloop.core.status import ContainerRef
 from devloop.core.why.facts import Facts, LocalImage, Push, Reference, RegistryImage, Source, Unread
 from devloop.core.why.halted import telling_logs
 from devloop.core.why.imageconfig import described, manifest_for
 from devloop.core.why.routes import routes_of
+from devloop.core.why.spec import newer_here
 from devloop.core.why.subject import NamespaceObjects, newest_of, snapshot_of
 from devloop.core.workload import Deployment, Snapshot
 from devloop.session.why.carried import with_dockerfile
@@ -56,9 +58,11 @@ class Gatherer:
         assert deployment is not None
         containers = _containers(service, deployment)
         specs = [spec for spec in deployment.template.containers if spec.name in containers]
-        images = list(dict.fromkeys(spec.image for spec in specs))
+        # What the service was built as last says when its source was, whatever the workload asks for by now.
+        own = [str(service.image)] if service is not None else []
+        images = list(dict.fromkeys([*(spec.image for spec in specs), *own]))
         references, logs, pushes = await asyncio.gather(
-            self._references(images, service, objects.nodes or {}),
+            self._references(images, service, objects.nodes or {}, _images_elsewhere(objects, snapshot)),
             self._logs(key.namespace, telling_logs(snapshot, newest)),
             in_daemon_thread(lambda: _pushes(images)),
         )
@@ -85,10 +89,11 @@ class Gatherer:
     # images ------------------------------------------------------------------------------------------------------
 
     async def _references(
-        self, images: Sequence[str], service: Service | None, nodes: Mapping[str, str]
+        self, images: Sequence[str], service: Service | None, nodes: Mapping[str, str], elsewhere: Iterable[str]
     ) -> dict[str, Reference]:
         asked = {image: ref for image in images if (ref := _parsed(image)) is not None}
         there = {image: self._from_here(ref, service) for image, ref in asked.items()}
+        taken = [self._from_here(ref, service) for image in elsewhere if (ref := _parsed(image)) is not None]
         platform = next(iter(nodes.values()), "")
         local, found, tags = await asyncio.gather(
             self._local(list(dict.fromkeys(there.values()))),
@@ -96,11 +101,21 @@ class Gatherer:
             asyncio.gather(*(self._tag(ref, platform) for ref in there.values())),
         )
         references = {
-            image: _reference(asked[image], there[image], registry, tag, local)
+            image: _reference(asked[image], there[image], registry, tag, local, taken)
             for image, registry, tag in zip(asked, found, tags, strict=True)
         }
+        references = {image: await self._told_of_newer(each, platform) for image, each in references.items()}
         bad = Unread("it is no valid image reference", "correct the image of the container")
         return references | {image: Reference(ImageRef("", image), bad, bad) for image in images if image not in asked}
+
+    async def _told_of_newer(self, reference: Reference, platform: str) -> Reference:
+        """With whether the registry has what was built here later, under another tag."""
+        newer = newer_here(reference)
+        if newer is None:
+            return reference
+        pushed = await self._image(newer.ref, platform) is not None
+        others = tuple(replace(each, pushed=pushed) if each is newer else each for each in reference.others)
+        return replace(reference, others=others)
 
     def _from_here(self, ref: ImageRef, service: Service | None) -> ImageRef:
         """The name under which this machine reaches what Pods call so."""
@@ -181,6 +196,16 @@ def _containers(service: Service | None, deployment: Deployment) -> tuple[str, .
     return chosen
 
 
+def _images_elsewhere(objects: NamespaceObjects, snapshot: Snapshot) -> frozenset[str]:
+    """Images of the namespace's other Pods, and of the workload's own containers: one repository may hold many things,
+    each under its tag, and none of those is a newer version of another."""
+    own = {pod.name for pod in snapshot.pods}
+    others = [parse_pod(raw) for raw in objects.pods if raw["metadata"]["name"] not in own]
+    specs = [spec for pod in others for spec in pod.specs]
+    specs += snapshot.deployment.template.containers if snapshot.deployment is not None else ()
+    return frozenset(spec.image for spec in specs)
+
+
 def _parsed(image: str) -> ImageRef | None:
     try:
         return ImageRef.parse(image)
@@ -194,11 +219,13 @@ def _reference(
     registry: RegistryImage | Unread | None,
     tag: RegistryImage | Unread | None,
     local: Mapping[ImageRef, Found] | Unread,
+    taken: Sequence[ImageRef],
 ) -> Reference:
     if isinstance(local, Unread):
         return Reference(ref, registry, local, (), tag)
     own, others = local[there]
-    return Reference(ref, registry, own, others, tag)
+    free = tuple(other for other in others if not any(other.ref.same_image(each) for each in taken))
+    return Reference(ref, registry, own, free, tag)
 
 
 def _built(references: Iterable[Reference], pushes: Sequence[Push]) -> float:

@@ -10,7 +10,8 @@ from devloop.core.config import Problems
 from devloop.core.failure import ExitCode, Failure
 from devloop.core.service import Service
 from devloop.core.why.fixes import POD
-from devloop.session.project import Place, Refusal, Request, chosen_context, place_of, resolve_services
+from devloop.session.project import Place, Refusal, chosen_context, place_of, resolve_services
+from devloop.session.request import Request
 
 _KINDS = {
     **dict.fromkeys(("deployment", "deployments", "deploy", "deployments.apps", "deployment.apps"), "deployment"),

@@ -1,0 +1,27 @@
+"""What was asked for on the command line: imported before anything else is, so it needs nothing that is slow."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from devloop.core.failure import Failure
+
+Confirm = Callable[[str, Failure], bool]
+"""Asks a person on a terminal to allow a context by typing its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What was asked for on the command line."""
+
+    names: tuple[str, ...] = ()
+    """Services, or (without a file) one `deployment/NAME`."""
+    file: Path | None = None
+    context: str = ""
+    namespace: str = ""
+    build: str = ""
+    """The folder to build when there is no file."""
+    writes: bool = True
+    """Whether the context has to be one that devloop may write to."""
+    confirm: Confirm | None = None
+    """None where nobody can be asked."""

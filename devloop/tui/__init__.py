@@ -1,0 +1,1 @@
+"""The full-screen terminal: a Textual app over the same event log, reducer and words as the headless output."""
