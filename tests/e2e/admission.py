@@ -23,7 +23,7 @@ def admission(
     in_force: Callable[[], bool],
     **binding: Any,
 ) -> Iterator[None]:
-    """A policy of that kind (`Validating` or `Mutating`) for that resource, from when `in_force` sees its effect."""
+    """A policy of that kind (`Validating` or `Mutating`) for that resource, while `in_force` sees its effect."""
     name, api = f"{namespace}-{resource}", "admissionregistration.k8s.io/v1"
     rules = [
         {
@@ -53,10 +53,11 @@ def admission(
     try:
         for each in objects:
             kubectl("apply", "-f", "-", stdin=json.dumps(each))
-        _until(in_force)
+        _until(in_force, "the policy comes into force")
         yield
     finally:
         kubectl("delete", "--ignore-not-found", *plurals)
+    _until(lambda: not in_force(), "the policy is no longer in force")
 
 
 @contextmanager
@@ -77,9 +78,9 @@ def forbidden(
         yield
 
 
-def _until(in_force: Callable[[], bool]) -> None:
+def _until(true: Callable[[], bool], what: str) -> None:
     """API servers read policies from their own watches: nothing but trying tells when one is in force."""
     deadline = time.monotonic() + PATIENCE / 2
-    while not in_force():
-        assert time.monotonic() < deadline, "the policy does not come into force"
+    while not true():
+        assert time.monotonic() < deadline, f"not so: {what}"
         time.sleep(0.2)

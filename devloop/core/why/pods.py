@@ -1,7 +1,7 @@
 """What the Pods of the newest revision run, beside what their references mean now, and why it differs."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from devloop.core.events import Verdict
 from devloop.core.image import digest_of, short
@@ -105,9 +105,10 @@ class _Judged:
 def stale_causes(facts: Facts, seen: Sequence[Seen]) -> Iterator[Cause]:
     """One cause for each way in which Pods went stale, with all Pods that it explains."""
     groups: dict[tuple[CauseCode, CauseCode, str], list[_Judged]] = {}
+    everyone = seen_in(replace(facts, only="")) if facts.only else seen
     for one in seen:
         if one.verdict is Verdict.MISMATCH:
-            judged = _Judged(one, _moved(facts, one, seen))
+            judged = _Judged(one, _moved(facts, one, everyone))
             below = _stale([judged]).code
             code = CauseCode.OTHER_CONTAINER if _main_is_new(one, seen) else below
             groups.setdefault((code, below, one.name), []).append(judged)

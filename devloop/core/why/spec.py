@@ -1,11 +1,12 @@
 """Causes that stand in the workload itself: what it asks for, who changed that, and what was built beside it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from devloop.core.events import Verdict
 from devloop.core.image import ImageRef, short
 from devloop.core.managers import field_writer
-from devloop.core.original import Original
+from devloop.core.original import Original, Written
 from devloop.core.proof import verdict_of
 from devloop.core.service import WorkloadKey
 from devloop.core.why.cause import Cause, CauseCode, Evidence
@@ -16,30 +17,53 @@ from devloop.core.workload import ORIGINAL, ContainerSpec, Deployment, Manager
 # reverted ------------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class _Undone:
+    """A field that devloop wrote, and that holds something else now."""
+
+    key: str
+    live: str
+    written: Written
+    writer: Manager | None
+
+    @property
+    def back(self) -> str:
+        return f"back to {self.live}" if self.live == (self.written.was or "") else f"to {self.live}"
+
+
 def reverted(facts: Facts, deployment: Deployment) -> Iterator[Cause]:
     """Fields that devloop wrote and that somebody wrote over; devloop's own record on the workload tells."""
     original = Original.decode(deployment.annotations.get(ORIGINAL, ""))
     for spec in deployment.template.containers:
-        for key, live in (("image", spec.image), ("imagePullPolicy", spec.pull_policy)):
-            written = original.written(spec.name, key)
-            if written is None or live == (written.wrote or "") or spec.name not in facts.containers:
-                continue
-            writer = field_writer(deployment, spec.name, spec.init, key)
-            back = "back " if live == (written.was or "") else ""
-            who = _who(deployment, writer)
-            message = (
-                f"{who} set {_word(key)} of container {spec.name} {back}to {live}; devloop had set {written.wrote}"
-            )
-            evidence = [
-                Evidence(
-                    f"devloop/original of {deployment.key}", f"devloop wrote {written.wrote}, first at", original.since
-                )
-            ]
-            if writer is not None:
-                evidence.append(
-                    Evidence(f"managedFields of {deployment.key}", f"{writer.name} wrote {key}, at", writer.time)
-                )
-            yield Cause(CauseCode.REVERTED, message, tuple(evidence), _keep_off(deployment, facts))
+        by: dict[str, list[_Undone]] = {}
+        for each in _undone(original, deployment, spec) if spec.name in facts.containers else ():
+            by.setdefault(each.writer.name if each.writer is not None else "", []).append(each)
+        for found in by.values():
+            yield _reverted(facts, deployment, spec, original.since, found)
+
+
+def _undone(original: Original, deployment: Deployment, spec: ContainerSpec) -> Iterator[_Undone]:
+    for key, live in (("image", spec.image), ("imagePullPolicy", spec.pull_policy)):
+        written = original.written(spec.name, key)
+        if written is not None and live != (written.wrote or ""):
+            yield _Undone(key, live, written, field_writer(deployment, spec.name, spec.init, key))
+
+
+def _reverted(
+    facts: Facts, deployment: Deployment, spec: ContainerSpec, since: float, found: Sequence[_Undone]
+) -> Cause:
+    """What one of the others wrote in one container."""
+    first, writer = found[0], found[0].writer
+    wrote = " and ".join(str(each.written.wrote) for each in found)
+    undone = f"{_word(first.key)} of container {spec.name} {first.back}"
+    undone += "".join(f" and {_word(each.key)} {each.back}" for each in found[1:])
+    message = f"{_who(deployment, writer)} set {undone}; devloop had set {wrote}"
+    evidence = [Evidence(f"annotation {ORIGINAL} of {deployment.key}", f"devloop wrote {wrote}, first at", since)]
+    if writer is not None:
+        fields = " and ".join(each.key for each in found)
+        told = Evidence(f"managedFields of {deployment.key}", f"{writer.name} wrote {fields}, at", writer.time)
+        evidence.append(told)
+    return Cause(CauseCode.REVERTED, message, tuple(evidence), _keep_off(deployment, facts))
 
 
 def _word(key: str) -> str:
