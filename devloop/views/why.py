@@ -79,7 +79,7 @@ def _tone(answer: Answer) -> Tone:
 
 def _fine(readings: Sequence[Reading]) -> str:
     proved = sum(r.link is Link.CONTAINER and r.holds is Holds.YES for r in readings)
-    containers = "its only container reports" if proved == 1 else f"all {proved} containers report"
+    containers = "its only container reports" if proved == 1 else f"each of its {proved} containers reports"
     return f"the newest image runs: {containers} what the registry has"
 
 

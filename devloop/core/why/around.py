@@ -29,7 +29,9 @@ def not_built(facts: Facts) -> Cause | None:
     newer = [file for file in source.newer if file.carried is not False]
     if newer:
         more = f" and {_count(len(newer) - 1, 'more file')}" if len(newer) > 1 else ""
-        message = f"{newer[0].path}{more} in {source.context} was saved after the image was built"
+        message = (
+            f"{newer[0].path}{more} in {source.context} {'were' if more else 'was'} saved after the image was built"
+        )
         evidence = (*map(_saved, newer[:3]), *_built(facts))
         return Cause(CauseCode.NOT_BUILT, message, evidence, f"devloop up {source.service} --once")
     last = source.newest

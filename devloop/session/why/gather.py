@@ -14,7 +14,7 @@ from devloop.adapters.registry import HttpRegistry
 from devloop.adapters.scope import Area
 from devloop.adapters.threads import in_daemon_thread
 from devloop.core.containers import choose
-from devloop.core.failure import Failure
+from devloop.core.failure import GOES_ON, Failure
 from devloop.core.image import ImageRef, InvalidReferenceError, ResolvedImage, digest_of
 from devloop.core.manifest import pod as parse_pod
 from devloop.core.service import Service, WorkloadKey
@@ -133,7 +133,7 @@ class Gatherer:
         if resolved is None:
             return None
         if isinstance(resolved, Failure):
-            return Unread(resolved.message, resolved.hint)
+            return Unread(resolved.message, resolved.hint.removesuffix(GOES_ON).rstrip(" ;"))
         manifest = manifest_for(resolved, platform)
         config = await self.registry.config(ref, manifest.config) if manifest is not None else {}
         return described(resolved, {} if isinstance(config, Failure) else config)

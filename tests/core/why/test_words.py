@@ -59,7 +59,7 @@ def test_when_nothing_is_wrong() -> None:
         "\nthe newest image runs: its only container reports what the registry has"
     )
     both = told(facts(running("one", "a"), running("two", "a")))
-    assert both.endswith("all 2 containers report what the registry has")
+    assert both.endswith("each of its 2 containers reports what the registry has")
 
 
 def test_the_pod_that_was_asked_about_is_named_first() -> None:

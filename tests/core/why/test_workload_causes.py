@@ -42,7 +42,7 @@ def test_source_that_is_newer_than_the_image() -> None:
     files = (SavedFile("app.py", AFTER), SavedFile("lib.py", AFTER - 1))
     (cause,) = diagnose(replace(FINE, source=source(*files)))
     assert cause.code is CauseCode.NOT_BUILT
-    assert cause.message == "app.py and 1 more file in web was saved after the image was built"
+    assert cause.message == "app.py and 1 more file in web were saved after the image was built"
     assert cause.fix == "devloop up web --once"
 
 
