@@ -228,6 +228,36 @@ def restore(
 
 
 @main.command()
+@click.argument("recording", type=click.Path(path_type=Path), metavar="FILE")
+@_output("How to print it, instead of showing it on the screen.")
+@click.option("--speed", type=float, default=None, metavar="N", help="N times as fast as it was [default: 1].")
+@click.option("--at-once", is_flag=True, help="Everything at once: the last frame, to look around in.")
+def replay(recording: Path, output: str | None, speed: float | None, at_once: bool) -> None:
+    """Play a recorded session on the screen, without cluster or engine.
+
+    FILE is what a session left in the state folder (its last line names it), or what `devloop up --output json` wrote.
+    It plays at its own pace, but pauses of more than three seconds are shortened to three, and stays on its last frame.
+    Look around with the same keys as in a session; those that would act only say that this is a replay; q quits.
+
+    Where there is no terminal the plain text of the session is printed at once.
+
+    \b
+    Examples:
+      devloop replay 3b5daf82.ndjson --speed 4
+      devloop replay 3b5daf82.ndjson -o plain | less
+    """
+    from devloop.session.renderers import Output
+    from devloop.session.replay import run_replay
+
+    if speed is not None and at_once:
+        raise click.UsageError("--at-once leaves no time for a --speed: name one of them")
+    if speed is not None and not 0 < speed < float("inf"):
+        raise click.UsageError(f"--speed {speed:g} is no pace: name a number above 0, like 4 or 0.5")
+    printed = Output(output) if output else None if _on_terminal() else Output.PLAIN
+    sys.exit(run_replay(recording, speed=speed or 1.0, at_once=at_once, output=printed))
+
+
+@main.command()
 @_file
 @_output("How to print what is wrong.")
 def validate(file: Path | None, output: str | None) -> None:

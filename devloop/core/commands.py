@@ -14,6 +14,14 @@ class Rebuild:
 
 
 @dataclass(frozen=True, slots=True)
+class Restart:
+    """Start every Pod of the service anew with the image that was pushed last; nothing is built."""
+
+    service: str
+    trigger: Trigger = Trigger.KEY
+
+
+@dataclass(frozen=True, slots=True)
 class Pause:
     """Let saves gather, or (`paused=False`) build what has gathered."""
 
@@ -33,4 +41,4 @@ class Quit:
     """End the session."""
 
 
-Command = Rebuild | Pause | Stop | Quit
+Command = Rebuild | Restart | Pause | Stop | Quit

@@ -15,6 +15,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
+    StrictBool,
     StrictInt,
     StringConstraints,
     model_serializer,
@@ -255,6 +256,14 @@ class LoopConfig(_Table):
     """What happens to the workloads at the end: `keep` them as they are, or `restore` what was there before."""
 
 
+class UiConfig(_Table):
+    """How the terminal is used."""
+
+    notify: StrictBool = Field(default=True, examples=[False])
+    """Whether the terminal rings and shows a notification (OSC 9, where it can) when a service fails, and when that is
+    mended."""
+
+
 class Config(_Table):
     """A `devloop.toml`."""
 
@@ -264,6 +273,8 @@ class Config(_Table):
     """The services, by name."""
     loop: LoopConfig = LoopConfig()
     """How saves are gathered, built and rolled out."""
+    ui: UiConfig = UiConfig()
+    """How devloop behaves on a terminal."""
 
 
 def json_schema() -> dict[str, Any]:

@@ -212,6 +212,8 @@ class CycleRequested(ServiceEvent):
     event: ClassVar[str] = "cycle_requested"
     trigger: Trigger
     text: str = ""
+    restart: bool = False
+    """Whether every Pod is to be started anew, and nothing built for that alone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ class BuildMark:
     """Unix seconds."""
     session: str
     patched_at: float = 0.0
-    """Only when the very same mark stood there already: a restart needs a new one."""
+    """Only when the mark of the same push stood there already: a restart needs a new one."""
 
     def encode(self) -> str:
         return compact({key: value for key, value in asdict(self).items() if key != "patched_at" or value})
@@ -46,6 +46,13 @@ class BuildMark:
             )
         except (ValueError, TypeError, KeyError, AttributeError):
             return None
+
+    def restarting(self, template: str) -> "BuildMark":
+        """The mark for a restart now, over the mark that stands in the template: the push was when it was."""
+        before = BuildMark.decode(template)
+        if before is None or (before.digest, before.session) != (self.digest, self.session):
+            return self
+        return replace(before, patched_at=self.pushed_at)
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,8 @@ def merge(earlier: Want | None, later: Want) -> Want:
     if later.trigger is ev.Trigger.DRIFT:  # a drift cycle builds nothing; what it comes beside does
         named = earlier
     since, newest = min(earlier.since, later.since), max(earlier.newest, later.newest)
-    return Want(named.trigger, since, newest, count, files[: ev.MAX_FILES], named.text)
+    restart, build = earlier.restart or later.restart, earlier.build or later.build
+    return Want(named.trigger, since, newest, count, files[: ev.MAX_FILES], named.text, restart, build)
 
 
 def _new_service(name: str, now: float) -> ServiceState:
@@ -106,13 +107,16 @@ def _change_detected(service: ServiceState, event: ev.ChangeDetected, time: floa
 
 
 def _cycle_requested(service: ServiceState, event: ev.CycleRequested, time: float) -> ServiceState:
-    return replace(service, want=merge(service.want, Want(event.trigger, time, text=event.text)))
+    build = not event.restart and event.trigger is not ev.Trigger.DRIFT
+    asked = Want(event.trigger, time, text=event.text, restart=event.restart, build=build)
+    return replace(service, want=merge(service.want, asked))
 
 
 def _cycle_started(service: ServiceState, event: ev.CycleStarted, time: float) -> ServiceState:
-    since, newest = (service.want.since, service.want.newest) if service.want else (time, 0)
-    want = Want(event.trigger, since, newest, event.count, event.files, event.text)
-    running = RunningCycle(event.cycle, want, time)
+    wanted = service.want or Want(event.trigger, time)
+    build = event.trigger is not ev.Trigger.DRIFT and (service.builds or service.want is None)
+    want = replace(wanted, trigger=event.trigger, count=event.count, files=event.files, text=event.text, build=build)
+    running = RunningCycle(event.cycle, want, time, pushed=service.pushed if want.restart and not build else None)
     return replace(service, want=None, hold=None, running=running, cycles=event.cycle, drift=None)
 
 
@@ -133,7 +137,8 @@ def _phase_finished(service: ServiceState, event: ev.PhaseFinished, time: float)
 
 
 def _image_pushed(service: ServiceState, event: ev.ImagePushed, time: float) -> ServiceState:
-    return _in_cycle(service, event, pushed=event)
+    changed = _in_cycle(service, event, pushed=event)
+    return changed if changed is service else replace(changed, pushed=event)
 
 
 def _workload_patched(service: ServiceState, event: ev.WorkloadPatched, time: float) -> ServiceState:
@@ -159,7 +164,7 @@ def _cycle_finished(service: ServiceState, event: ev.CycleFinished, time: float)
     superseded = event.outcome is ev.Outcome.SUPERSEDED
     service = replace(service, running=None, hold=None, echo=_echo(service.echo, running, superseded))
     if superseded:
-        return replace(service, want=_again(running.want, service.want))
+        return replace(service, want=_superseded(running, service.want))
     if event.outcome is ev.Outcome.STOPPED:
         return service
     finished = FinishedCycle(
@@ -192,10 +197,16 @@ def _again(earlier: Want, later: Want | None) -> Want:
     return merge(earlier, later) if later else earlier
 
 
+def _superseded(running: RunningCycle, later: Want | None) -> Want:
+    """What was pushed already need not be built again for a restart alone."""
+    again = _again(running.want, later)
+    return replace(again, build=False) if later and later.restart and not later.build and running.pushed else again
+
+
 def _echo(echo: Echo, running: RunningCycle, superseded: bool) -> Echo:
     """Count builds in a row during which the same files changed."""
     if not running.echo:
-        return Echo() if running.want.trigger is not ev.Trigger.DRIFT else echo
+        return Echo() if running.want.build else echo
     common = echo.files & running.echo if echo.files else running.echo
     if not common:
         echo, common = Echo(), running.echo

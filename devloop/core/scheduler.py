@@ -7,10 +7,10 @@ a cycle whose image is pushed either gets onto its workloads or has one.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from devloop.core.events import Hold, HoldCode, Outcome, Trigger
+from devloop.core.events import Hold, HoldCode, Outcome
 from devloop.core.failure import Connection, Failure, FailureCode
 from devloop.core.service import Service, WorkloadKey
-from devloop.core.state import ServiceState, SessionState
+from devloop.core.state import RunningCycle, ServiceState, SessionState, Want
 
 MAX_SUPERSEDED = 3
 """After so many builds in a row that a change of the same file ended, the next one is let through: somebody who saves
@@ -58,11 +58,16 @@ def _is_superseded(service: ServiceState, limits: Limits) -> bool:
     return (
         service.running is not None
         and service.want is not None
-        and service.want.trigger is not Trigger.DRIFT
+        and _outdates(service.want, service.running)
         and not service.paused
         and not limits.once
         and service.echo.superseded < MAX_SUPERSEDED
     )
+
+
+def _outdates(want: Want, running: RunningCycle) -> bool:
+    """A proof outdates nothing. A restart waits for an image that is on its way, and takes over its rollout."""
+    return want.build or (want.restart and running.on_workloads)
 
 
 def _starts(
@@ -80,7 +85,7 @@ def _starts(
             holds[name] = hold
             continue
         starts.append(name)
-        if current.want.trigger is not Trigger.DRIFT:
+        if current.builds:
             building.append(service.build_key)
     return tuple(starts), holds
 
@@ -94,7 +99,7 @@ def _start_hold(
 ) -> Hold | None:
     if current.paused:
         return Hold(HoldCode.PAUSED, current.name, "paused")
-    if current.echo.completed >= MAX_ECHOES:
+    if current.builds and current.echo.completed >= MAX_ECHOES:
         file = min(current.echo.files)
         return Hold(HoldCode.LOOP, file, f"stopped: each build changes {file}; ignore it, or save another file")
     lost = _lost_connection(state, current)
@@ -105,16 +110,17 @@ def _start_hold(
         if waiting_for:
             return Hold(HoldCode.DEPENDENCY, waiting_for[0], f"waiting for {waiting_for[0]} to be mended")
     others = set(building)
-    if service.build_key in others:
-        return None  # it joins the build that runs; no slot is taken twice
+    if service.build_key in others or not current.builds:
+        return None  # it joins the build that runs, or needs none; no slot is taken twice
     if len(others) >= limits.parallel_builds:
         return Hold(HoldCode.BUILD_SLOT, "build", "waiting for a build slot")
     return None
 
 
 def _lost_connection(state: SessionState, current: ServiceState) -> Connection | None:
-    """Every cycle needs engine and cluster; a registry that is away holds only those that failed on it."""
-    return next((to for to in state.lost if to is not Connection.REGISTRY or current.lost is to), None)
+    """Every cycle needs the cluster and builds the engine; else one that is away holds those that failed on it."""
+    needed = {Connection.CLUSTER, current.lost, *([Connection.ENGINE] if current.builds else [])}
+    return next((to for to in state.lost if to in needed), None)
 
 
 def _unsettled(state: SessionState, service: Service) -> list[str]:

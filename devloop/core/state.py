@@ -34,6 +34,10 @@ class Want:
     count: int = 0
     files: tuple[str, ...] = ()
     text: str = ""
+    restart: bool = False
+    """Whether every Pod is started anew, also where it runs the image already."""
+    build: bool = True
+    """Whether anything of it needs a build: a restart does not, nor does a proof."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,7 @@ class RunningCycle:
     phase_started: float = 0.0
     phases: tuple[PhaseSpan, ...] = ()
     pushed: ImagePushed | None = None
+    """What it pushed, or (a restart) what was pushed before it."""
     verdicts: tuple[PodVerified, ...] = ()
     warnings: tuple[WarningRaised, ...] = ()
     echo: frozenset[str] = frozenset()
@@ -81,13 +86,14 @@ class RunningCycle:
     @property
     def builds(self) -> bool:
         """Whether it takes a build slot: it has not got past its push."""
-        return self.want.trigger is not Trigger.DRIFT and Phase.PUSH not in self.ended
+        return self.want.build and Phase.PUSH not in self.ended
 
     @property
     def at_gate(self) -> bool:
         """Whether its image is pushed and it waits to be admitted to its workloads."""
         is_pushed = any(span.phase is Phase.PUSH and span.ok for span in self.phases)
-        return is_pushed and self.phase is None and Phase.ROLLOUT not in self.ended
+        restarts = self.want.restart and not self.want.build
+        return (is_pushed or restarts) and self.phase is None and Phase.ROLLOUT not in self.ended
 
     @property
     def on_workloads(self) -> bool:
@@ -134,6 +140,8 @@ class ServiceState:
     """How many files are watched."""
     workloads: Mapping[str, WorkloadObserved] = field(default_factory=dict)
     echo: Echo = Echo()
+    pushed: ImagePushed | None = None
+    """The newest image that this session pushed."""
     unproved: ImagePushed | None = None
     """The image of a patch whose cycle has not ended, or was stopped or superseded before it proved anything."""
     drift: WorkloadDrifted | None = None
@@ -158,6 +166,15 @@ class ServiceState:
             return self.live is not None
         own = {self.live.digest, *(self.live.pushed.digests if self.live.pushed else ())}
         return bool(self.serving & own)
+
+    @property
+    def builds(self) -> bool:
+        """Whether the cycle that is wanted builds. A restart does where no image holds what was saved last."""
+        if self.want is None:
+            return False
+        last = self.last
+        broken = last is not None and last.failure is not None and last.want.build and last.pushed is None
+        return self.want.build or (self.want.restart and (self.pushed is None or broken))
 
     @property
     def lost(self) -> Connection | None:

@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from devloop.core import toml
-from devloop.core.config import AllowedPlace, BuildConfig, ClusterConfig, Config, LoopConfig, ServiceConfig
+from devloop.core.config import AllowedPlace, BuildConfig, ClusterConfig, Config, LoopConfig, ServiceConfig, UiConfig
 from devloop.core.problems import Finding, Place, closest, dotted, quoted, suggestion
 from devloop.core.values import InvalidValueError
 
@@ -27,6 +27,7 @@ _TABLES: dict[tuple[str, ...], type[BaseModel]] = {
     ("services", "*"): ServiceConfig,
     ("services", "*", "build"): BuildConfig,
     ("loop",): LoopConfig,
+    ("ui",): UiConfig,
 }
 _FORMS: dict[tuple[str, ...], str] = {
     ("cluster", "allow", "*"): "a context or a table",
@@ -101,6 +102,8 @@ def _wrong(details: ErrorDetails, place: Place) -> tuple[str, str]:
             return f"must be {wanted}, not {kind}", f"write it like `{_example(place)}`"
         case "int_type":
             return f"must be a whole number, not {kind}", f"write it like `{_example(place)}`"
+        case "bool_type":
+            return f"must be true or false, not {kind}", f"write it like `{_example(place)}`"
         case "greater_than_equal":
             return f"`{value}` is too small", f"write at least {details['ctx']['ge']}"
         case "enum":

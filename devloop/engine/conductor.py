@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from devloop.core import events as ev
-from devloop.core.commands import Command, Pause, Quit, Rebuild, Stop
+from devloop.core.commands import Command, Pause, Quit, Rebuild, Restart, Stop
 from devloop.core.failure import CONNECTION_LOST, Connection, Failure, FailureCode
 from devloop.core.ports import Prober
 from devloop.core.scheduler import Decision, Limits, schedule
@@ -181,12 +181,14 @@ class Conductor:
             return
         number = current.cycles + 1
         self._log.emit(ev.CycleStarted(name, number, want.trigger, want.count, want.files, want.text))
+        running = self._log.state.services[name].running
+        order = Order(self._services[name], number, running.want if running else want)
         gate: asyncio.Future[Failure | None] = asyncio.get_running_loop().create_future()
 
         async def admitted() -> Failure | None:
             return await gate
 
-        cycle = self._run_cycle(Order(self._services[name], number, want), emit=self._log.emit, gate=admitted)
+        cycle = self._run_cycle(order, emit=self._log.emit, gate=admitted)
         task = asyncio.create_task(cycle, name=f"cycle {number} of {name}")
         self._live[name] = _Live(number, task, gate, asyncio.get_running_loop().time())
         task.add_done_callback(lambda done: self.post(_CycleEnded(name, number, done)))
@@ -229,6 +231,8 @@ class Conductor:
                 self._connection(item.to, item.ok, item.text)
             case Rebuild(service, trigger) if service in self._services:
                 self._log.emit(ev.CycleRequested(service, trigger))
+            case Restart(service, trigger) if service in self._services:
+                self._log.emit(ev.CycleRequested(service, trigger, "restart", restart=True))
             case Pause(service, paused) if service in self._services:
                 self._log.emit(ev.ServicePaused(service, paused))
             case Stop(service) if service in self._live:

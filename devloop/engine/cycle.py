@@ -1,4 +1,4 @@
-"""One cycle, top to bottom: build, push, confirm, patch, observe, verify.
+"""One cycle, top to bottom: build, push, confirm, patch, observe, verify; a restart begins with the patch.
 
 `run_cycle` returns how it ended; what can be expected to go wrong is a `Failure` in that result. Cancelling its task
 supersedes it: before the patch everything it started dies with it, after the patch it only stops looking.
@@ -56,7 +56,7 @@ class _Cycle:
             with self._phases.closing():
                 if self._order.want.trigger is Trigger.DRIFT:
                     return await self._prove_again()
-                image = await self._build_and_push()
+                image = await self._build_and_push() if self._order.want.build else self._pushed_last()
                 if refused := await gate():
                     return self._result(Outcome.FAILED, refused)
                 self._phases.start(Phase.ROLLOUT, announced=True)
@@ -142,17 +142,22 @@ class _Cycle:
 
     async def _prove_again(self) -> CycleResult:
         """A workload that healed is verified with the image it was given; nothing is built or patched."""
-        pushed = self._facts.pushed[self._service.name]
-        if not pushed:
-            raise PhaseError(Failure(FailureCode.UNPROVEN, "this session has pushed nothing yet", "save a file"))
-        self._image = pushed[-1]
+        image = self._pushed_last()
         self._phases.start(Phase.VERIFY)
-        rollouts = self._begin(pushed[-1])
+        rollouts = self._begin(image)
         for rollout in rollouts:
             rollout.take_as_it_is()
             await rollout.wait()
         await _all(rollout.verify() for rollout in rollouts if rollout.has_pods)
         return self._result(Outcome.VERIFIED)
+
+    def _pushed_last(self) -> PushedImage:
+        """What a cycle that builds nothing is about."""
+        pushed = self._facts.pushed[self._service.name]
+        if not pushed:
+            raise PhaseError(Failure(FailureCode.UNPROVEN, "this session has pushed nothing yet", "save a file"))
+        self._image = pushed[-1]
+        return pushed[-1]
 
     def _begin(self, image: PushedImage) -> list[WorkloadRollout]:
         self._rollouts = [

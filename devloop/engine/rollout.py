@@ -64,7 +64,7 @@ class WorkloadRollout:
         self._revision: Revision | None = None
 
     async def patch(self) -> None:
-        """Patch the workload, unless it provably runs the image already."""
+        """Patch the workload, unless it provably runs the image already and nobody asked for a restart."""
         snapshot = await self._first_look()
         deployment = await self._read()
         if snapshot.deployment is None or snapshot.deployment.uid != deployment.uid:
@@ -78,7 +78,7 @@ class WorkloadRollout:
         # The watch may lag behind what was just read: what somebody changed a moment ago counts.
         seen = replace(snapshot, deployment=deployment)
         reason = unchanged(seen, self._containers, self._image, pin, self._known, earlier)
-        if reason:
+        if reason or self._order.want.restart:
             await self._send(deployment, reason)
 
     async def _first_look(self) -> Snapshot:
@@ -178,6 +178,8 @@ class WorkloadRollout:
     async def _send(self, deployment: Deployment, reason: str) -> None:
         now = self._ports.clock.now()
         mark = BuildMark(self._image.digest, now, self._facts.session)
+        if not self._order.want.build:
+            mark = mark.restarting(deployment.template.build)
         patch = plan_patch(deployment, self._containers, self._image, self._order.service.pin, mark, now)
         after = parse_deployment(need(await self._ports.cluster.patch(self.key, patch.body)))
         self.patched = True

@@ -3,9 +3,6 @@
 import asyncio
 import json
 import os
-import signal
-import tempfile
-import traceback
 from collections.abc import Callable, Coroutine
 from dataclasses import asdict
 from pathlib import Path
@@ -15,7 +12,9 @@ from devloop.core.failure import ExitCode
 from devloop.session import say
 from devloop.session.project import Project, Refusal, open_project
 from devloop.session.renderers import Output
+from devloop.session.reports import keep
 from devloop.session.request import Request
+from devloop.session.signals import ignore_from_here_on
 
 
 def run_up(request: Request, output: Output, *, once: bool, pod_logs: bool, on_exit: str | None) -> int:
@@ -31,8 +30,7 @@ def run_up(request: Request, output: Output, *, once: bool, pod_logs: bool, on_e
         )
 
     code = _run(command)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)  # the exit code is decided: one more Ctrl-C does not change it
+    ignore_from_here_on()
     return code
 
 
@@ -131,16 +129,5 @@ def _guarded(command: Callable[[], ExitCode]) -> int:
     except KeyboardInterrupt:
         return int(ExitCode.INTERRUPTED)
     except Exception as error:  # the last resort: say so in one line, and keep what helps to mend it
-        report = _report(error)
-        say.err(f"devloop made a mistake: {type(error).__name__}: {error}", f"→ please report it{report}")
+        say.err(f"devloop made a mistake: {type(error).__name__}: {error}", f"→ {keep(error)}")
         return int(ExitCode.BUG)
-
-
-def _report(error: Exception) -> str:
-    try:
-        handle, name = tempfile.mkstemp(prefix="devloop-", suffix=".bug.txt")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write("".join(traceback.format_exception(error)))
-    except OSError:
-        return ""
-    return f" with {name}"

@@ -1,26 +1,22 @@
 """`devloop up` on a terminal: the app first, everything else behind it.
 
-The first frame is on the screen before the configuration is read or a client imported. While the app runs, the terminal
-is its own: what children and libraries write to stderr goes to a file beside the session's recording.
+The first frame is on the screen before the configuration is read or a client imported.
 """
 
 import asyncio
-import contextlib
+import gc
 import importlib
 import os
 import shlex
 import shutil
-import sys
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from devloop.core.commands import Command
 from devloop.core.failure import ExitCode
-from devloop.session import say
-from devloop.tui.app import DevloopApp
+from devloop.session.screen import Screen, show
 from devloop.tui.talk import Ended
 from devloop.views import Phrase, Tone
 
@@ -29,7 +25,7 @@ if TYPE_CHECKING:
     from devloop.session.request import Request
     from devloop.session.up import Session
 
-_HEAVY = ("devloop.session.project", "devloop.session.up", "devloop.session.assembly")
+_HEAVY = ("devloop.session.project", "devloop.session.up", "devloop.session.assembly", "devloop.adapters.watcher")
 _SHELL = "command -v bash >/dev/null && exec bash || exec sh"
 _BY_LINE = {"code": "-g {file}:{line}", "subl": "{file}:{line}", "hx": "{file}:{line}", "zed": "{file}:{line}"}
 """How editors take a line where it is not `+LINE FILE`."""
@@ -37,17 +33,11 @@ _BY_LINE = {"code": "-g {file}:{line}", "subl": "{file}:{line}", "hx": "{file}:{
 
 def run_terminal(request: "Request", *, on_exit: str | None) -> int:
     """Run the session in the app; the last words stay in the terminal's scrollback."""
-    app = DevloopApp(lambda app: _behind(app, request, on_exit), plain=_knows_only_ascii(os.environ))
-    with _own_screen() as stray:
-        ended = app.run() or Ended(ExitCode(app.return_code or ExitCode.BUG))
-    if app.return_code == 1 and ended.code is ExitCode.BUG:
-        say.err(f"devloop's screen broke; please report it with {stray}")
-    say.out(*ended.lines)
-    return int(ended.code)
+    return show(lambda screen: _behind(screen, request, on_exit))
 
 
-async def _behind(app: DevloopApp, request: "Request", on_exit: str | None) -> Ended:
-    await asyncio.to_thread(lambda: [importlib.import_module(name) for name in _HEAVY])
+async def _behind(app: Screen, request: "Request", on_exit: str | None) -> Ended:
+    await asyncio.to_thread(_import_what_is_heavy)
     from devloop.core.config import OnExit
     from devloop.session.renderers import Output
     from devloop.session.up import Options, Session
@@ -56,13 +46,24 @@ async def _behind(app: DevloopApp, request: "Request", on_exit: str | None) -> E
     if isinstance(project, Ended):
         return project
     exits = OnExit(on_exit) if on_exit else project.place.config.loop.on_exit
+    app.wants_notice = project.place.config.ui.notify
     session = Session(project, Options(Output.PLAIN, on_exit=exits), app.feed)
+    app.recording = session.recording
     app.session = _Behind(session, project)
     code = await session.run()
     return Ended(code, session.last_words)
 
 
-async def _opened(app: DevloopApp, request: "Request") -> "Project | Ended":
+def _import_what_is_heavy() -> None:
+    """What is imported stays: the collector need not go through it now, nor again and again, nor at the end."""
+    gc.disable()
+    for name in _HEAVY:
+        importlib.import_module(name)
+    gc.freeze()
+    gc.enable()
+
+
+async def _opened(app: Screen, request: "Request") -> "Project | Ended":
     """The project; a context that nothing allows is asked about on the screen."""
     from dataclasses import replace
 
@@ -149,31 +150,3 @@ def _located(file: str, folders: Sequence[Path]) -> Path | None:
             if path.is_file():
                 return path
     return None
-
-
-@contextlib.contextmanager
-def _own_screen() -> Iterator[Path]:
-    """The app draws where stderr went; everybody else's stderr goes to a file, which is removed when it stays empty."""
-    stray = Path(tempfile.gettempdir(), f"devloop-{os.getpid()}.stderr.txt")
-    screen = os.fdopen(os.dup(2), "w", encoding="utf-8", errors="replace")
-    before = sys.__stderr__, sys.stderr
-    file = os.open(stray, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    terminal = os.dup(2)
-    os.dup2(file, 2)
-    sys.__stderr__ = screen  # type: ignore[misc]
-    try:
-        yield stray
-    finally:
-        os.dup2(terminal, 2)
-        sys.__stderr__, sys.stderr = before  # type: ignore[misc]
-        screen.close()
-        os.close(file)
-        os.close(terminal)
-        if not stray.stat().st_size:
-            stray.unlink()
-
-
-def _knows_only_ascii(env: Mapping[str, str]) -> bool:
-    """Whether the locale says so; without any, today's terminals know UTF-8."""
-    locale = env.get("LC_ALL") or env.get("LC_CTYPE") or env.get("LANG") or ""
-    return locale in {"C", "POSIX"} or ("." in locale and "utf" not in locale.lower())

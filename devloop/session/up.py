@@ -4,9 +4,6 @@ import asyncio
 import contextlib
 import os
 import secrets
-import signal
-import tempfile
-import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,22 +32,13 @@ from devloop.engine.tools import CycleResult, Emit, Gate, Order, Ports, SessionF
 from devloop.session import say
 from devloop.session.project import Project
 from devloop.session.renderers import STDERR, STDOUT, Output, Renderers, last_words, lines_for
+from devloop.session.reports import keep
+from devloop.session.signals import LAST_WORDS, SAME, Signals, cancel_everything
 from devloop.session.undo import is_marked, undo_line
 from devloop.views import exit_code, summary
 
 if TYPE_CHECKING:
     from devloop.session.assembly import Assembly
-
-_EXITS = {
-    signal.SIGINT: ExitCode.INTERRUPTED,
-    signal.SIGTERM: ExitCode.TERMINATED,
-    signal.SIGHUP: ExitCode.HANGUP,
-}
-_LAST_WORDS = 0.3
-"""Seconds that a second Ctrl-C leaves to killed children before the process is gone."""
-_SAME_SIGNAL = 0.2
-"""Seconds within which a second signal is the first one again: a wrapper that passes on what its group got already."""
-
 
 Feed = Callable[[list[ev.Record]], None]
 """Takes what happened, batch by batch."""
@@ -102,7 +90,7 @@ class Session:
         self._tail: LogTail | None = None
         self._running = False
         self._signalled: ExitCode | None = None
-        self._signalled_at = 0.0
+        self._asked_to_end: float | None = None
         self._deaf = False
         """Whether nobody reads stdout any more."""
         self._last_words: list[str] = []
@@ -116,7 +104,8 @@ class Session:
         if self._recording:
             renderers.to_recording(self._recording)
         task = self._task = asyncio.ensure_future(self._run())
-        self._catch_signals()
+        if not self._feed:  # who draws has the terminal to think of, and asks for the end
+            Signals(self.quit, _leave_at_once).catch()
         code = ExitCode.BUG
         try:
             code = await task
@@ -143,10 +132,15 @@ class Session:
             self._conductor.post(command)
 
     def quit(self, code: ExitCode | None) -> None:
-        """End it; None: with the code that it would have by itself."""
+        """End it, and when asked again at once; None: with the code that it would have by itself.
+
+        `ExitCode.BUG` is for whoever can go on no longer: then nothing more is written to the cluster.
+        """
+        asked, self._asked_to_end = self._asked_to_end, asyncio.get_running_loop().time()
+        again = asked is not None and self._asked_to_end - asked >= SAME
         if code is not None:
             self._signalled = code
-        if self._running and self._conductor:
+        if self._running and self._conductor and not again:
             self._conductor.post(Quit())
         elif self._task:
             self._signalled = self._signalled or ExitCode.DONE
@@ -291,7 +285,7 @@ class Session:
             deployment = await assembly.as_it_is(key, self._observations)
             if deployment is None or not is_marked(deployment):
                 continue
-            if self._options.on_exit is OnExit.RESTORE:
+            if self._options.on_exit is OnExit.RESTORE and code is not ExitCode.BUG:
                 words, failure = await assembly.restore(key, self._observations, seconds)
                 self._last_words += words
                 code = max(code, failure.exit_code) if failure else code
@@ -308,34 +302,15 @@ class Session:
         plain = self._options.output is Output.PLAIN
         await last_words(STDOUT if plain and heard else STDERR, self._last_words)
 
-    def _catch_signals(self) -> None:
-        loop = asyncio.get_running_loop()
-        for number in _EXITS:
-            loop.add_signal_handler(number, self._on_signal, number)
-
-    def _on_signal(self, number: signal.Signals) -> None:
-        now = asyncio.get_running_loop().time()
-        if self._signalled is not None and now - self._signalled_at < _SAME_SIGNAL:
-            return
-        self._signalled_at = now
-        if self._signalled is not None:
-            for each in asyncio.all_tasks():
-                each.cancel()  # a child that was asked to end is killed now
-            asyncio.get_running_loop().call_later(_LAST_WORDS, os._exit, int(_EXITS[number]))
-            return
-        self.quit(_EXITS[number])
-
     def _reader_gone(self) -> None:
         self._deaf = True
         if self._conductor:
             self._conductor.drain()
 
     def _report(self, error: BaseException) -> str:
-        """Keep the traceback of a mistake beside the session's recording; never show it."""
-        text = "".join(traceback.format_exception(error))
-        path = (self._recording or Path(tempfile.gettempdir(), f"devloop-{self._id}")).with_suffix(".bug.txt")
-        try:
-            path.write_text(text, encoding="utf-8")
-        except OSError:
-            return "please report it"
-        return f"please report it with {path}"
+        return keep(error, self._recording)
+
+
+def _leave_at_once(code: ExitCode) -> None:
+    cancel_everything()
+    asyncio.get_running_loop().call_later(LAST_WORDS, os._exit, int(code))

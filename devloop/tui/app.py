@@ -1,64 +1,48 @@
 """The app: what one can do. It decides nothing, and asks the session behind it for everything."""
 
-import subprocess
+import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from typing import ClassVar
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import ClassVar, TypeVar
 
+from rich.text import Text
 from textual import work
-from textual.binding import Binding, BindingType
+from textual.app import SystemCommand
+from textual.binding import BindingType
+from textual.screen import Screen
 
-from devloop.core.commands import Command, Pause, Rebuild, Stop
+from devloop.core.commands import Command, Pause, Rebuild, Restart, Stop
 from devloop.core.failure import ExitCode, Failure
+from devloop.core.state import ServiceState
 from devloop.tui.board import Board
 from devloop.tui.dialogs import Ask, Sure, Told
+from devloop.tui.helptext import help_text
+from devloop.tui.keys import KEYS, bindings, meaning
 from devloop.tui.talk import Ended, Session
 from devloop.views import Phrase, Tone
-from devloop.views.board import band, rows
-from devloop.views.loglines import Level
+from devloop.views.board import rows
+from devloop.views.loglines import Level, without_colour
 
 Run = Callable[["DevloopApp"], Awaitable[Ended]]
-_SIGNS = {"question_mark": "?", "slash": "/", "q,escape": "q", "j,down": "↓", "k,up": "↑", "ctrl+c": "^C"}
+T = TypeVar("T")
+_NOT_YET = "devloop is still starting"
 
 
 class DevloopApp(Board):
     """`run` is the session: it begins once the first frame is on the screen, and its end ends the app."""
 
     COMMAND_PALETTE_BINDING = "colon"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("b", "build", "build now"),
-        Binding("space", "pause", "pause"),
-        Binding("s", "stop", "stop"),
-        Binding("l", "pane('logs')", "logs"),
-        Binding("i", "pane('build')", "build"),
-        Binding("p", "pane('pods')", "pods"),
-        Binding("h", "pane('history')", "history"),
-        Binding("d", "why", "why"),
-        Binding("y", "copy", "copy"),
-        Binding("question_mark", "help", "help"),
-        Binding("q,escape", "leave", "quit"),
-        Binding("j,down", "step(1)", "next service, or a line down", show=False, priority=True),
-        Binding("k,up", "step(-1)", "previous service, or a line up", show=False, priority=True),
-        Binding("slash", "find", "find in the log", show=False),
-        Binding("n", "again", "next match", show=False),
-        Binding("w", "wrap", "wrap long lines", show=False),
-        Binding("f", "follow", "follow the log", show=False),
-        Binding("v", "level", "levels of the log", show=False),
-        Binding("P", "pod", "one Pod after the other", show=False),
-        Binding("e", "edit", "open the failing file", show=False),
-        Binding("S", "shell", "a shell in a Pod", show=False),
-        Binding("R", "restore", "restore the workload", show=False),
-        Binding("W", "save", "save the log to a file", show=False),
-        Binding("m", "mouse", "free the mouse to select text", show=False),
-        Binding("T", "theme", "dark or light", show=False),
-        Binding("ctrl+c", "interrupt", "quit now", show=False, priority=True),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings()]
 
     def __init__(self, run: Run, *, plain: bool = False, clock: Callable[[], float] = time.time) -> None:
         super().__init__(plain=plain, clock=clock)
         self.session: Session | None = None
         self._begin = run
         self._mouse_is_free = False
+        self._may_restart = False
+        """Whether somebody said yes to a restart in this session."""
 
     def on_mount(self) -> None:
         super().on_mount()
@@ -69,116 +53,197 @@ class DevloopApp(Board):
         ended = await self._begin(self)
         self.exit(ended, return_code=int(ended.code))
 
-    def keys(self) -> list[tuple[str, str]]:
-        return [*((sign(each), each.description) for each in bindings() if each.show), (":", "commands")]
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """Every action by its name, and for each service by the service's; none of Textual's own."""
+        for key in KEYS:
+            if key.means(self.where) and key.title:
+                yield SystemCommand(key.title, f"key {key.sign}", _runs(self, key.action))
+        for service in self.state.services.values() if len(self.state.services) > 1 else ():
+            name = service.name
+            yield SystemCommand(f"Go to {name}", "turn every pane to it", _runs(self, f"pick({name!r})"))
+            for words, command in _for(service).items():
+                yield SystemCommand(f"{words} {name}", "", partial(self.send, command), discover=False)
 
     def send(self, command: Command) -> None:
-        if self.session is not None:
+        if self.session is None:
+            self.notify(_NOT_YET)
+        else:
             self.session.send(command)
 
     # the loop ----------------------------------------------------------------------------------------------------
 
     def action_build(self) -> None:
-        self.send(Rebuild(self.chosen))
+        if self.chosen:
+            self.send(Rebuild(self.chosen))
 
     def action_pause(self) -> None:
         if self.service is not None:
             self.send(Pause(self.chosen, not self.service.paused))
 
+    def action_pause_all(self) -> None:
+        """Pause those that are not; if all are, let all go on."""
+        services = self.state.services.values()
+        paused = not all(service.paused for service in services)
+        for service in services:
+            if service.paused is not paused:
+                self.send(Pause(service.name, paused))
+
     def action_stop(self) -> None:
-        self.send(Stop(self.chosen))
+        if self.service is not None and self.service.running is None:
+            self.notify(f"nothing of {self.chosen} runs that could be stopped")
+        elif self.service is not None:
+            self.send(Stop(self.chosen))
+
+    @work(exclusive=True, group="restart")
+    async def action_restart(self) -> None:
+        service = self.chosen
+        if self.session is None or not service:
+            return
+        question = f"Restart every Pod of {service}, without a build? (asked once)"
+        self._may_restart = self._may_restart or await self.push_screen_wait(Sure(question))
+        if self._may_restart:
+            self.send(Restart(service))
 
     @work(exclusive=True, group="why")
     async def action_why(self) -> None:
-        if self.session is None or not self.chosen:
+        service = self.chosen
+        if self.session is None or not service:
             return
         self.answer = (Phrase("looking …", Tone.BUSY),)
         self.show_pane("why")
-        self.answer = await self.session.why(self.chosen)
-        self.paint()
+        answer = await self.session.why(service)
+        if service == self.chosen:
+            self.answer = answer
+            self.paint()
 
     @work(exclusive=True, group="restore")
     async def action_restore(self) -> None:
-        question = f"Put the workloads of {self.chosen} back as they were before devloop?"
-        if self.session is None or not self.chosen:
+        service = self.chosen
+        if self.session is None or not service:
             return
-        if await self.push_screen_wait(Sure(question)):
-            lines = await self.session.restore(self.chosen)
-            await self.push_screen_wait(Told(f"restored {self.chosen}", "\n".join(lines)))
+        if await self.push_screen_wait(Sure(f"Put the workloads of {service} back as they were before devloop?")):
+            lines = await self.session.restore(service)
+            await self.push_screen_wait(Told(f"restored {service}", Text("\n".join(lines))))
 
     # where one looks ---------------------------------------------------------------------------------------------
 
     def action_pane(self, name: str) -> None:
-        self.show_pane(name)
+        if name == "why" and not self.answer:
+            self.action_why()
+        elif self.scene.has_begun:
+            self.show_pane(name)
+
+    def action_pick(self, service: str) -> None:
+        if service in self.state.services:
+            self.choose(service)
 
     def action_step(self, step: int) -> None:
         names = [each.service for each in rows(self.state, self.past, self.clock())]
         if len(names) > 1 and self.chosen in names:
             self.choose(names[(names.index(self.chosen) + step) % len(names)])
-        elif self.screen.focused is not None:
+        else:
+            self.action_line(step)
+
+    def action_line(self, step: int) -> None:
+        if self.screen.focused is not None:
             self.screen.focused.scroll_relative(y=step, animate=False)
 
-    @work(exclusive=True, group="find")
-    async def action_find(self) -> None:
-        needle = await self.push_screen_wait(Ask("Find in the log", value=self.log_view.needle))
-        if needle is not None and not self.log_view.find(needle) and needle:
-            self.notify(f"nothing here has {needle!r}")
+    def action_page(self, step: int) -> None:
+        if self.screen.focused is not None:
+            self.screen.focused.scroll_relative(y=step * max(1, self.screen.focused.size.height - 1), animate=False)
 
-    def action_again(self) -> None:
-        if self.log_view.needle:
-            self.log_view.find(self.log_view.needle)
+    def action_top(self) -> None:
+        self.log_view.follow(False)
+        self.log_view.scroll_home(animate=False)
 
-    def action_wrap(self) -> None:
-        self.log_view.set_wrap(not self.log_view.wrap)
+    def action_end(self) -> None:
+        self.log_view.follow(True)
+        self.paint()
 
     def action_follow(self) -> None:
         self.log_view.follow(not self.log_view.following)
         self.paint()
 
+    @work(exclusive=True, group="find")
+    async def action_find(self) -> None:
+        needle = await self.push_screen_wait(Ask("Find in the log", value=self.log_view.finder.needle))
+        if needle is not None and not self.log_view.find(needle) and needle:
+            self.notify(f"no line has {needle!r}")
+        self.paint()
+
+    def action_older(self) -> None:
+        self.log_view.find_next(-1)
+        self.paint()
+
+    def action_newer(self) -> None:
+        self.log_view.find_next(1)
+        self.paint()
+
+    def action_wrap(self) -> None:
+        self.log_view.set_wrap(not self.log_view.wrap)
+
     def action_level(self) -> None:
         """Debug and worse, info and worse, ... and all again."""
-        order = [None, *Level]
-        self.level = order[(order.index(self.level) + 1) % len(order)]
+        self.level = _after(self.level, [None, *Level])
         self.apply_filter()
 
-    def action_pod(self) -> None:
-        pods = ["", *dict.fromkeys(line.pod for line in self.ring(self.chosen) if line.pod)]
-        self.only_pod = pods[(pods.index(self.only_pod) + 1) % len(pods)] if self.only_pod in pods else ""
+    def action_only_pod(self) -> None:
+        pods = dict.fromkeys(line.pod for line in self.ring(self.chosen) if line.pod)
+        self.only_pod = _after(self.only_pod, ["", *pods])
+        self.apply_filter()
+
+    def action_only_container(self) -> None:
+        containers = dict.fromkeys(line.container for line in self.ring(self.chosen) if line.container)
+        self.only_container = _after(self.only_container, ["", *containers])
         self.apply_filter()
 
     # beside it ---------------------------------------------------------------------------------------------------
 
     def action_edit(self) -> None:
-        broken = band(self.state, self.past)
+        broken = self.band
         if self.session is None or broken is None or not broken.file:
             self.notify("no failing file is known")
         else:
-            self._outside(self.session.editor(broken.service, broken.file, broken.line))
+            self.lend(self.session.editor(broken.service, broken.file, broken.line))
 
     def action_shell(self) -> None:
         if self.session is not None and self.chosen:
-            self._outside(self.session.shell(self.chosen))
+            self.lend(self.session.shell(self.chosen))
 
-    def _outside(self, command: Sequence[str] | str) -> None:
-        """Give the terminal to another program for a while; a text says why there is none."""
+    @work(exclusive=True, group="lend")
+    async def lend(self, command: Sequence[str] | str) -> None:
+        """Give the terminal to another program for a while; a text says why there is none. The session goes on."""
         if isinstance(command, str):
             self.notify(command, severity="warning")
             return
+        process = None
         with self.suspend():
-            subprocess.run(command, check=False)
-        self.refresh()
+            self.is_away = True
+            try:
+                with self.batch_update():  # nothing is drawn over it
+                    process = await asyncio.create_subprocess_exec(*command)
+                    await process.wait()
+            except OSError as error:
+                self.notify(f"{command[0]} cannot be started: {error.strerror}", severity="warning")
+            finally:
+                self.is_away = False
+                if process is not None and process.returncode is None:
+                    with suppress(ProcessLookupError):
+                        process.terminate()
+        self.refresh(layout=True)
 
     def action_copy(self) -> None:
         """What broke, else the answer of `why`, else the last line."""
-        broken = band(self.state, self.past)
+        broken, last = self.band, self.log_view.last
         if self.pane == "why" and self.answer:
             text = "\n".join(phrase.text for phrase in self.answer)
         elif broken is not None:
-            text = "\n".join(part for part in (broken.message, broken.decisive, broken.hint) if part)
+            text = broken.text
         else:
-            text = "\n".join(line.text for line in list(self.log_view.lines)[-1:])
+            text = without_colour(last.text) if last else ""
         self.copy_to_clipboard(text)
-        self.notify("copied")
+        first, *more = text.split("\n")
+        self.notify(f"copied: {first}{f' (and {len(more)} more lines)' if more else ''}" if text else "nothing to copy")
 
     @work(exclusive=True, group="save")
     async def action_save(self) -> None:
@@ -195,13 +260,30 @@ class DevloopApp(Board):
         self.notify("the mouse selects text; m takes it back" if self._mouse_is_free else "the mouse is taken back")
 
     def action_theme(self) -> None:
-        self.theme = "textual-light" if self.current_theme.dark else "textual-dark"
+        """Dark or light, of as many colours as before."""
+        kind, _, _ = self.theme.partition("-")
+        self.theme = f"{kind}-light" if self.current_theme.dark else f"{kind}-dark"
 
     def action_help(self) -> None:
-        lines = [f"{sign(each):6} {each.description}" for each in bindings()]
-        self.push_screen(Told("keys", "\n".join([*lines, ":      every command, by its name"])))
+        self.push_screen(Told("keys", help_text(meaning(self.where), self.size.width - 14)))
 
     # the end -----------------------------------------------------------------------------------------------------
+
+    def action_retreat(self) -> bool:
+        """One step back: another pane, a search, a filter; whether there was any."""
+        if self.pane != "logs":
+            self.show_pane("logs")
+        elif self.log_view.finder.needle:
+            self.log_view.find("")
+        elif self.only_pod or self.only_container or self.level:
+            self.only_pod, self.only_container, self.level = "", "", None
+            self.apply_filter()
+        elif not self.log_view.following:
+            self.log_view.follow(True)
+        else:
+            return False
+        self.paint()
+        return True
 
     @work(exclusive=True, group="quit")
     async def action_leave(self) -> None:
@@ -223,14 +305,24 @@ class DevloopApp(Board):
 
     async def confirm(self, context: str, failure: Failure) -> bool:
         """Ask for the whole name of a context that nothing else allows."""
-        question = f"{failure.message}\n\nType its name to allow it for this session:"
-        return await self.push_screen_wait(Ask(question, context)) == context
+        question = f"Type {context} to allow it for this session:"
+        return await self.push_screen_wait(Ask(question, note=failure.message)) == context
 
 
-def bindings() -> list[Binding]:
-    return [each for each in DevloopApp.BINDINGS if isinstance(each, Binding)]
+def _for(service: ServiceState) -> dict[str, Command]:
+    """What the command palette does to any service by its name."""
+    name, paused = service.name, service.paused
+    stop: dict[str, Command] = {"Stop": Stop(name)} if service.running is not None else {}
+    return {"Build": Rebuild(name), "Go on with" if paused else "Pause": Pause(name, not paused), **stop}
 
 
-def sign(binding: Binding) -> str:
-    """How a key is written on the screen."""
-    return _SIGNS.get(binding.key, binding.key)
+def _runs(app: DevloopApp, action: str) -> Callable[[], Awaitable[object]]:
+    async def run() -> None:
+        await app.run_action(action)
+
+    return run
+
+
+def _after(value: T, order: Sequence[T]) -> T:
+    """The next one, and after the last the first."""
+    return order[(order.index(value) + 1) % len(order)] if value in order else order[0]

@@ -1,221 +1,331 @@
-"""The screen: folds the events that it is fed, and paints what they add up to.
+"""The screen: paints what the events that it is fed add up to.
 
-Events arrive in batches and are painted at most `RATE` times a second; a key is answered at once, whatever a build or
-ten Pods write meanwhile.
+Events arrive in batches and are painted with the next tick; a key is answered at once, whatever a build or ten Pods
+write meanwhile.
 """
 
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from rich.text import Text
 from textual.app import App, ComposeResult
-from textual.filter import LineFilter
+from textual.filter import LineFilter, Monochrome, NoColor
+from textual.screen import Screen
+from textual.theme import Theme
 from textual.widgets import ContentSwitcher, Static
 
-from devloop.core import events as ev
-from devloop.core.reducer import reduce
+from devloop.core.events import Record
 from devloop.core.state import ServiceState, SessionState
-from devloop.tui.logview import KEPT, LogView
-from devloop.tui.painted import OnlyAscii, painted
+from devloop.tui import texts
+from devloop.tui.keys import PANES, Where, foot
+from devloop.tui.logview import LogView
+from devloop.tui.pace import Pace
+from devloop.tui.painted import THEMES, OnlyAscii, painted, styles
 from devloop.tui.panes import TextPane, build_text, history_text, pods_text
+from devloop.tui.ring import Ring
+from devloop.tui.scene import Scene
 from devloop.tui.talk import Ended
-from devloop.tui.texts import band_text, checks_text, keys_text, services_text, status_text, tabs_text
-from devloop.views import Phrase, phrases, took_over
-from devloop.views.board import band, title
+from devloop.views import Phrase
+from devloop.views.band import Band, band
+from devloop.views.board import STOPPED, row, title
 from devloop.views.chronicle import Chronicle
-from devloop.views.loglines import Level, Line, line_of, rule
+from devloop.views.loglines import Level, Line
 
-RATE = 10
-"""Paints a second, at most."""
-PANES = ("logs", "build", "pods", "history", "why")
+
+class Part(Static):
+    """A part of the screen that is painted as a whole, and only when it says something else than before."""
+
+    auto_links = False  # what can be clicked has the colour of what it says
+
+    def __init__(self, *, id: str) -> None:
+        super().__init__(id=id)
+        self._said = Text()
+
+    def put(self, text: Text) -> None:
+        if text != self._said:
+            self._said = text
+            self.again()
+
+    def again(self) -> None:
+        """The colours have changed."""
+        self.update(self._said)
+
+    @property
+    def said(self) -> str:
+        return self._said.plain
 
 
 class Board(App[Ended]):
     """Everything that is seen; what one can do about it is in `devloop.tui.app`."""
 
-    CSS_PATH = "devloop.tcss"
+    CSS_PATH = Path(__file__).with_name("devloop.tcss")  # also for a subclass elsewhere
+    TITLE = "devloop"
+    wants_notice = True
+    """Whether a failure, and the recovery from it, are told beyond the screen: people look at their editor."""
 
     def __init__(self, *, plain: bool = False, clock: Callable[[], float] = time.time) -> None:
         """`plain`: the terminal shows only ASCII. `clock`: Unix seconds."""
         super().__init__()
         self.plain = plain
         self.clock = clock
-        self.state = SessionState()
-        self.past = Chronicle()
-        self.chosen = ""
-        """The service that the panes are about."""
+        self.scene = Scene()
         self.pane = "logs"
         self.answer: Sequence[Phrase] = ()
+        """Of `why`."""
         self.level: Level | None = None
-        self.only_pod = ""
-        self._ring: dict[str, deque[Line]] = {}
-        self._fresh: list[Line] = []
-        """Lines of the chosen service that are not in the pane yet."""
-        self._output: dict[str, deque[str]] = {}
-        self._said = ""
+        self.only_pod = self.only_container = ""
+        self.is_away = False
+        """Whether another program has the terminal."""
+        self._pace = Pace(self, self.paint)
+        self._coloured = False
+        self._shown = ""
+        """The service whose log is shown."""
+        self._titled = ""
         self._broken: frozenset[str] = frozenset()
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = self._first_theme()
+
+    def _first_theme(self) -> str:
+        """The terminal's own sixteen colours where there are no others, or where none are wanted."""
+        few = self.no_color or self.console.color_system == "standard"
+        return "ansi-dark" if few else "devloop-dark"
 
     def compose(self) -> ComposeResult:
         for name in ("status", "services", "band", "tabs"):
-            yield Static(id=name)
+            yield Part(id=name)
         with ContentSwitcher(initial="logs", id="panes"):
             yield LogView(id="logs")
-            for name in PANES[1:]:
+            for name in [*PANES][1:]:
                 yield TextPane(id=name)
-        yield Static(id="keys")
+        yield Part(id="keys")
 
     def on_mount(self) -> None:
+        self.theme_changed_signal.subscribe(self, self._take_colours)
+        self._take_colours(self.current_theme)
         self.log_view.focus()
-        self.set_interval(1 / RATE, self.paint)
+        self._pace.start()
         self.paint()
 
     def on_resize(self) -> None:
         self.call_after_refresh(self.paint)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        return [*super().get_line_filters(), *([OnlyAscii()] if self.plain else [])]
+        # Textual chooses before it knows the theme: shades of grey, which of the terminal's own colours become black.
+        filters = [NoColor() if isinstance(each, Monochrome) else each for each in super().get_line_filters()]
+        return [*filters, *([OnlyAscii()] if self.plain else [])]
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """What themes other than devloop's own do not say."""
+        ansi = self.current_theme.ansi
+        return {"band": "ansi_default" if ansi else "#46181f", "caution": "ansi_default" if ansi else "#2e2a1c"}
+
+    def _take_colours(self, theme: Theme) -> None:
+        """What the tones look like, from here on."""
+        if self._coloured:
+            self.console.pop_theme()
+        self._coloured = True
+        self.console.push_theme(styles(dark=theme.dark, ansi=theme.ansi))
+        for part in [*self.main.query(Part), *self.main.query(TextPane)]:
+            part.again()
+        self.log_view.repaint()
+
+    @property
+    def main(self) -> Screen[object]:
+        """The screen below all questions."""
+        return self.screen_stack[0]
 
     @property
     def log_view(self) -> LogView:
-        return self.query_one("#logs", LogView)
+        return self.main.query_one("#logs", LogView)
+
+    @property
+    def state(self) -> SessionState:
+        return self.scene.state
+
+    @property
+    def past(self) -> Chronicle:
+        return self.scene.past
+
+    @property
+    def chosen(self) -> str:
+        """The service that the panes are about."""
+        return self.scene.chosen
 
     @property
     def service(self) -> ServiceState | None:
-        """The chosen one."""
-        return self.state.services.get(self.chosen)
+        return self.scene.service
 
-    # events ------------------------------------------------------------------------------------------------------
-
-    def feed(self, records: Sequence[ev.Record]) -> None:
-        """Take in what happened; it is painted with the next tick."""
-        for record in records:
-            if isinstance(record.event, ev.Log):
-                self._take_log(record.time, record.event)
-                continue
-            if not record.event.lossy:
-                self.state = reduce(self.state, record)
-            self.past.take(record, self.state)
-            self._take_rules(record)
-        if self.chosen not in self.state.services:
-            self.chosen = next(iter(self.state.services), "")
-
-    def _take_log(self, at: float, event: ev.Log) -> None:
-        if event.source is ev.LogSource.BUILD:
-            self._output.setdefault(event.service, deque(maxlen=KEPT)).append(event.text)
-            return
-        if event.dropped:
-            self._add(event.service, rule(at, f"{event.dropped:,} lines left out"))
-        if event.pod:
-            self._add(event.service, line_of(at, event))
-
-    def _take_rules(self, record: ev.Record) -> None:
-        """What parts the log: new code from here on, and what was said of the service meanwhile."""
-        event = record.event
-        if not isinstance(event, ev.ServiceEvent):
-            return
-        if isinstance(event, ev.CycleStarted):
-            self._output.pop(event.service, None)
-        found = took_over(event, self.state)
-        if found is not None:
-            self._add(event.service, rule(record.time, found.text.strip("─ ")))
-        elif isinstance(event, ev.WarningRaised | ev.WorkloadDrifted):
-            for phrase in phrases(event, self.state):
-                self._add(event.service, rule(record.time, phrase.text))
-
-    def _add(self, service: str, line: Line) -> None:
-        self.ring(service).append(line)
-        if service == self.chosen:
-            self._fresh.append(line)
-
-    def ring(self, service: str) -> "deque[Line]":
+    def ring(self, service: str) -> Ring:
         """The last lines of a service's Pods."""
-        return self._ring.setdefault(service, deque(maxlen=KEPT))
+        return self.scene.ring(service)
+
+    # what is looked at -------------------------------------------------------------------------------------------
+
+    def feed(self, records: Sequence[Record]) -> None:
+        """Take in what happened; it is painted with the next tick."""
+        self.scene.take(records)
+        if self.is_running:
+            self._pace.due()
 
     def choose(self, service: str) -> None:
         """Turn every pane to this service."""
-        self.chosen, self.only_pod, self.answer, self._fresh = service, "", (), []
+        self.scene.choose(service)
+        self.only_pod, self.only_container, self.answer = "", "", ()
         if self.pane == "why":
             self.show_pane("logs")
-        self.log_view.show(self.ring(service))
         self.apply_filter()
 
     def show_pane(self, name: str) -> None:
         self.pane = name
-        self.query_one(ContentSwitcher).current = name
-        self.query_one(f"#{name}").focus()
+        self.main.query_one(ContentSwitcher).current = name
+        self.main.query_one(f"#{name}").focus()
         self.paint()
 
     def apply_filter(self) -> None:
-        """Show the lines of the one Pod, and of that level and worse, if any are asked for."""
-        pod, level, levels = self.only_pod, self.level, list(Level)
+        """Show the lines of the one Pod, of the one container, of that level and worse, if any are asked for."""
+        pod, container, level, levels = self.only_pod, self.only_container, self.level, list(Level)
         worse = frozenset(levels[levels.index(level) :] if level else levels)
 
         def passes(line: Line) -> bool:
-            return (not pod or line.pod in {pod, ""}) and (level is None or not line.pod or line.level in worse)
+            """Rules and notes are no Pod's, and always stay."""
+            return not line.pod or (
+                line.pod == (pod or line.pod)
+                and line.container == (container or line.container)
+                and (level is None or line.level in worse)
+            )
 
-        self.log_view.filter(passes)
+        self.log_view.filter(passes if pod or container or level else None)
         self.paint()
+
+    @property
+    def where(self) -> Where:
+        """What matters of where one is, for what the keys mean."""
+        lines, service = self.log_view, self.service
+        broken = self.band
+        return Where(
+            pane=self.pane,
+            begun=self.scene.has_begun,
+            several=len(self.state.services) > 1,
+            busy=service is not None and service.running is not None,
+            paused=service is not None and service.paused,
+            off=service is not None and row(service, self.past, self.clock()).rank <= STOPPED,
+            editable=broken is not None and bool(broken.file),
+            following=lines.following,
+            finding=bool(lines.finder.needle),
+            filtered=bool(self.only_pod or self.only_container or self.level),
+            pods=len(lines.pods) > 1,
+            containers=len(lines.containers) > 1,
+        )
+
+    @property
+    def band(self) -> Band | None:
+        return band(self.state, self.past, self.chosen)
 
     # painting ----------------------------------------------------------------------------------------------------
 
     def paint(self) -> None:
-        """Bring every widget to what the state says now."""
-        if not self.is_running or self.screen is not self.screen_stack[0]:
+        """Bring every part to what the state says now."""
+        if not self.is_running or self.is_away or not self.main.is_mounted:
             return
         now, (width, height) = self.clock(), self.size
-        begun = any(service.cycles for service in self.state.services.values())
-        self._put("status", status_text(self.state, self.past, now, width))
-        services = services_text(self.state, self.past, now, self.chosen, width, height) if begun else None
-        self._put("services", services or checks_text(self.state, height))
-        broken = band(self.state, self.past)
-        self.query_one("#band", Static).display = broken is not None
-        if broken is not None:
-            self._put("band", band_text(broken, width, height))
-        self._paint_pane(width)
-        self._put("keys", keys_text(self.keys(), width))
+        state, past, where, broken = self.state, self.past, self.where, self.band
+        self._paint_log()
+        self._put("status", texts.status_text(state, past, now, width, height))
+        self._put("services", self._services(now, width, height, broken))
+        self._put("band", self._band(broken, where, width, height))
+        about, right = self._about(where)
+        is_low = texts.is_low(height)
+        tabs = [(key, name) for name, key in PANES.items() if name != "why" or self.answer]
+        self._put("tabs", texts.tabs_text(tabs, self.pane, about, right, width) if where.begun and not is_low else None)
+        self._put("keys", texts.keys_text(foot(where), self._unusual(where, about, right) if is_low else "", width))
+        self._paint_pane(now, max(20, width - 2))
         self._tell_terminal(now)
 
-    def keys(self) -> list[tuple[str, str]]:
-        """What the line at the foot says."""
-        return []
-
-    def _paint_pane(self, width: int) -> None:
-        fresh, self._fresh = self._fresh, []
-        self.log_view.extend(fresh)
-        panes = PANES if self.answer else PANES[:-1]
-        about, right = self.chosen, ""
-        if self.pane == "logs":
-            parts = [self.chosen, self.only_pod or "all Pods", *([f"{self.level} and worse"] if self.level else [])]
-            about = " · ".join([*filter(None, parts), "following" if self.log_view.following else "f follows again"])
-            right = "/ find  w wrap"
-        self._put("tabs", tabs_text(panes, self.pane, about, right, width))
-        text = self._pane_text(max(20, width - 2))
+    def _put(self, name: str, text: Text | None) -> None:
+        """None: it takes no room."""
+        part = self.main.query_one(f"#{name}", Part)
+        part.display = text is not None
         if text is not None:
-            self.query_one(f"#{self.pane}", TextPane).put(text)
+            part.put(text)
 
-    def _pane_text(self, width: int) -> Text | None:
-        service = self.service
-        if self.pane == "why":
-            return painted(self.answer)
-        if service is None or self.pane == "logs":
+    def _services(self, now: float, width: int, height: int, broken: Band | None) -> Text | None:
+        if not self.scene.has_begun:
+            return texts.checks_text(self.state, width, max(2, height - 4))
+        if texts.is_low(height) and len(self.state.services) == 1:
             return None
-        if self.pane == "build":
-            return build_text(service, self.past, list(self._output.get(service.name, ())), width)
-        return pods_text(service, width) if self.pane == "pods" else history_text(service, self.past, width)
+        taken = 7 if broken is not None else 4
+        return texts.services_text(self.state, self.past, now, self.chosen, width, height, taken)
 
-    def _put(self, name: str, text: Text) -> None:
-        self.query_one(f"#{name}", Static).update(text)
+    def _band(self, broken: Band | None, where: Where, width: int, height: int) -> Text | None:
+        if broken is None:
+            return None
+        self.main.query_one("#band").set_class(broken.warns, "warns")
+        keys = [("e", "edit")] if broken.file else []
+        told = {"build": ("i", "build"), "rollout": ("p", "pods")}.get(broken.where, ("d", "why"))
+        keys += [told] if told[1] != self.pane else []
+        return texts.band_text(broken, keys, width, height, several=where.several)
+
+    def _paint_log(self) -> None:
+        view = self.log_view
+        if self._shown != self.chosen:
+            self._shown = self.chosen
+            view.show(self.ring(self.chosen))
+            self.scene.fresh()
+        view.extend(self.scene.fresh())
+        filtered = self.only_pod or self.only_container or self.level
+        silence = f"{self.chosen} has written nothing yet" if self.scene.has_begun else ""
+        view.silence = "no line passes: Esc shows all of them" if filtered else silence
+
+    def _about(self, where: Where) -> tuple[str, str]:
+        """What the pane is about, and where in it one is."""
+        if self.pane != "logs":
+            return self.chosen, ""
+        parts = [self.chosen, self.only_pod or ("all Pods" if where.pods else ""), self.only_container]
+        parts.append(f"{self.level} and worse" if self.level else "")
+        view = self.log_view
+        state = "following" if view.following else f"{view.below:,} below" if view.below else "not following"
+        return " · ".join(part for part in parts if part), f"match {view.finder.told}" if where.finding else state
+
+    def _unusual(self, where: Where, about: str, right: str) -> str:
+        """Where the tabs have no room: what is not as it is most of the time."""
+        if not where.begun or (self.pane == "logs" and where.following and not where.finding and not where.filtered):
+            return ""
+        return " · ".join(part for part in (self.pane, about if where.filtered else "", right) if part)
+
+    def _paint_pane(self, now: float, width: int) -> None:
+        service = self.service
+        if self.pane == "logs" or service is None:
+            return
+        if self.pane == "why":
+            text = painted(self.answer)
+        elif self.pane == "build":
+            text = build_text(service, self.past, width)
+        elif self.pane == "pods":
+            text = pods_text(service, self.past, now, width)
+        else:
+            text = history_text(service, self.past, now, width)
+        self.main.query_one(f"#{self.pane}", TextPane).put(text)
 
     def _tell_terminal(self, now: float) -> None:
-        """The title, and a bell when something breaks or is mended: people look at their editor."""
-        said = title(self.state, self.past, now)
-        if said != self._said and self._driver is not None and not self.is_headless:
+        """The title, and a notice when something breaks or is mended."""
+        said = "".join(char for char in title(self.state, self.past, now) if char.isprintable())
+        if said != self._titled and self._driver is not None and not self.is_headless:
             self._driver.write(f"\x1b]2;{said}\x07")
-        self._said = said
+        self._titled = said
         services = self.state.services.items()
         running = frozenset(name for name, service in services if service.running is not None)
-        broken = frozenset(name for name, service in services if service.failure is not None) - running
+        failed = (name for name, service in services if service.failure is not None and not service.blocked)
+        broken = frozenset(failed) - running
         if broken - self._broken or (self._broken - broken) - running:
-            self.bell()
+            self._notice(said)
         self._broken = broken | (self._broken & running)
+
+    def _notice(self, said: str) -> None:
+        """Ring the bell, and hand the words to a terminal that shows notifications (OSC 9); others ignore them."""
+        if not self.wants_notice:
+            return
+        self.bell()
+        if self._driver is not None and not self.is_headless:
+            self._driver.write(f"\x1b]9;devloop: {said.removesuffix(' · devloop')}\x07")

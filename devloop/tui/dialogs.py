@@ -2,11 +2,14 @@
 
 from typing import ClassVar
 
+from rich.text import Text
 from textual.app import ComposeResult
-from textual.binding import BindingType
-from textual.containers import Vertical
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen
-from textual.widgets import Input, Label
+from textual.widgets import Input, Static
+
+from devloop.tui.painted import styled
 
 
 class Ask(ModalScreen[str | None]):
@@ -14,14 +17,17 @@ class Ask(ModalScreen[str | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [("escape", "give_up", "give up")]
 
-    def __init__(self, question: str, placeholder: str = "", value: str = "") -> None:
+    def __init__(self, question: str, *, note: str = "", value: str = "") -> None:
         super().__init__()
-        self._question, self._placeholder, self._value = question, placeholder, value
+        self._question, self._note, self._value = question, note, value
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
-            yield Label(self._question)
-            yield Input(self._value, placeholder=self._placeholder)
+            if self._note:
+                yield Static(Text(self._note), classes="note")
+            yield Static(styled(self._question, "key"))
+            yield Input(self._value, compact=True)
+            yield _foot(("Enter", "takes it"), ("Esc", "gives up"))
 
     def action_give_up(self) -> None:
         self.dismiss(None)
@@ -41,26 +47,41 @@ class Sure(ModalScreen[bool]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
-            yield Label(self._question)
-            yield Label("y yes · n no", classes="quiet")
+            yield Static(styled(self._question, "key"))
+            yield _foot(("y", "yes"), ("n", "no"))
 
     def action_answer(self, answer: bool) -> None:
         self.dismiss(answer)
 
 
 class Told(ModalScreen[None]):
-    """Shows lines until a key is pressed."""
+    """Shows lines, which may be more than fit, until it is closed."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [("escape,q,enter,question_mark,space", "close", "close")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,enter,question_mark,space", "close", "close", priority=True),
+        Binding("j,down", "scroll(1)", "down", priority=True),
+        Binding("k,up", "scroll(-1)", "up", priority=True),
+    ]
 
-    def __init__(self, title: str, lines: str) -> None:
+    def __init__(self, title: str, lines: Text) -> None:
         super().__init__()
         self._title, self._lines = title, lines
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog wide"):
-            yield Label(self._title, classes="title")
-            yield Label(self._lines, markup=False)
+        with VerticalScroll(classes="dialog wide"):
+            yield Static(styled(self._title, "key"), classes="title")
+            yield Static(self._lines)
+
+    def action_scroll(self, step: int) -> None:
+        self.query_one(VerticalScroll).scroll_relative(y=step, animate=False)
 
     def action_close(self) -> None:
         self.dismiss(None)
+
+
+def _foot(*keys: tuple[str, str]) -> Static:
+    """What answers the question."""
+    text = Text()
+    for key, what in keys:
+        text.append(f"{key} ", "key").append(f" {what}   ", "quiet")
+    return Static(text, classes="foot")

@@ -4,25 +4,25 @@ Textual's own `Log` and `RichLog` render each line when it comes; with ten Pods 
 that is all the machine would do. Here a line costs an entry in a list until somebody looks at it.
 """
 
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from itertools import repeat
 from pathlib import Path
 
-from rich.segment import Segment
-from rich.style import Style
-from rich.text import Text
 from textual.cache import LRUCache
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from devloop.views.loglines import Kind, Level, Line, without_colour
+from devloop.tui.finding import Finder
+from devloop.tui.logpaint import LogPaint
+from devloop.tui.ring import Ring
+from devloop.views.loglines import Kind, Line
 
-KEPT = 10_000
-"""Lines of a service that are kept; the oldest go."""
-_POD_COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "bright_cyan", "bright_green", "bright_magenta")
-_LEVEL_STYLES = {Level.ERROR: "bold red", Level.WARN: "yellow", Level.DEBUG: "dim"}
 Test = Callable[[Line], bool]
+Row = tuple[Line, int]
+"""A line, and where in its words the row begins."""
+SCREENFULS = 200
+"""Rendered rows that are kept. Each is some 70 objects, which a flood would make for nobody to see again."""
 
 
 class LogView(ScrollView, can_focus=True):
@@ -30,45 +30,47 @@ class LogView(ScrollView, can_focus=True):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._all: deque[Line] = deque(maxlen=KEPT)
-        self._shown: list[Line] = []
-        self._rows: list[tuple[Line, int]] = []
-        """What each row of the pane shows: a line, and where in it the row begins."""
-        self._test: Test = lambda line: True
-        self._strips: LRUCache[tuple[int, int, int], Strip] = LRUCache(2000)
-        self._pods: dict[str, str] = {}
-        self._width = 0
-        self._widest = 0
+        self.finder = Finder()
         self.following = True
         self.wrap = False
-        self.needle = ""
+        self.silence = ""
+        """What is said where there is no line."""
+        self._all = Ring()
+        self._shown = Ring()
+        self._rows: list[Row] = []
+        self._test: Test | None = None
+        self._look = LogPaint()
+        self._strips: LRUCache[tuple[Line, int, int], Strip] = LRUCache(SCREENFULS)
+        self._width = 0
+        self._widest = 0
 
     # what comes in -----------------------------------------------------------------------------------------------
 
-    def show(self, lines: "deque[Line]") -> None:
+    def show(self, lines: Ring) -> None:
         """Show another ring, which goes on to be filled by `extend`."""
-        self._all = lines
+        self._all, self._look = lines, LogPaint()
+        self.following = True
         self._rebuild()
-        self.follow(True)
 
     def extend(self, lines: Sequence[Line]) -> None:
         """Lines that were put into the ring; whoever reads further up keeps the place."""
-        found = [line for line in lines if self._test(line)]
+        found = self._that_pass(lines)
         if not found:
             return
-        self._shown += found
+        if self._look.meet(found):
+            self._rebuild()
+            return
         before = len(self._rows)
-        self._rows += [row for line in found for row in self._rows_of(line)]
-        self._measure(found)
-        if len(self._shown) > KEPT + KEPT // 10:
-            self._trim()
+        self._rows += self._rows_of(found)
+        self.finder.extend(found)
+        self._forget(self._shown.extend(found))
         self._resize()
         if self.following:
-            self.scroll_end(animate=False)
+            self._to_the_end()
         elif before < self.scroll_offset.y + self.size.height:
             self.refresh()
 
-    def filter(self, test: Test) -> None:
+    def filter(self, test: Test | None) -> None:
         self._test = test
         self._rebuild()
 
@@ -79,54 +81,102 @@ class LogView(ScrollView, can_focus=True):
     def follow(self, following: bool) -> None:
         self.following = following
         if following:
-            self.scroll_end(animate=False)
+            self._to_the_end()
+
+    def repaint(self) -> None:
+        """The colours have changed, or what is searched for."""
+        self._strips.clear()
+        self.refresh()
 
     # where one is ------------------------------------------------------------------------------------------------
 
     @property
     def lines(self) -> Sequence[Line]:
         """Those that pass the filter."""
-        return self._shown
+        return list(self._shown)
 
-    def find(self, needle: str, *, backwards: bool = True) -> bool:
-        """Go to the next line that has the text, upwards from the top of the pane unless told otherwise."""
-        self.needle = needle.lower()
-        self._strips.clear()
-        self.refresh()
-        if not self.needle or not self._rows:
-            return False
-        here = self.scroll_offset.y
-        upwards = [*range(here - 1, -1, -1), *range(len(self._rows) - 1, here - 1, -1)]
-        downwards = [*range(here + 1, len(self._rows)), *range(here + 1)]
-        for y in upwards if backwards else downwards:
-            if self.needle in without_colour(self._rows[y][0].text).lower():
-                self.follow(False)
-                self.scroll_to(y=y, animate=False)
-                return True
-        return False
+    @property
+    def last(self) -> Line | None:
+        """The newest that passes the filter."""
+        return self._shown[-1] if len(self._shown) else None
+
+    @property
+    def pods(self) -> Collection[str]:
+        """That wrote lines since the log is shown."""
+        return self._look.pods
+
+    @property
+    def containers(self) -> Collection[str]:
+        return self._look.containers
+
+    @property
+    def below(self) -> int:
+        """How many rows there are below what is seen."""
+        return max(0, len(self._rows) - self._top - self.size.height)
+
+    def find(self, needle: str) -> bool:
+        """Go to the newest line that has the text, of those that are seen or above."""
+        self.finder.begin(needle, self._shown)
+        seen = self._rows[: self._top + self.size.height]
+        return self._reach(self.finder.nearest([line for line, _ in seen]))
+
+    def find_next(self, step: int) -> bool:
+        """Go to the next line that has it, downwards or (-1) upwards."""
+        return self._reach(self.finder.move(step))
 
     def save(self, path: str) -> str:
         """Write the lines that pass the filter to a file, without colours; what came of it, in words."""
         try:
-            text = "".join(f"{line.head} {without_colour(line.text)}\n" for line in self._shown)
+            text = "".join(f"{line.words}\n" for line in self.lines)
             Path(path).expanduser().write_text(text, encoding="utf-8")
         except OSError as error:
             return f"{path} cannot be written: {error.strerror}"
         return f"{len(self._shown):,} lines saved to {path}"
 
+    def _reach(self, line: Line | None) -> bool:
+        """Show this line, with what stands around it."""
+        self.repaint()
+        if line is None:
+            return False
+        row = self._row_of(line)
+        if not self._top <= row < self._top + self.size.height:
+            self._stay_at(row - self.size.height // 2)
+        self.following = False
+        return True
+
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
-        if new_value < old_value and new_value < self.max_scroll_y:
-            self.following = False
-        elif new_value >= self.max_scroll_y:
+        if new_value >= self.max_scroll_y:
             self.following = True
+        elif new_value < old_value:
+            self.following = False
 
     def on_resize(self) -> None:
         if self.wrap and self.size.width != self._width:
             self._rebuild()
         self._width = self.size.width
         if self.following:
-            self.scroll_end(animate=False)
+            self._to_the_end()
+
+    def on_show(self) -> None:
+        self.on_resize()
+
+    @property
+    def _top(self) -> int:
+        return round(self.scroll_y)
+
+    def _row_of(self, line: Line) -> int:
+        """Where it is shown; the top of the pane if it is not shown any more."""
+        return next((at for at, (each, _) in enumerate(self._rows) if each is line), self._top)
+
+    def _to_the_end(self) -> None:
+        # Forced, because what overflows for the first time has no scrollbar yet.
+        self.scroll_end(animate=False, immediate=True, x_axis=False, force=True)
+
+    def _stay_at(self, row: int) -> None:
+        """Turn to a row and do not follow, even if it is the last one."""
+        self.scroll_to(y=max(0, row), animate=False, immediate=True, force=True)
+        self.following = False
 
     # rendering ---------------------------------------------------------------------------------------------------
 
@@ -134,66 +184,71 @@ class LogView(ScrollView, can_focus=True):
         x, top = self.scroll_offset
         index, width = y + top, self.size.width
         if index >= len(self._rows):
-            return Strip.blank(width, self.rich_style)
+            words = self._look.words(f" {self.silence}" if index == 0 else "", self.app.console)
+            return words.extend_cell_length(width, self.rich_style).apply_style(self.rich_style)
         line, start = self._rows[index]
-        key = (id(line), start, width)
+        key = (line, start, width)
         strip = self._strips.get(key)
         if strip is None:
-            strip = self._strip(line, start)
+            strip = self._look.strip(line, start, width, self.app.console, self.finder, wrap=self.wrap)
             self._strips[key] = strip
+            self._widen(strip.cell_length)
         return strip.crop_extend(x, x + width, self.rich_style).apply_style(self.rich_style)
 
-    def _strip(self, line: Line, start: int) -> Strip:
-        if line.kind is Kind.RULE:
-            return Strip([Segment(f"──── {line.text} ".ljust(max(self.size.width, 40), "─"), Style.parse("bold"))])
-        text = self._text(line)
-        if self.wrap:
-            text = text[start : start + max(20, self.size.width)]
-        return Strip(list(text.render(self.app.console, end="")))
-
-    def _text(self, line: Line) -> Text:
-        head = f"{line.head} "
-        text = Text(head, style=self._pods.get(line.pod, "dim"))
-        body = Text.from_ansi(line.text) if "\x1b" in line.text else Text(line.text)
-        if line.level in _LEVEL_STYLES and "\x1b" not in line.text:
-            body.stylize(_LEVEL_STYLES[line.level])
-        if self.needle:
-            body.highlight_words([self.needle], "reverse", case_sensitive=False)
-        return text.append_text(body)
-
     def _rebuild(self) -> None:
-        self._shown = [line for line in self._all if self._test(line)]
-        self._rows = [row for line in self._shown for row in self._rows_of(line)]
+        """All rows anew; whoever reads further up keeps the line at the top."""
+        top = self._rows[min(self._top, len(self._rows) - 1)][0] if self._rows else None
+        found = self._that_pass(self._all)
+        self._look.meet(found)
+        self._shown, self._widest = Ring(), 0
+        self._shown.extend(found)
+        self._rows = [*self._rows_of(found)]
+        self.finder.begin(self.finder.needle, found)
         self._strips.clear()
-        self._measure(self._shown)
         self._resize()
         self.refresh()
         if self.following:
-            self.scroll_end(animate=False)
+            self._to_the_end()
+        elif top is not None:
+            self._stay_at(self._row_near(top))
 
-    def _rows_of(self, line: Line) -> Iterable[tuple[Line, int]]:
-        if line.pod and line.pod not in self._pods:
-            self._pods[line.pod] = _POD_COLOURS[len(self._pods) % len(_POD_COLOURS)]
-        if not self.wrap or line.kind is Kind.RULE:
-            return ((line, 0),)
-        length = len(line.head) + 1 + len(without_colour(line.text))
-        return [(line, start) for start in range(0, max(1, length), max(20, self.size.width))]
+    def _row_near(self, line: Line) -> int:
+        """Where it is shown, or where it would be."""
+        near = next((at for at, (each, _) in enumerate(self._rows) if each.time >= line.time), len(self._rows))
+        return next((at for at, (each, _) in enumerate(self._rows) if each is line), near)
 
-    def _measure(self, lines: Iterable[Line]) -> None:
+    def _that_pass(self, lines: Iterable[Line]) -> list[Line]:
+        test = self._test
+        return [line for line in lines if test(line)] if test else [*lines]
+
+    def _rows_of(self, lines: Iterable[Line]) -> Iterable[Row]:
+        """A line is not read here unless it has to be: that is what a flood costs."""
         if not self.wrap:
-            longest = max((len(line.head) + 1 + len(line.text) for line in lines), default=0)
-            self._widest = max(self._widest, longest)
+            return zip(lines, repeat(0))
+        return ((line, start) for line in lines for start in self._starts(line))
+
+    def _starts(self, line: Line) -> Iterable[int]:
+        """Where the rows of a wrapped line begin."""
+        return (0,) if line.kind is Kind.RULE else self._look.breaks(line, self.size.width)
+
+    def _widen(self, width: int) -> None:
+        """A line is measured when it is shown for the first time."""
+        if not self.wrap and width > self._widest:
+            self._widest = width
+            self.call_after_refresh(self._resize)
 
     def _resize(self) -> None:
         width = self.size.width if self.wrap else self._widest
         self.virtual_size = Size(width, len(self._rows))
 
-    def _trim(self) -> None:
-        """Let the oldest go; the place of whoever reads further up moves with its lines."""
-        gone = len(self._shown) - KEPT
-        self._shown = self._shown[gone:]
-        oldest = id(self._shown[0])
-        rows = next(at for at, (line, _) in enumerate(self._rows) if id(line) == oldest)
-        self._rows = self._rows[rows:]
+    def _forget(self, gone: Sequence[Line]) -> None:
+        """The oldest lines went; the place of whoever reads further up moves with its lines."""
+        if not gone:
+            return
+        oldest, rows = self._shown[0], len(gone)
+        if self.wrap:
+            rows = next(at for at, (line, _) in enumerate(self._rows) if line is oldest)
+        self.finder.forget(gone)
+        del self._rows[:rows]
         if not self.following:
-            self.scroll_to(y=max(0, self.scroll_offset.y - rows), animate=False)
+            self._stay_at(self._top - rows)

@@ -1,17 +1,20 @@
-"""The panes beside the log: the steps of a build, the Pods, the cycles so far, and an answer of `why`."""
+"""The panes beside the log: the steps of a build, the Pods, the cycles so far. Each is a text of a given width."""
+
+from collections.abc import Iterable, Sequence
 
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
-from devloop.core.events import PodRow, StepState, Verdict
-from devloop.core.image import short
+from devloop.core.events import BuildStep, Phase, PodRow, PodVerified, StepState, Verdict
+from devloop.core.image import digest_of, short
 from devloop.core.state import FinishedCycle, ServiceState
-from devloop.tui.painted import STYLES, columns
+from devloop.tui.painted import columns, cut, styled, widest
 from devloop.views import Tone, files, seconds
-from devloop.views.board import clock
-from devloop.views.chronicle import Chronicle
+from devloop.views.chronicle import Chronicle, Steps
+from devloop.views.loglines import harmless
+from devloop.views.times import moment
 
 _STEP_MARKS = {
     StepState.STARTED: ("…", Tone.BUSY),
@@ -25,65 +28,109 @@ _VERDICTS = {
     Verdict.MISMATCH: ("✘", Tone.BAD),
     Verdict.UNKNOWN: ("?", Tone.WARN),
 }
+_SHADES = {Phase.BUILD: "█", Phase.PUSH: "▓", Phase.ROLLOUT: "▒", Phase.VERIFY: "░"}
+_BAR = 24
+"""Columns of the longest bar."""
+_TAIL = 20
+"""Lines of a build that are shown below its steps."""
+Cells = list[tuple[str, str]]
 
 
 class TextPane(VerticalScroll, can_focus=True):
-    """A pane that is one text, replaced as a whole."""
+    """A pane that is one text, replaced as a whole; what is read stays where it is."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._text = Text()
 
     def compose(self) -> ComposeResult:
         yield Static()
 
     def put(self, text: Text) -> None:
-        self.query_one(Static).update(text)
+        if text != self._text:
+            self._text = text
+            self.again()
+
+    def again(self) -> None:
+        """The colours have changed."""
+        self.query_one(Static).update(self._text)
 
 
-def build_text(service: ServiceState, past: Chronicle, output: list[str], width: int) -> Text:
-    """BuildKit's steps, and the last lines of the one that failed."""
-    steps = past.steps(service.name)
+def build_text(service: ServiceState, past: Chronicle, width: int) -> Text:
+    """What failed with its lines, BuildKit's steps, and while it builds the lines that came last."""
+    steps, output = past.steps(service.name), past.output(service.name)
     if not steps.steps:
-        return Text("no build of this service was seen yet", "dim")
-    rows = []
-    for step in steps.steps.values():
-        mark, tone = _STEP_MARKS[step.state]
-        took = "cached" if step.cached else seconds(step.seconds) if step.seconds is not None else ""
-        done = f"{step.current:,}/{step.total:,}" if step.current is not None and step.total else ""
-        rows.append([(mark, STYLES[tone]), (took or done, "dim"), (step.name, "" if not step.cached else "dim")])
-    text = Text(f"cycle {steps.cycle}\n", "bold")
-    text.append_text(columns(rows, width))
+        return styled(" no build of this service was seen yet", Tone.QUIET)
+    lines = [styled(f" cycle {steps.cycle}{_purpose(service, steps)}", Tone.QUIET)]
     if steps.failed is not None:
-        text.append("\n\n")
-        text.append("\n".join(output[-20:]), "red")
-    return text
+        lines += [Text(), *_table([_step(steps.failed)], width), *_tail(output, width), Text()]
+    lines += _table([_step(step) for step in steps.steps.values() if step is not steps.failed], width)
+    if service.running is not None and service.running.phase is Phase.BUILD:
+        lines += [Text(), *_tail(output, width)]
+    return Text("\n").join(lines)
 
 
-def pods_text(service: ServiceState, width: int) -> Text:
+def _purpose(service: ServiceState, steps: Steps) -> str:
+    cycle = service.running or service.last
+    what = files(cycle.want.files, cycle.want.count) if cycle and cycle.number == steps.cycle else ""
+    return f" · {what}" if what else ""
+
+
+def _step(step: BuildStep) -> Cells:
+    mark, tone = _STEP_MARKS[step.state]
+    took = "cached" if step.cached else seconds(step.seconds) if step.seconds is not None else ""
+    done = f"{step.current:,}/{step.total:,}" if step.current is not None and step.total else ""
+    is_plain = not step.cached and not step.name.startswith("[internal]")
+    return [(f" {mark}", tone), (took or done, Tone.QUIET), (step.name, Tone.PLAIN if is_plain else Tone.QUIET)]
+
+
+def _tail(output: Sequence[str], width: int) -> list[Text]:
+    texts = [harmless(line) for line in output[-_TAIL:]]
+    return [cut(Text("    ").append_text(Text.from_ansi(text)), width) for text in texts]
+
+
+def pods_text(service: ServiceState, past: Chronicle, now: float, width: int) -> Text:
     """Pods of the newest revision with their verdicts, then those that are old or about to end."""
     cycle = service.running or service.last
     verdicts = {verdict.pod: verdict for verdict in (cycle.verdicts if cycle is not None else ())}
-    rows: list[list[tuple[str, str]]] = []
-    old: list[list[tuple[str, str]]] = []
-    for observed in service.workloads.values():
-        for pod in observed.pods:
-            found = verdicts.get(pod.pod)
-            mark, tone = _VERDICTS[found.verdict] if found else ("·", Tone.QUIET)
-            pull = f"pulled in {seconds(found.pull_seconds)}" if found and found.pull_seconds else ""
-            cells = [
-                (mark, STYLES[tone]),
-                (pod.pod, ""),
-                (pod.node, "dim"),
-                (pod.reason or pod.phase, STYLES[_tone(pod)]),
-                (short(pod.image_id) if pod.image_id else "", "dim"),
-                (f"{pod.restarts} restarts" if pod.restarts else "", STYLES[Tone.WARN]),
-                (pull, "dim"),
-            ]
-            (rows if pod.current and pod.phase != "Terminating" else old).append(cells)
-    if not rows and not old:
-        return Text("no Pods were seen yet", "dim")
-    text = columns(rows, width) if rows else Text("no Pod of the newest revision", "yellow")
+    seen = [pod for observed in service.workloads.values() for pod in observed.pods]
+    if not seen:
+        return styled(" no Pods were seen yet", Tone.QUIET)
+    new = [pod for pod in seen if pod.current and pod.phase != "Terminating"]
+    old = [pod for pod in seen if pod not in new]
+    head: Cells = [(f" {name}", Tone.QUIET) for name in ("POD", "STATE", "IMAGE", "NODE", "AGE", "RESTARTS", "PULL")]
+    rows = [head, *(_pod(pod, verdicts.get(pod.pod), past.age(service.name, pod.pod, now)) for pod in (*new, *old))]
+    lines = _table(_without_empty(rows), width)
     if old:
-        text.append("\n\nold, or about to end\n", "dim")
-        text.append_text(columns(old, width))
-    return text
+        lines.insert(1 + len(new), styled("\n old, or about to end", Tone.QUIET))
+    if not new:
+        lines.insert(1, styled(" no Pod of the newest revision", Tone.WARN))
+    for verdict in (verdicts[pod.pod] for pod in new if pod.pod in verdicts):
+        if verdict.text:
+            lines.append(cut(styled(f"\n {verdict.pod}: {verdict.text}", Tone.WARN), width))
+    return Text("\n").join(lines)
+
+
+def _without_empty(rows: Sequence[Cells]) -> list[Cells]:
+    """Without the columns that only have a name."""
+    kept = [at for at in range(len(rows[0])) if any(row[at][0].strip() for row in rows[1:])]
+    return [[row[at] for at in kept] for row in rows]
+
+
+def _pod(pod: PodRow, found: PodVerified | None, age: str) -> Cells:
+    mark, tone = _VERDICTS[found.verdict] if found else (" ", Tone.QUIET)
+    image = short(digest_of(pod.image_id)) if pod.image_id else ""
+    state = "ready" if pod.ready else pod.reason or pod.phase.lower()
+    pull = seconds(found.pull_seconds) if found and found.pull_seconds else ""
+    return [
+        (f" {pod.pod}", Tone.PLAIN),
+        (f" {state}", _tone(pod)),
+        (f" {mark} {image}", tone),
+        (f" {pod.node}", Tone.QUIET),
+        (f" {age}", Tone.QUIET),
+        (f" {pod.restarts or ''}", Tone.WARN),
+        (f" {pull}", Tone.QUIET),
+    ]
 
 
 def _tone(pod: PodRow) -> Tone:
@@ -92,27 +139,43 @@ def _tone(pod: PodRow) -> Tone:
     return Tone.WARN if pod.reason else Tone.BUSY
 
 
-def history_text(service: ServiceState, past: Chronicle, width: int) -> Text:
+def history_text(service: ServiceState, past: Chronicle, now: float, width: int) -> Text:
     """The cycles, newest first: what each was for, how it ended, and where its time went beside what is usual."""
     cycles = past.cycles(service.name)
     if not cycles:
-        return Text("no cycle has ended yet", "dim")
-    longest = max(cycle.seconds for cycle in cycles) or 1.0
-    rows = [_cycle(cycle, longest) for cycle in reversed(cycles)]
-    usual = " · ".join(f"{phase} {value:.1f}" for phase, value in past.usual_phases(service.name).items())
-    text = Text(f"usually  {usual}\n\n", "dim") if usual else Text()
-    return text.append_text(columns(rows, width))
+        return styled(" no cycle has ended yet", Tone.QUIET)
+    usual = past.usual_phases(service.name)
+    whole = sum(usual.values())
+    scale = max(1e-9, min(max(cycle.seconds for cycle in cycles), 3 * whole if whole else 1e9)) / _BAR
+    rows = [_cycle(cycle, scale, now) for cycle in reversed(cycles)]
+    if len(cycles) > 1:
+        rows.insert(0, _cells(("", "", "usual", ""), whole, usual.items(), scale))
+    legend = "   ".join(f"{shade} {phase}" for phase, shade in _SHADES.items())
+    return Text("\n").join([styled(f" {legend}", Tone.QUIET), Text(), *_table(rows, width)])
 
 
-def _cycle(cycle: FinishedCycle, longest: float) -> list[tuple[str, str]]:
+def _cycle(cycle: FinishedCycle, scale: float, now: float) -> Cells:
+    what = files(cycle.want.files, cycle.want.count) or str(cycle.want.trigger)
+    spans = [(span.phase, span.seconds) for span in cycle.phases]
+    named = (moment(cycle.finished, now), f"#{cycle.number}", cycle.outcome, what)
+    cells = _cells(named, cycle.seconds, spans, scale)
     tone = Tone.GOOD if cycle.outcome.settles else Tone.BAD if cycle.failure else Tone.QUIET
-    spans = " · ".join(f"{span.phase} {span.seconds:.1f}" for span in cycle.phases if span.seconds >= 0.05)
+    cells[2] = (cells[2][0], tone)
+    return cells
+
+
+def _cells(named: tuple[str, str, str, str], took: float, spans: Iterable[tuple[Phase, float]], scale: float) -> Cells:
+    parts, (when, number, outcome, what) = [*spans], named
+    bar = "".join(_SHADES[phase] * round(value / scale) for phase, value in parts)
+    bar = bar if len(bar) <= _BAR else f"{bar[: _BAR - 1]}→"
+    told = " · ".join(f"{phase} {value:.1f}" for phase, value in parts if value >= 0.05)
+    quiet, plain = Tone.QUIET, Tone.PLAIN
     return [
-        (clock(cycle.finished), "dim"),
-        (f"#{cycle.number}", "dim"),
-        (cycle.outcome, STYLES[tone]),
-        (seconds(cycle.seconds).rjust(6), ""),
-        ("█" * max(1, round(cycle.seconds / longest * 20)), STYLES[tone]),
-        (files(cycle.want.files, cycle.want.count) or str(cycle.want.trigger), ""),
-        (spans, "dim"),
-    ]
+        (f" {when}", quiet), (number, quiet), (outcome, quiet), (seconds(took), plain), (bar, quiet), (what, plain),
+        (told, quiet),
+    ]  # fmt: skip
+
+
+def _table(rows: Sequence[Cells], width: int) -> list[Text]:
+    count = len(rows[0]) - 1 if rows else 0
+    return columns(rows, [widest(rows, at, 0, max(12, width // 2)) for at in range(count)], width)

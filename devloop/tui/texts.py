@@ -1,108 +1,236 @@
-"""What each part of the screen says, as text of a given width. Pure: from the state, its past, and where one is."""
+"""What each part of the screen says, as text of a given width. Pure: from the state, its past, and where one is.
 
-from collections.abc import Iterable, Sequence
+What can be clicked carries its action: a row of a service, a tab, a key at the foot.
+"""
 
+from collections.abc import Sequence
+
+from rich.style import Style
 from rich.text import Text
 
 from devloop.core.state import SessionState
-from devloop.tui.painted import STYLES, columns, painted, spread
+from devloop.tui.painted import columns, cut, painted, spread, styled, widest
 from devloop.views import Phrase, Tone
-from devloop.views.board import Band, Row, headline, overall, phases_line, rows, trouble
+from devloop.views.band import Band
+from devloop.views.board import FINE, Row, headline, overall, phases_line, rows, summed, trouble
 from devloop.views.chronicle import Chronicle
 
+LOW = 16
+"""Rows of a terminal below which only what cannot be done without is shown."""
+_HIGH = 26
+"""Rows from which on there is room for more than a few services."""
 _MOST_ROWS = 5
-"""Service rows where the terminal is low; failures come first, and the chosen one stays."""
-_LOW, _MIDDLE = 16, 26
-"""Rows of a terminal below which there is room for one service, and for few."""
-_NARROW = 100
+_NARROW, _WIDE = 100, 120
+DOT = " · "
 
 
-def status_text(state: SessionState, past: Chronicle, now: float, width: int) -> Text:
-    """Where one is, how many services are how, and what is away."""
-    left = Text(f" {state.context} / {state.namespace}" if state.context else " devloop", "bold")
-    for text, tone in overall(state, past, now) if len(state.services) > 1 else ():
-        left.append("   ").append(text, STYLES[tone])
+def is_low(height: int) -> bool:
+    return height < LOW
+
+
+def status_text(state: SessionState, past: Chronicle, now: float, width: int, height: int) -> Text:
+    """Of one service how it is, of several how many are how; where that is; and what is away."""
     away = trouble(state)
-    return spread(left, Text(f"! {away} " if away else "", STYLES[Tone.BAD]), width)
+    right = styled(f"! {away} ", Tone.BAD) if away else Text()
+    where = f"{state.context} / {state.namespace}" if state.context else "devloop"
+    if len(state.services) == 1 and _has_begun(state):
+        (only,) = state.services.values()
+        parts, tone = headline(only, past, now)
+        if is_low(height) and not away:
+            right = styled(f"{where} ", Tone.QUIET)
+        return spread(_fitting(parts, tone, width - right.cell_len - 2), right, width)
+    left = styled(f" {where}", "key")
+    counted = overall(state, past, now) if _has_begun(state) else []
+    for at, (text, tone) in enumerate(counted):
+        left.append("   " if at == 0 else DOT, Tone.QUIET).append(text, tone)
+    return spread(left, right, width)
 
 
-def checks_text(state: SessionState, height: int) -> Text:
-    """What is being checked at the start: a tick each, and what to do about what failed."""
-    lines = []
+def _has_begun(state: SessionState) -> bool:
+    return any(service.cycles for service in state.services.values())
+
+
+def _fitting(parts: Sequence[tuple[str, int]], tone: Tone, width: int) -> Text:
+    """The parts, without those that may be left out first as long as there is no room for all."""
+    kept = list(parts)
+    while len(DOT.join(text for text, _ in kept)) + 1 > width and any(rank for _, rank in kept):
+        worst = max(rank for _, rank in kept)
+        kept = [part for part in kept if part[1] != worst]
+    first, *others = [text for text, _ in kept]
+    line = Text(" ").append(first, tone)
+    line.stylize("bold", 1)
+    for text in others:
+        line.append(DOT, Tone.QUIET).append(text)
+    return line
+
+
+def checks_text(state: SessionState, width: int, height: int) -> Text:
+    """What was checked at the start, a tick each; what to do about what failed; and that the rest is being checked."""
+    lines: list[Phrase] = []
     for check in state.checks:
         mark, tone = ("✔", Tone.GOOD) if check.ok else ("✘", Tone.BAD)
-        lines.append(Phrase(f" {mark} {check.check}: {check.message}", tone))
+        said = check.message if not check.ok and check.check in check.message else f"{check.check}: {check.message}"
+        lines.append(Phrase(f" {mark} {said}", tone))
         if check.hint:
-            lines.append(Phrase(f"   → {check.hint}", tone))
-    return painted(lines[-max(2, height // 2) :] or [Phrase(" starting …", Tone.BUSY)])
+            lines.append(Phrase(f"   → {check.hint}"))
+    files = sum(service.files for service in state.services.values())
+    if files:
+        lines.insert(0, Phrase(f" ✔ source: {files:,} file{'' if files == 1 else 's'} watched", Tone.GOOD))
+    if all(check.ok for check in state.checks):
+        doing = "checking the cluster, the registry and the builder" if state.services else "starting"
+        lines.append(Phrase(f" … {doing}", Tone.BUSY))
+    if len(lines) > height:  # what failed is what one has to see
+        lines = [line for line in lines if line.tone is not Tone.GOOD] or lines
+    return Text("\n").join(cut(painted([line]), width) for line in lines[:height])
 
 
-def services_text(state: SessionState, past: Chronicle, now: float, chosen: str, width: int, height: int) -> Text:
-    """Two lines for one service, a row each for several."""
+def services_text(
+    state: SessionState, past: Chronicle, now: float, chosen: str, width: int, height: int, taken: int = 0
+) -> Text:
+    """Where the time goes for one service, a row each for several. `taken`: rows that are something else's."""
     if len(state.services) == 1:
         (only,) = state.services.values()
-        sentence, tone = headline(only, past, now)
-        first = Text(f" {sentence}", STYLES[tone])
-        first.truncate(width, overflow="ellipsis")
-        return first if height < _LOW else first.append(f"\n {phases_line(only, past, now)}", "dim")
+        where = f"{only.name} on {state.context} / {state.namespace} "
+        return spread(styled(f" {phases_line(only, past, now)}", Tone.QUIET), styled(where, Tone.QUIET), width)
     found = rows(state, past, now)
-    shown = _that_fit(found, chosen, height)
-    text = columns([_cells(each, chosen, width) for each in shown], width)
+    shown = _that_fit(found, chosen, _room(height, taken))
+    lines = _lines(shown, chosen, width)
     hidden = [each for each in found if each not in shown]
-    return text.append(f"\n   +{_summed(hidden)}", "dim") if hidden and height >= _LOW else text
+    if hidden and not is_low(height):
+        lines.append(cut(_more(hidden), width))
+    return Text("\n").join(lines)
 
 
-def _that_fit(found: list[Row], chosen: str, height: int) -> list[Row]:
-    room = 1 if height < _LOW else _MOST_ROWS if height < _MIDDLE else max(_MOST_ROWS, height // 2 - 3)
-    shown = found[:room]
-    if chosen not in {each.service for each in shown}:
-        shown[-1:] = [each for each in found if each.service == chosen] or shown[-1:]
-    return shown
+def _room(height: int, taken: int) -> int:
+    """Rows for services: the log keeps half of the terminal."""
+    if is_low(height):
+        return 1
+    room = max(1, height // 2 - taken)
+    return room if height >= _HIGH else min(room, _MOST_ROWS)
 
 
-def _summed(hidden: Iterable[Row]) -> str:
-    """`3 verified, 1 waiting for db`."""
-    counts: dict[str, int] = {}
-    for each in hidden:
-        word = each.word.split(" ")[0].lower()
-        counts[word] = counts.get(word, 0) + 1
-    return ", ".join(f"{count} {word}" for word, count in counts.items())
+def _that_fit(found: Sequence[Row], chosen: str, room: int) -> list[Row]:
+    """The worst ones and the chosen one, in their order."""
+    if len(found) <= room:
+        return list(found)
+    # What is fine takes no more room than a few rows; how many they are says the line below.
+    room = min(room, max(_MOST_ROWS, sum(each.rank < FINE for each in found) + 1))
+    kept = sorted(found, key=lambda each: (each.rank, each.service != chosen))[:room]
+    if all(each.service != chosen for each in kept):
+        kept[-1:] = [each for each in found if each.service == chosen] or kept[-1:]
+    return [each for each in found if each in kept]
+
+
+def _more(hidden: Sequence[Row]) -> Text:
+    """`+3 verified · 1 waiting`."""
+    text = styled(" +", Tone.QUIET)
+    for at, (words, tone) in enumerate(summed(hidden)):
+        text.append(DOT if at else "", Tone.QUIET).append(words, Tone.QUIET if tone is Tone.GOOD else tone)
+    return text
+
+
+def _lines(shown: Sequence[Row], chosen: str, width: int) -> list[Text]:
+    table = [_cells(each, chosen, width) for each in shown]
+    widths = [widest(table, 0, 6, max(12, width // 4)), widest(table, 1, 15, 24)]
+    if width >= _NARROW:
+        widths += [widest(table, 2, 10, 24), widest(table, 3, 0, 16)]
+    lines = columns(table, widths, width)
+    for each, line in zip(shown, lines, strict=True):
+        line.append(" " * max(0, width - line.cell_len))
+        _clickable(line, f"app.pick({each.service!r})")
+    return lines
 
 
 def _cells(each: Row, chosen: str, width: int) -> list[tuple[str, str]]:
-    mark, style = (">", "bold") if each.service == chosen else (" ", "")
-    saved = f"saved {each.saved}" if each.saved else ""
-    middle = [] if width < _NARROW else [(each.files, ""), (saved, "dim")]
-    return [(f"{mark}{each.service}", style), (each.word, STYLES[each.tone]), *middle, (each.detail, "dim")]
+    mark, style = (">", "key") if each.service == chosen else (" ", "plain")
+    middle = [(each.files, "plain"), (each.saved, "quiet")] if width >= _NARROW else []
+    tone = "plain" if each.detail and each.tone in {Tone.BAD, Tone.WARN} else "quiet"
+    bars = f"   {each.bars}" if each.bars and width >= _WIDE else ""
+    word = f"{each.word} {each.pods}".rstrip()
+    return [(f"{mark}{each.service}", style), (word, each.tone), *middle, (each.detail, tone), (bars, "quiet")]
 
 
-def band_text(broken: Band, width: int, height: int) -> Text:
-    """What broke, the line that tells why, what to do, and the key that does it."""
-    keys = [*(["e edit"] if broken.file else []), "i build" if broken.where == "build" else "l logs"]
-    what = " ".join(part for part in (broken.service, broken.where) if part)
-    text = spread(Text(f" ✘ {what}  {broken.message}", "bold"), Text(f"{' · '.join(keys)} "), width)
-    if height < _LOW:
-        return text
-    for line in (broken.decisive, f"→ {broken.hint}" if broken.hint else ""):
-        if line:
-            more = Text(f"   {line}")
-            more.truncate(width, overflow="ellipsis")
-            text.append("\n").append_text(more)
-    return text
+def band_text(broken: Band, keys: Sequence[tuple[str, str]], width: int, height: int, *, several: bool) -> Text:
+    """What broke and the keys that act on it; the line that tells why, whole if two lines hold it; what to do."""
+    head, right = _head(broken, several=several), _named(keys)
+    what, why = styled(f" {broken.what}"), styled(broken.decisive, "key")
+    if is_low(height) and broken.where in {"build", "rollout"} and broken.decisive:
+        line = Text.assemble(head, " ", why)
+        if line.cell_len <= width:
+            return spread(line, right if line.cell_len + right.cell_len < width else Text(), width)
+    sentence, more = Text.assemble(head, what), Text()
+    if not broken.decisive:  # the sentence is all there is, and goes on
+        sentence, more = _parted(sentence, width - right.cell_len - 1)
+    lines = [spread(sentence, right, width), *_wrapped(more, width), *_wrapped(why, width)]
+    if broken.hint and not is_low(height):
+        lines += _wrapped(styled(f"→ {broken.hint}"), width)
+    return Text("\n").join(lines)
 
 
-def tabs_text(panes: Sequence[str], pane: str, about: str, right: str, width: int) -> Text:
-    """Which pane is shown, and of what."""
-    left = Text()
-    for name in panes:
-        left.append(f" [{name}]" if name == pane else f"  {name} ", "bold" if name == pane else "dim")
-    return spread(left.append(f"   {about}", "dim"), Text(f"{right} " if right else "", "dim"), width)
+def _head(broken: Band, *, several: bool) -> Text:
+    named = [broken.service] if several else []
+    words = [*named, *([broken.where] if broken.where else ["not as proved"] if broken.warns else [])]
+    more = f" (+{broken.others} more)" if broken.others else ""
+    told = " ".join(["!" if broken.warns else "✘", *words])
+    return styled(f" {told}{more} ", "caution" if broken.warns else "alarm")
 
 
-def keys_text(keys: Iterable[tuple[str, str]], width: int) -> Text:
-    """The keys that mean something now."""
+def _named(keys: Sequence[tuple[str, str]]) -> Text:
     text = Text()
     for key, what in keys:
-        text.append(f" {key} ", "bold").append(f"{what} ", "dim")
-    text.truncate(width, overflow="ellipsis")
+        text.append(f" {key} ", "key").append(f"{what} ")
     return text
+
+
+def _wrapped(text: Text, width: int) -> list[Text]:
+    """At most two lines, below what they belong to."""
+    first, more = _parted(text, width - 4)
+    return [Text.assemble("   ", cut(line, width - 4)) for line in (first, more) if line]
+
+
+def _parted(text: Text, room: int) -> tuple[Text, Text]:
+    """What has room, and the rest; between two words if they are not too long."""
+    if text.cell_len <= room:
+        return text, Text()
+    space = text.plain.rfind(" ", max(1, room // 2), max(2, room))
+    return (text[:space], text[space + 1 :]) if space > 0 else (text[: max(1, room)], text[max(1, room) :])
+
+
+def tabs_text(panes: Sequence[tuple[str, str]], pane: str, about: str, right: str, width: int) -> Text:
+    """Which pane is shown, how to open the others, and what it is about."""
+    left = Text()
+    for key, name in panes:
+        start = len(left)
+        if name == pane:
+            left.append(f" [{name}] ", "key")
+        else:
+            left.append(f" {key} ", "key").append(f"{name} ", "quiet")
+        _clickable(left, f"app.pane('{name}')", start)
+    left.append(f"   {about}" if about else "", "quiet")
+    return spread(left, styled(f"{right} " if right else "", "quiet"), width)
+
+
+def keys_text(keys: Sequence[tuple[str, str, str, int]], right: str, width: int) -> Text:
+    """The keys that mean something now: sign, words, action, and how soon each may be left out."""
+    end = styled(f"{right} " if right else "", "quiet")
+    kept = list(keys)
+    while kept and _length(kept) > width - end.cell_len:
+        worst = max(rank for *_, rank in kept)
+        if worst == 0:
+            break
+        last = max(at for at, (*_, rank) in enumerate(kept) if rank == worst)
+        del kept[last]
+    text = Text()
+    for key, what, action, _ in kept:
+        start = len(text)
+        text.append(f" {key} ", "key").append(f"{what} ", "quiet")
+        _clickable(text, f"app.{action}", start)
+    return spread(text, end, width)
+
+
+def _length(keys: Sequence[tuple[str, str, str, int]]) -> int:
+    return sum(len(key) + len(what) + 3 for key, what, *_ in keys)
+
+
+def _clickable(text: Text, action: str, start: int = 0) -> None:
+    text.stylize(Style(meta={"@click": action}), start)

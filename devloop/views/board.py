@@ -1,19 +1,17 @@
-"""The state of a session at a glance: a row for each service, the line above them, and what broke.
+"""The state of a session at a glance: a row for each service, what is said above them, and the terminal's title.
 
 Answers, for each service: is what was saved last running, is that proved, since when, what is it waiting for, what
 broke, what still runs meanwhile. Pure; `now` is Unix seconds.
 """
 
-import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from devloop.core.events import Outcome, Phase, StepState, Trigger
-from devloop.core.failure import Failure, FailureCode
 from devloop.core.state import FinishedCycle, RunningCycle, ServiceState, SessionState, Want
 from devloop.views import Tone, files, seconds
 from devloop.views.chronicle import Chronicle, sparkline
+from devloop.views.times import minute, moment
 
 _RUNNING = {
     Phase.BUILD: "building",
@@ -21,7 +19,8 @@ _RUNNING = {
     Phase.ROLLOUT: "rolling out",
     Phase.VERIFY: "verifying",
 }
-_FILE_LINE = re.compile(r"([\w./+-]+\.\w+):(\d+)(?::\d+)?|File \"([^\"]+)\", line (\d+)")
+FAILED, STOPPED, BUSY, WAITING, FINE = range(5)
+"""Ranks: where there is no room for all, the lower ones are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,66 +29,66 @@ class Row:
 
     service: str
     word: str
-    """`VERIFIED 3/3`, `rolling out 1/3`, `FAILED build`, `waiting for db`."""
+    """`VERIFIED`, `rolling out`, `FAILED build`, `waiting for db`."""
     tone: Tone
+    pods: str = ""
+    """`1/3`: ready Pods of the newest revision."""
     files: str = ""
     saved: str = ""
-    """`14:02:11`; empty before the first save."""
+    """`saved 14:02:11`; empty before the first save."""
     detail: str = ""
     """What is going on, or since when it is live, or what still runs meanwhile."""
-    rank: int = 0
-    """Failures first: rows are shown in this order, and in the configuration's within it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Band:
-    """What broke: it cannot be missed, and says what to do."""
-
-    service: str
-    where: str
-    """`build`, `rollout`, `verify`; empty where it is none of a phase."""
-    message: str
-    decisive: str = ""
-    """The line that tells why, of a build or a container."""
-    hint: str = ""
-    file: str = ""
-    line: int = 0
+    bars: str = ""
+    """How long the last cycles took."""
+    rank: int = FINE
 
 
 def rows(state: SessionState, past: Chronicle, now: float) -> list[Row]:
-    """Every service, failures first."""
+    """Every service: those that failed, then the others, in the order of the configuration, so that nothing jumps."""
     found = [row(service, past, now) for service in state.services.values()]
-    return sorted(found, key=lambda each: each.rank)
+    return sorted(found, key=lambda each: each.rank != FAILED)
 
 
 def row(service: ServiceState, past: Chronicle, now: float) -> Row:
     """What the table says of one service."""
     if service.running is not None:
         return _of_running(service, service.running, past, now)
-    want = _want(service)
     if service.hold is not None or service.paused:
-        word = service.hold.text if service.hold else "paused"
-        return Row(service.name, word, Tone.BUSY, _files(want), _saved(want), _meanwhile(service), 2)
+        return _of_held(service, now)
+    if (given_up := past.given_up(service.name)) is not None:
+        shown = files(given_up.files, given_up.count)
+        return Row(service.name, "STOPPED", Tone.WARN, "", shown, "", meanwhile(service, now), rank=STOPPED)
     if service.last is None:
-        return Row(service.name, "starting", Tone.QUIET, rank=2)
+        return Row(service.name, "starting", Tone.QUIET, rank=WAITING)
     if service.last.failure is not None:
-        return _of_failed(service, service.last)
-    return _of_finished(service, service.last, past)
+        return _of_failed(service, service.last, now)
+    return _of_finished(service, service.last, past, now)
 
 
 def overall(state: SessionState, past: Chronicle, now: float) -> list[tuple[str, Tone]]:
     """`1 FAILED`, `1 rolling out`, `2 verified`: how many services are how, the worst first."""
+    return summed(sorted(rows(state, past, now), key=lambda each: each.rank))
+
+
+def summed(found: Sequence[Row]) -> list[tuple[str, Tone]]:
+    """The same of these rows alone."""
     counts: dict[tuple[str, Tone], int] = {}
-    for each in rows(state, past, now):
-        word = re.sub(r"( \d+/\d+| build| push| rollout| verify| check)$", "", each.word.partition(" for ")[0])
-        counts[word if word.startswith("FAILED") else word.lower(), each.tone] = (
-            counts.get((word if word.startswith("FAILED") else word.lower(), each.tone), 0) + 1
-        )
+    for each in found:
+        word = _kind(each)
+        counts[word, each.tone] = counts.get((word, each.tone), 0) + 1
     return [(f"{count} {word}", tone) for (word, tone), count in counts.items()]
 
 
+def _kind(each: Row) -> str:
+    """What a row is counted as: only what needs somebody stays in capitals."""
+    word = each.word.partition(" for ")[0]
+    if each.rank == FAILED and word.startswith("FAILED"):
+        return "FAILED"
+    return word if each.rank <= STOPPED else word.lower()
+
+
 def trouble(state: SessionState) -> str:
-    """What is away, for the right end of the line above the rows; empty when nothing is."""
+    """What is away, for the right end of the first line; empty when nothing is."""
     return " · ".join(f"{to} away" for to in state.lost)
 
 
@@ -98,152 +97,152 @@ def title(state: SessionState, past: Chronicle, now: float) -> str:
     counted = overall(state, past, now)
     if not counted:
         return "devloop"
-    marks = {Tone.BAD: "✘ ", Tone.GOOD: "✔ ", Tone.BUSY: "… "}
+    marks = {Tone.BAD: "✘ ", Tone.WARN: "! ", Tone.GOOD: "✔ ", Tone.BUSY: "… "}
     text, tone = counted[0]
-    return f"{marks.get(tone, '')}{text.partition(' ')[2] if len(state.services) == 1 else text} · devloop"
+    (only, *more) = state.services
+    words = text if more else f"{only} {text.partition(' ')[2]}"
+    return f"{marks.get(tone, '')}{words} · devloop"
 
 
-def band(state: SessionState, past: Chronicle) -> Band | None:
-    """The first service that failed; None when none did."""
-    for service in state.services.values():
-        last = service.last
-        if service.running is None and last is not None and last.failure is not None:
-            if last.failure.code is FailureCode.DEPENDENCY_FAILED:
-                continue  # told where it happened
-            return _band(service, last, last.failure, past)
-    return None
-
-
-def headline(service: ServiceState, past: Chronicle, now: float) -> tuple[str, Tone]:
-    """The first line where there is one service: everything that matters, in one sentence."""
+def headline(service: ServiceState, past: Chronicle, now: float) -> tuple[list[tuple[str, int]], Tone]:
+    """The first line where there is one service: its parts, each with how soon it may be left out (0: never)."""
     found = row(service, past, now)
-    last = service.last
-    if service.running is None and last is not None and last.failure is not None and not service.paused:
-        return f"NOT LIVE: {found.word.removeprefix('FAILED ')} failed; {_meanwhile(service)}", Tone.BAD
-    parts = [found.word, found.files, f"saved {found.saved}" if found.saved else "", found.detail]
-    return " · ".join(part for part in parts if part), found.tone
+    if found.rank == FAILED and service.last is not None:
+        what = found.word.removeprefix("FAILED").strip() or "the last cycle"
+        verb = "has failed" if what == "the last cycle" else "failed"
+        return [(f"NOT LIVE: {what} {verb}; {meanwhile(service, now)}", 0)], found.tone
+    is_one = found.word in {"VERIFIED", *_RUNNING.values()}  # `building routes.py`, but `paused · routes.py`
+    parts = [
+        (f"{found.word} {found.files}".rstrip() if is_one else found.word, 0),
+        ("" if is_one else found.files, 1),
+        (found.saved, 2),
+        (found.detail, 0),
+        (f"{found.pods} Pods" if found.pods else "", 1),
+    ]
+    return [part for part in parts if part[0]], found.tone
 
 
 def phases_line(service: ServiceState, past: Chronicle, now: float) -> str:
-    """`build 0.3 · push 0.1 · rollout 1.2 · verify 0.1`, growing while it runs; beside what is usual."""
+    """`build 0.3 · push 0.1 · rollout 1.2 · verify 0.1`, growing while it runs; and how long the last cycles took."""
     running, last = service.running, service.last
     spans = running.phases if running else last.phases if last else ()
-    parts = [f"{span.phase} {span.seconds:.1f}" for span in spans]
+    parts = [f"{span.phase} {span.seconds:.1f}{'' if span.ok else ' ✘'}" for span in spans]
     if running is not None and running.phase is not None:
-        parts.append(f"{running.phase} {max(0.0, now - running.phase_started):.1f}…")
-    usual = past.usual(service.name)
-    return " · ".join(parts) + (f"   (usually {seconds(usual)} in all)" if usual and parts else "")
+        parts.append(f"{running.phase} {max(0.0, now - running.phase_started):.1f} …")
+    bars = _bars(service, past)
+    return " · ".join(parts) + (f"   {bars}" if bars and running is None else "")
 
 
-def clock(time: float) -> str:
-    """The time of day on this machine."""
-    return datetime.fromtimestamp(time).astimezone().strftime("%H:%M:%S") if time else ""
+def _bars(service: ServiceState, past: Chronicle) -> str:
+    return sparkline([cycle.seconds for cycle in past.cycles(service.name) if cycle.outcome is Outcome.VERIFIED])
+
+
+def meanwhile(service: ServiceState, now: float) -> str:
+    """What runs while the newest save does not."""
+    live, last = service.live, service.last
+    if service.serving is not None and not service.serving:
+        return "no Pod serves"
+    if live is not None and service.serves_live:
+        if live.want.trigger is Trigger.FILES:
+            return f"the cluster runs your {minute(live.want.since, now)} save"
+        return f"the cluster runs what was live at {minute(live.finished, now)}"
+    if service.unproved is not None or (last and any(span.phase is Phase.ROLLOUT for span in last.phases)):
+        return "what the cluster runs is not proved"
+    return "the cluster runs what it ran before"
+
+
+def short_pod(pod: str) -> str:
+    """What tells one Pod of a revision from another."""
+    return pod.rpartition("-")[2] or pod
 
 
 def _of_running(service: ServiceState, running: RunningCycle, past: Chronicle, now: float) -> Row:
-    word = _RUNNING.get(running.phase, "starting") if running.phase else _between(service)
-    if running.phase in {Phase.ROLLOUT, Phase.VERIFY}:
-        word += _count(service)
+    word = _RUNNING[running.phase] if running.phase else _between(service, running)
+    pods = _count(service) if running.phase in {Phase.ROLLOUT, Phase.VERIFY} else ""
     usual = past.usual(service.name)
     taken = seconds(max(0.0, now - running.started))
-    parts = [f"{taken}, usually {seconds(usual)}" if usual else taken, _now(service, running, past)]
-    detail = " · ".join(part for part in parts if part)
-    return Row(service.name, word, Tone.BUSY, _files(running.want), _saved(running.want), detail, 1)
-
-
-def _between(service: ServiceState) -> str:
-    return service.hold.text if service.hold else "pushed"
-
-
-def _now(service: ServiceState, running: RunningCycle, past: Chronicle) -> str:
-    """The one thing that the cycle is at."""
-    if running.phase is Phase.BUILD:
-        steps = [
-            s for s in past.steps(service.name).steps.values() if s.state in {StepState.STARTED, StepState.RUNNING}
-        ]
-        return steps[-1].name if steps else ""
-    if running.warnings:
-        return running.warnings[-1].message
-    for observed in service.workloads.values():
-        for pod in observed.pods:
-            if pod.current and not pod.ready:
-                where = f" on {pod.node}" if pod.node else ""
-                return f"{_short(pod.pod)}{where}: {pod.reason or pod.phase.lower()}"
-    return ""
-
-
-def _of_failed(service: ServiceState, last: FinishedCycle) -> Row:
+    parts = [f"{taken}, usually {seconds(usual)}" if usual and running.phase else taken, _at(service, running, past)]
     return Row(
-        service.name, f"FAILED {_where(last)}".strip(), Tone.BAD, _files(last.want), _saved(last.want),
-        _meanwhile(service), 0,
+        service.name, word, Tone.BUSY, pods, _files(running.want), _saved(running.want, now),
+        " · ".join(part for part in parts if part), rank=BUSY,
     )  # fmt: skip
 
 
-def _where(last: FinishedCycle) -> str:
-    """The phase that failed."""
+def _between(service: ServiceState, running: RunningCycle) -> str:
+    """What it does between two phases."""
+    if service.hold is not None:
+        return service.hold.text
+    return _RUNNING[running.phases[-1].phase] if running.phases else "starting"
+
+
+def _at(service: ServiceState, running: RunningCycle, past: Chronicle) -> str:
+    """The one thing that the cycle is at."""
+    if running.phase is Phase.BUILD:
+        steps = past.steps(service.name).steps.values()
+        names = [step.name for step in steps if step.state in {StepState.STARTED, StepState.RUNNING}]
+        return names[-1] if names else ""
+    if running.warnings:
+        return running.warnings[-1].message
+    if running.at_gate:
+        return "built and pushed"
+    for observed in service.workloads.values():
+        for pod in observed.pods:
+            if pod.current and not pod.ready and running.phase is not None:
+                where = f" on {pod.node}" if pod.node else ""
+                return f"{short_pod(pod.pod)}{where}: {pod.reason or pod.phase.lower()}"
+    return ""
+
+
+def _of_held(service: ServiceState, now: float) -> Row:
+    """It waits, and says for what; the reason goes into the detail where it is a sentence."""
+    want = service.want or (service.last.want if service.last else None)
+    text = service.hold.text if service.hold else "paused"
+    still = meanwhile(service, now)
+    if service.paused:
+        text = "paused"
+        still = f"saves gather; {still}" if service.want else still
+    word, rest = (text, "") if len(text) <= 24 else (text.partition(" ")[0].rstrip(":;"), text)
+    detail = " · ".join(part for part in (rest, still) if part)
+    return Row(service.name, word, Tone.BUSY, "", _files(want), _saved(want, now), detail, rank=WAITING)
+
+
+def _of_failed(service: ServiceState, last: FinishedCycle, now: float) -> Row:
+    word, still = f"FAILED {failed_phase(last)}".rstrip(), meanwhile(service, now)
+    return Row(
+        service.name, word, Tone.BAD, "", _files(last.want), _saved(last.want, now),
+        still.replace("the cluster runs", "cluster still runs"), rank=FAILED,
+    )  # fmt: skip
+
+
+def failed_phase(last: FinishedCycle) -> str:
+    """The phase that failed; empty where it was none."""
     failed = next((span.phase for span in reversed(last.phases) if not span.ok), None)
-    if failed is not None:
-        return str(failed)
-    return "check" if last.failure is not None and not last.phases else ""
+    return str(failed) if failed is not None else ""
 
 
-def _of_finished(service: ServiceState, last: FinishedCycle, past: Chronicle) -> Row:
+def _of_finished(service: ServiceState, last: FinishedCycle, past: Chronicle, now: float) -> Row:
+    shown, saved, pods = _files(last.want), _saved(last.want, now), _count(service)
     if service.drift is not None:
-        detail = service.drift.what + (f", by {service.drift.who}" if service.drift.who else "")
-        return Row(service.name, "DRIFTED", Tone.WARN, _files(last.want), _saved(last.want), detail, 1)
+        was = f"was live {moment(last.finished, now)}"
+        return Row(service.name, "NOT AS PROVED", Tone.WARN, pods, shown, saved, was, rank=STOPPED)
     if last.outcome is Outcome.APPLIED:
-        return Row(service.name, "APPLIED", Tone.GOOD, _files(last.want), _saved(last.want), "scaled to 0", 3)
+        return Row(service.name, "APPLIED", Tone.GOOD, "", shown, saved, "scaled to 0: there is nothing to prove")
     taken = seconds(max(0.0, last.finished - last.want.since)) if last.want.trigger is Trigger.FILES else ""
-    detail = f"live {clock(last.finished)}" + (f" ({taken})" if taken else "")
-    bars = sparkline(tuple(c.seconds for c in past.cycles(service.name) if c.outcome is Outcome.VERIFIED))
-    detail += f"   {bars}" if bars else ""
-    ending = sum(seen.terminating for seen in service.workloads.values())
-    detail += f"   {ending} old still ending" if ending else ""
-    return Row(service.name, f"VERIFIED{_count(service)}", Tone.GOOD, _files(last.want), _saved(last.want), detail, 3)
-
-
-def _band(service: ServiceState, last: FinishedCycle, failure: Failure, past: Chronicle) -> Band:
-    message, _, decisive = failure.message.partition("\n")
-    found = _FILE_LINE.search(failure.message)
-    file, line = (found[1] or found[3], int(found[2] or found[4])) if found else ("", 0)
-    step = past.steps(service.name).failed
-    where = _where(last)
-    if where == "build" and step is not None and step.cycle == last.number:
-        decisive = decisive or step.name
-    return Band(service.name, where, message, decisive.strip(), failure.hint, file, line)
-
-
-def _meanwhile(service: ServiceState) -> str:
-    """What runs while the newest save does not."""
-    live = service.live
-    if service.unproved is not None:
-        return "what was rolled out last is not proved"
-    if live is None:
-        return "nothing of this session runs yet"
-    if live.want.trigger is Trigger.FILES:
-        return f"the cluster runs your {clock(live.want.since)} save"
-    return f"the cluster runs what was live at {clock(live.finished)}"
+    since = "proved" if last.outcome is Outcome.UNCHANGED else "live"
+    detail = f"{since} {moment(last.finished, now)}" + (f" ({taken})" if taken else "")
+    return Row(service.name, "VERIFIED", Tone.GOOD, pods, shown, saved, detail, _bars(service, past))
 
 
 def _count(service: ServiceState) -> str:
-    """` 1/3`: ready Pods of the newest revision."""
-    seen: Iterable[tuple[int, int]] = [(w.ready, w.desired) for w in service.workloads.values() if w.exists]
-    ready, desired = (sum(each) for each in zip(*seen, strict=True)) if service.workloads and seen else (0, 0)
-    return f" {ready}/{desired}" if desired else ""
-
-
-def _want(service: ServiceState) -> Want | None:
-    return service.want or (service.last.want if service.last else None)
+    """`1/3`: ready Pods of the newest revision."""
+    seen = [observed for observed in service.workloads.values() if observed.exists]
+    desired = sum(observed.desired for observed in seen)
+    return f"{sum(observed.ready for observed in seen)}/{desired}" if desired else ""
 
 
 def _files(want: Want | None) -> str:
     return files(want.files, want.count) if want else ""
 
 
-def _saved(want: Want | None) -> str:
-    return clock(want.since) if want and want.trigger is Trigger.FILES else ""
-
-
-def _short(pod: str) -> str:
-    """What tells one Pod of a revision from another."""
-    return pod.rpartition("-")[2] or pod
+def _saved(want: Want | None, now: float) -> str:
+    return f"saved {moment(want.since, now)}" if want and want.trigger is Trigger.FILES else ""

@@ -1,18 +1,34 @@
-"""What the state forgets and people ask for: the cycles so far, how long they usually take, the steps of a build.
+"""What the state forgets and people ask for: the cycles so far, how long they usually take, what a build wrote.
 
 A fold of the same events that make the state; bounded, so that a session may run for days.
 """
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-from devloop.core.events import BuildStep, CycleStarted, Event, Phase, Record, ServiceRemoved, StepState
+from devloop.core.events import (
+    BuildStep,
+    CycleFinished,
+    CycleStarted,
+    Event,
+    Log,
+    LogSource,
+    Outcome,
+    Phase,
+    Record,
+    ServiceRemoved,
+    StepState,
+    WorkloadObserved,
+)
 from devloop.core.state import FinishedCycle, SessionState
+from devloop.views.times import span
 
 KEPT = 200
 """Cycles of a service that are remembered."""
+LINES = 200
+"""Lines of a build, and of what crashed containers wrote last, that are remembered until the next cycle."""
 _STEPS = 500
 
 
@@ -24,7 +40,9 @@ class Steps:
     steps: dict[str, BuildStep] = field(default_factory=dict)
 
     def take(self, step: BuildStep) -> None:
-        if step.cycle != self.cycle:
+        if step.cycle < self.cycle:
+            return  # a build that was superseded still says something
+        if step.cycle > self.cycle:
             self.cycle, self.steps = step.cycle, {}
         if step.step in self.steps or len(self.steps) < _STEPS:
             self.steps[step.step] = step
@@ -34,35 +52,75 @@ class Steps:
         return next((step for step in self.steps.values() if step.state is StepState.FAILED), None)
 
 
+@dataclass(slots=True)
+class _Newest:
+    """The newest cycle of a service."""
+
+    started: CycleStarted | None = None
+    given_up: bool = False
+    steps: Steps = field(default_factory=Steps)
+    output: deque[str] = field(default_factory=lambda: deque(maxlen=LINES))
+    last_words: deque[str] = field(default_factory=lambda: deque(maxlen=LINES))
+
+
 class Chronicle:
     """The past of every service of a session."""
 
     def __init__(self) -> None:
         self._cycles: dict[str, deque[FinishedCycle]] = {}
-        self._steps: dict[str, Steps] = {}
+        self._newest: dict[str, _Newest] = {}
+        self._pods: dict[tuple[str, str], dict[str, tuple[float, bool]]] = {}
+        """When each Pod of a service and a workload was seen first, and whether it was there before."""
 
     def take(self, record: Record, state: SessionState) -> None:
         """`state` is the state after the event."""
         event: Event = record.event
         match event:
+            case Log():
+                self.take_line(event)
             case BuildStep():
-                self._steps.setdefault(event.service, Steps()).take(event)
+                self._of(event.service).steps.take(event)
             case CycleStarted():
-                self._steps[event.service] = Steps(event.cycle)
+                self._newest[event.service] = _Newest(event, steps=Steps(event.cycle))
+            case CycleFinished(outcome=Outcome.STOPPED):
+                self._of(event.service).given_up = True
+            case WorkloadObserved():
+                self._take_pods(record.time, event)
             case ServiceRemoved():
                 self._cycles.pop(event.service, None)
-                self._steps.pop(event.service, None)
+                self._newest.pop(event.service, None)
+                self._pods = {key: pods for key, pods in self._pods.items() if key[0] != event.service}
             case _ if (service := state.services.get(getattr(event, "service", ""))) and service.last:
                 past = self._cycles.setdefault(service.name, deque(maxlen=KEPT))
                 if not past or past[-1].number != service.last.number:
                     past.append(service.last)
+
+    def take_line(self, event: Log) -> None:
+        """What a build wrote, or a container before it ended; others are not remembered here."""
+        if event.source is LogSource.BUILD:
+            self._of(event.service).output.append(event.text)
+        elif event.cycle:
+            self._of(event.service).last_words.append(event.text)
 
     def cycles(self, service: str) -> tuple[FinishedCycle, ...]:
         """Oldest first."""
         return tuple(self._cycles.get(service, ()))
 
     def steps(self, service: str) -> Steps:
-        return self._steps.get(service, Steps())
+        return self._of(service).steps
+
+    def output(self, service: str) -> tuple[str, ...]:
+        """The last lines that the newest build wrote."""
+        return tuple(self._of(service).output)
+
+    def last_words(self, service: str) -> tuple[str, ...]:
+        """What the containers wrote that crashed in the newest cycle."""
+        return tuple(self._of(service).last_words)
+
+    def given_up(self, service: str) -> CycleStarted | None:
+        """The newest cycle, if it was stopped: what it was for runs nowhere."""
+        newest = self._of(service)
+        return newest.started if newest.given_up else None
 
     def usual(self, service: str) -> float | None:
         """Median seconds of a cycle that was rolled out; None before there were two."""
@@ -73,19 +131,36 @@ class Chronicle:
         """Median seconds of each phase."""
         spans: dict[Phase, list[float]] = {}
         for cycle in self.cycles(service):
-            for span in cycle.phases:
-                if span.ok:
-                    spans.setdefault(span.phase, []).append(span.seconds)
+            for each in cycle.phases:
+                if each.ok:
+                    spans.setdefault(each.phase, []).append(each.seconds)
         return {phase: median(seconds) for phase, seconds in spans.items()}
+
+    def age(self, service: str, pod: str, now: float) -> str:
+        """`12s`; `>5m` of a Pod that was there before the session."""
+        known = (pods[pod] for (name, _), pods in self._pods.items() if name == service and pod in pods)
+        first, was_there = next(known, (now, False))
+        return f"{'>' if was_there else ''}{span(now - first)}"
+
+    def _take_pods(self, time: float, event: WorkloadObserved) -> None:
+        key = event.service, event.workload
+        known = self._pods.get(key)
+        self._pods[key] = {row.pod: (known or {}).get(row.pod, (time, known is None)) for row in event.pods}
+
+    def _of(self, service: str) -> _Newest:
+        found = self._newest.get(service)
+        if found is None:
+            found = self._newest[service] = _Newest()
+        return found
 
 
 _BARS = "▁▂▃▄▅▆▇█"
 
 
-def sparkline(values: tuple[float, ...], width: int = 12) -> str:
-    """The last values as bars, the largest the highest; empty for fewer than two."""
+def sparkline(values: Sequence[float], width: int = 12) -> str:
+    """The last values as bars, what is usual at half height; empty for fewer than three."""
     shown = values[-width:]
-    if len(shown) < 2:
+    if len(shown) < 3:
         return ""
-    top = max(shown) or 1.0
-    return "".join(_BARS[min(len(_BARS) - 1, int(value / top * (len(_BARS) - 1) + 0.5))] for value in shown)
+    top = 2 * median(shown) or 1.0
+    return "".join(_BARS[round(min(1.0, value / top) * (len(_BARS) - 1))] for value in shown)

@@ -160,6 +160,9 @@ workload = "job/db"
 
 [loop]
 parallel_builds = "3"
+
+[ui]
+notify = "no"
 """
     keys = [
         re.sub(r"^devloop.toml:(\d+): ([\w.]+): .*", r"\1 \2", line) for line in problems(write({"devloop.toml": text}))
@@ -174,6 +177,7 @@ parallel_builds = "3"
         "11 services.db.build.dockerfile",
         "12 services.db.workload",
         "15 loop.parallel_builds",
+        "18 ui.notify",
     ]
 
 

@@ -1,14 +1,14 @@
 """`make bench`: runs every benchmark that can run here, and prints the figures with what they were measured on.
 
-python -m tests.benchmarks [--rounds N] [startup|why|share|idle|loop ...]
+python -m tests.benchmarks [--rounds N] [startup|tui|why|share|idle|loop ...]
 """
 
 import argparse
 
-from tests.benchmarks import idle_bench, loop_bench, share_bench, startup_bench, why_bench
+from tests.benchmarks import idle_bench, loop_bench, share_bench, startup_bench, tui_bench, why_bench
 from tests.benchmarks.rig import Cluster, machine
 
-NAMES = ("startup", "why", "share", "idle", "loop")
+NAMES = ("startup", "tui", "why", "share", "idle", "loop")
 
 
 def main() -> None:
@@ -28,6 +28,8 @@ def main() -> None:
 def _lines(name: str, cluster: Cluster | None, rounds: int) -> list[str]:
     if name == "startup":
         return startup_bench.report(cluster, rounds)
+    if name == "tui":
+        return tui_bench.report(cluster, rounds)
     if cluster is None:
         return []
     if name == "idle":

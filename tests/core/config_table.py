@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from devloop.core import toml
-from devloop.core.config import AllowedPlace, BuildConfig, ClusterConfig, LoopConfig, ServiceConfig
+from devloop.core.config import AllowedPlace, BuildConfig, ClusterConfig, LoopConfig, ServiceConfig, UiConfig
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "configuration.md"
 TABLES: dict[str, type[BaseModel]] = {
@@ -18,6 +18,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "services": ServiceConfig,
     "build": BuildConfig,
     "loop": LoopConfig,
+    "ui": UiConfig,
 }
 
 

@@ -18,6 +18,7 @@ from devloop.core.config import (
     LoopConfig,
     OnExit,
     ServiceConfig,
+    UiConfig,
     json_schema,
     to_toml,
 )
@@ -27,7 +28,9 @@ from devloop.core.resolve import Scope, examine
 from devloop.core.service import Pin
 from devloop.core.validate import validate
 
-TABLES: tuple[type[BaseModel], ...] = (Config, ClusterConfig, AllowedPlace, ServiceConfig, BuildConfig, LoopConfig)
+TABLES: tuple[type[BaseModel], ...] = (
+    Config, ClusterConfig, AllowedPlace, ServiceConfig, BuildConfig, LoopConfig, UiConfig,
+)  # fmt: skip
 
 
 def service(**keys: Any) -> ServiceConfig:
@@ -37,8 +40,15 @@ def service(**keys: Any) -> ServiceConfig:
 def test_defaults() -> None:
     config = Config.model_validate({"services": {"web": {"image": "h:5000/x"}}})
     assert (config.loop.debounce, config.loop.rollout_timeout, config.loop.on_exit) == (0.03, 300.0, OnExit.KEEP)
+    assert config.ui.notify
     web = config.services["web"]
     assert (web.pin, web.tag, web.push_image, web.workload, web.build.context) == (Pin.TAG, "", "", (), ".")
+
+
+def test_a_switch_is_true_or_false() -> None:
+    (finding,) = validate({"ui": {"notify": "no"}}).findings
+    assert finding.place == ("ui", "notify")
+    assert (finding.message, finding.fix) == ("must be true or false, not a string", "write it like `notify = false`")
 
 
 def test_short_forms() -> None:
@@ -131,6 +141,7 @@ documents = st.fixed_dictionaries(
         "loop": st.fixed_dictionaries(
             {}, optional={"debounce": st.sampled_from(["0s", "5ms", "1m1s"]), "parallel_builds": st.integers(1, 9)}
         ),
+        "ui": st.fixed_dictionaries({}, optional={"notify": st.booleans()}),
     },
 )
 

@@ -22,7 +22,7 @@ from devloop.core.state import (
 )
 
 WANT = Want(Trigger.FILES, 10.0, 10, 1, ("a.py",))
-DRIFT = Want(Trigger.DRIFT, 10.0, 10)
+DRIFT = Want(Trigger.DRIFT, 10.0, 10, build=False)
 BUILT = (PhaseSpan(Phase.BUILD, 1.0, ok=True), PhaseSpan(Phase.PUSH, 1.0, ok=True))
 ROLLED = (*BUILT, PhaseSpan(Phase.ROLLOUT, 1.0, ok=True))
 NOT_PUSHED = (PhaseSpan(Phase.BUILD, 1.0, ok=True), PhaseSpan(Phase.PUSH, 1.0, ok=False))

@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from devloop.core import events as ev
-from devloop.core.commands import Pause, Quit, Rebuild, Stop
+from devloop.core.commands import Pause, Quit, Rebuild, Restart, Stop
 from devloop.core.failure import Connection
 from devloop.core.reducer import fold
 from devloop.core.scheduler import Limits
@@ -29,6 +29,7 @@ actions = st.one_of(
     st.tuples(st.just("pause"), names),
     st.tuples(st.just("resume"), names),
     st.tuples(st.just("rebuild"), names),
+    st.tuples(st.just("restart"), names),
     st.tuples(st.just("stop"), names),
 )
 schedules = st.lists(st.tuples(st.floats(0, 3), actions), max_size=25)
@@ -104,6 +105,8 @@ def _act(bench: Bench, action: str, target: str) -> None:
             bench.conductor.post(Pause(target, paused=action == "pause"))
         case "rebuild":
             bench.conductor.post(Rebuild(target))
+        case "restart":
+            bench.conductor.post(Restart(target))
         case "stop":
             bench.conductor.post(Stop(target))
 

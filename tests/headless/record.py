@@ -4,6 +4,7 @@ Needs what the e2e tests need. Each session runs in a namespace of its own, whic
 `--text` records nothing and only writes the texts anew that users read of them, after their words were changed.
 """
 
+import asyncio
 import json
 import os
 import subprocess
@@ -15,7 +16,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from devloop.core.commands import Restart
 from tests.e2e.harness import SERVER, App, Devloop, apply, build_and_push, deployment, write_toml
+from tests.e2e.insession import in_session
 from tests.headless.sessions import SESSIONS, TIME_ZONE, write_texts
 
 QUIET = SERVER.replace("    def do_GET", "    def log_message(*_): pass\n\n    def do_GET")
@@ -129,9 +132,24 @@ def three_services(stage: Stage) -> Devloop:
     return devloop
 
 
-SCRIPTS: dict[str, Callable[[Stage], Devloop]] = {
+def restarted(stage: Stage) -> None:
+    """A start, and a restart without a build; no process takes that command, so the session runs in this one."""
+    _, toml = stage.app("web")
+    write_toml(stage.folder, stage.namespace, toml)
+    os.environ["DEVLOOP_STATE_DIR"] = str(stage.folder / "state")
+
+    async def session() -> None:
+        async with in_session(stage.folder) as (running, heard):
+            await heard.ends(1)
+            running.send(Restart("web"))
+            await heard.ends(2)
+
+    asyncio.run(session())
+
+
+SCRIPTS: dict[str, Callable[[Stage], Devloop | None]] = {
     script.__name__: script
-    for script in (start_and_save, broken_build, crash_loop, superseded, unchanged, three_services)
+    for script in (start_and_save, broken_build, crash_loop, superseded, unchanged, three_services, restarted)
 }
 
 
@@ -152,7 +170,7 @@ def record(name: str) -> None:
             newest = max((stage.folder / "state").rglob("*.ndjson"), key=lambda path: path.stat().st_mtime)
             recording = newest.read_text()
             (SESSIONS / f"{name}.ndjson").write_text(recording.replace(namespace, "shop"))
-            if name in WITH_STDOUT:
+            if devloop and name in WITH_STDOUT:
                 stdout = "".join(f"{_as_written(event)}\n" for event in devloop.events)
                 (SESSIONS / f"{name}.stdout.ndjson").write_text(stdout.replace(namespace, "shop"))
     finally:

@@ -108,6 +108,13 @@ def test_a_field_that_an_earlier_version_did_not_write_takes_its_default() -> No
     assert record.event == ev.WatchStarted("web", 3, "")
 
 
+def test_before_there_were_restarts_no_request_was_one() -> None:
+    earlier = '{"time":"2026-01-02T03:04:05.678Z","event":"cycle_requested","service":"web","trigger":"key","text":""}'
+    record = decode(earlier)
+    assert record is not None
+    assert record.event == ev.CycleRequested("web", ev.Trigger.KEY, restart=False)
+
+
 @pytest.mark.parametrize(
     "line",
     [

@@ -88,6 +88,7 @@ def test_every_phase_that_starts_also_finishes_within_its_cycle(name: str) -> No
         ("superseded", ["verified", "superseded", "verified"]),
         ("unchanged", ["unchanged"]),
         ("three_services", ["verified"]),
+        ("restarted", ["verified", "verified"]),
     ],
 )
 def test_what_happened_in_them(name: str, expected: list[str]) -> None:

@@ -1,0 +1,132 @@
+"""What stands between the log lines of a service: where new code took over, a container began again, something broke.
+
+A fold of the same events that make the state. It says what a reader of the log cannot see in it, and nothing twice.
+"""
+
+from collections import defaultdict, deque
+from collections.abc import Iterator
+
+from devloop.core import events as ev
+from devloop.core.failure import FailureCode
+from devloop.core.state import ServiceState, SessionState, Want
+from devloop.views import Tone, files, phrases, took_over
+from devloop.views.band import parted
+from devloop.views.board import failed_phase, short_pod
+from devloop.views.loglines import Line, note, rule
+
+TAILED = 200
+"""Pod lines of a service that are remembered as shown: more than the last words of its containers."""
+_NOTED = (ev.WarningRaised, ev.WorkloadDrifted, ev.ConnectionChanged)
+_MARKS = {Tone.BAD: "✘", Tone.WARN: "!", Tone.GOOD: "✔"}
+
+
+class Asides:
+    """Asked before a log line is shown, and told every other event."""
+
+    def __init__(self) -> None:
+        self._pods: defaultdict[str, dict[str, None]] = defaultdict(dict)
+        """Pods of a service that have said something, in the order in which they first did."""
+        self._told: dict[str, int] = {}
+        """The cycle of a service whose code was announced last."""
+        self._tailed: defaultdict[str, deque[ev.Log]] = defaultdict(lambda: deque(maxlen=TAILED))
+        self._quoted: dict[str, str] = {}
+        """The Pod of a service whose last words are being shown."""
+
+    def is_plain(self, event: ev.Log) -> bool:
+        """Whether nothing comes before a line that a Pod wrote; nearly always, and asked of each line of a flood."""
+        if event.dropped or event.cycle or event.pod not in self._pods[event.service] or event.service in self._quoted:
+            return False
+        self._tailed[event.service].append(event)
+        return True
+
+    def before_line(self, time: float, event: ev.Log, state: SessionState) -> Iterator[Line]:
+        """What comes before it if something does."""
+        if event.dropped:
+            yield rule(time, f"{event.dropped:,} lines left out")
+        if not event.pod:
+            return
+        if event.cycle:
+            if self._quoted.get(event.service) != event.pod:
+                self._quoted[event.service] = event.pod
+                yield rule(time, f"{short_pod(event.pod)}: the last lines of the container that ended")
+            return
+        self._quoted.pop(event.service, None)
+        self._tailed[event.service].append(event)
+        if event.pod not in self._pods[event.service]:
+            service = state.services.get(event.service)
+            yield from self._of_new_pod(time, event, service) if service else ()
+            self._pods[event.service][event.pod] = None
+
+    def was_shown(self, event: ev.Log) -> bool:
+        """Whether it repeats, of a container that ended, what was shown while it ran."""
+        said = (event.pod, event.container, event.text)
+        tailed = ((each.pod, each.container, each.text) for each in self._tailed[event.service])
+        return bool(event.cycle) and not event.dropped and said in tailed
+
+    def of_event(self, record: ev.Record, before: SessionState, after: SessionState) -> Iterator[tuple[str, Line]]:
+        """What an event adds to the logs, each with the service whose log it is."""
+        event, time = record.event, record.time
+        if isinstance(event, _NOTED):
+            names = [event.service] if isinstance(event, ev.ServiceEvent) else list(after.services)
+            told = phrases(event, after)
+            # What a crashed container wrote stands right here; how to read it elsewhere need not be said.
+            crashed = isinstance(event, ev.WarningRaised) and event.code == FailureCode.CRASH
+            for phrase in told[:1] if crashed else told:
+                words = phrase.text.removeprefix("warning: ")
+                words = words if words.startswith("→") else f"{_MARKS.get(phrase.tone, '·')} {words}"
+                yield from ((name, note(time, words, phrase.tone)) for name in names)
+        elif isinstance(event, ev.WorkloadObserved):
+            yield from ((event.service, line) for line in _restarts(time, event, before.services.get(event.service)))
+        elif isinstance(event, ev.CycleFinished):
+            yield from ((event.service, line) for line in self._of_end(time, event, after))
+        elif isinstance(event, ev.ServiceRemoved):
+            self._pods.pop(event.service, None)
+
+    def _of_new_pod(self, time: float, event: ev.Log, service: ServiceState) -> Iterator[Line]:
+        running, known = service.running, list(self._pods[event.service])
+        replaces = _replaced(event.pod, known, service)
+        if running is not None and running.on_workloads and _is_current(event.pod, service):
+            if self._told.get(event.service) != running.number:
+                self._told[event.service] = running.number
+                yield rule(time, _new_code(running.number, running.want, replaces))
+        elif replaces:
+            yield rule(time, replaces)
+
+    def _of_end(self, time: float, event: ev.CycleFinished, state: SessionState) -> Iterator[Line]:
+        service = state.services.get(event.service)
+        if event.failure is not None:
+            where = failed_phase(service.last) if service and service.last else ""
+            what, why = parted(event.failure.message)
+            yield note(time, f"✘ FAILED {where}: {why or what}".replace(" :", ":"), Tone.BAD)
+        elif took_over(event, state) and service and service.last and self._told.get(event.service) != event.cycle:
+            self._told[event.service] = event.cycle  # nothing of the new code has said a word
+            yield rule(time, _new_code(event.cycle, service.last.want, ""))
+
+
+def _new_code(number: int, want: Want, replaces: str) -> str:
+    what = files(want.files, want.count)
+    parts = (f"new code: {what}" if what else "new code", f"cycle {number}", replaces)
+    return " · ".join(part for part in parts if part)
+
+
+def _replaced(pod: str, known: list[str], service: ServiceState) -> str:
+    """`x2k1 replaces 5f11`, where one Pod is wanted and so the one before it is known."""
+    wanted = sum(seen.desired for seen in service.workloads.values())
+    if not known or wanted != 1:
+        return ""
+    return f"{short_pod(pod)} replaces {short_pod(known[-1])}"
+
+
+def _is_current(pod: str, service: ServiceState) -> bool:
+    """Whether the Pod is of the newest revision; one that was not seen yet is newer than what was seen."""
+    seen = [row for observed in service.workloads.values() for row in observed.pods if row.pod == pod]
+    return all(row.current for row in seen)
+
+
+def _restarts(time: float, event: ev.WorkloadObserved, service: ServiceState | None) -> Iterator[Line]:
+    """Containers that ended and began again in the same Pod."""
+    earlier = service.workloads.get(event.workload) if service else None
+    known = {row.pod: row.restarts for row in earlier.pods} if earlier else {}
+    for row in event.pods:
+        if row.restarts > known.get(row.pod, row.restarts):
+            yield rule(time, f"{short_pod(row.pod)} begins again · restart {row.restarts}")

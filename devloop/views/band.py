@@ -1,0 +1,124 @@
+"""What broke: the one thing that cannot be missed, in the order in which it is read. Pure.
+
+A failure says in one sentence what failed and why. Here they come apart: what failed may be cut where the terminal is
+narrow, the line that tells why is not.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from devloop.core.events import Phase, WorkloadDrifted
+from devloop.core.failure import Failure, FailureCode
+from devloop.core.state import FinishedCycle, ServiceState, SessionState
+from devloop.views.board import failed_phase
+from devloop.views.chronicle import Chronicle
+from devloop.views.loglines import without_colour
+
+_SOURCES = (
+    "py|pyi|pyx|js|jsx|mjs|cjs|ts|tsx|vue|svelte|go|rs|c|h|cc|cpp|cxx|hpp|m|swift|java|kt|kts|scala|groovy|gradle|clj|rb"
+    "|erb|php|cs|fs|vb|ex|exs|erl|hs|ml|lua|dart|zig|nim|r|jl|sh|bash|sql|proto|graphql|html|css|scss|less|json|ya?ml"
+    "|toml|xml|tf|jinja2?|txt|cfg|conf"
+)
+"""A name with one of these is a file: `registry.example.com:5000` is none."""
+_PYTHON_PLACE = re.compile(r'File "([^"]+)", line (\d+)')
+_PLACE = re.compile(rf"([\w./@+-]*[\w+-]\.(?:{_SOURCES}))(?::(\d+)|\((\d+),\d+\))")
+_FOREIGN = re.compile(r"^<|(?:^|/)(?:site-packages|dist-packages|node_modules|vendor)/|^/usr/")
+"""What nobody mends here: libraries, and the runtime's own."""
+_DOCKERFILE = re.compile(r"^(\S*Dockerfile\S*):(\d+)$")
+"""BuildKit's own last words: the line of the step, which is seldom the line that is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """The failure of one service."""
+
+    service: str
+    where: str
+    """`build`, `push`, `rollout`, `verify`; empty where it is none of a phase."""
+    what: str
+    """What failed: a step, a container, a Pod."""
+    decisive: str = ""
+    """The line that tells why; where a file is known, it comes first."""
+    hint: str = ""
+    file: str = ""
+    """As the build or the container named it."""
+    line: int = 0
+    others: int = 0
+    """How many more services failed."""
+    warns: bool = False
+    """Whether it is no failure, and still nothing to be missed."""
+
+    @property
+    def text(self) -> str:
+        """All of it, to be pasted elsewhere."""
+        head = " ".join(part for part in (self.service, self.where) if part)
+        parts = (f"{head}: {self.what}", self.decisive, f"→ {self.hint}" if self.hint else "")
+        return "\n".join(part for part in parts if part)
+
+
+def band(state: SessionState, past: Chronicle, chosen: str = "") -> Band | None:
+    """The failure of the chosen service, else of the first one that failed, else what is not as it was proved."""
+    broken = [service for service in state.services.values() if _own_failure(service)]
+    for service in sorted(broken, key=lambda each: each.name != chosen):
+        assert service.last is not None
+        assert service.last.failure is not None
+        return _of(service, service.last, service.last.failure, past, len(broken) - 1)
+    drifted = [service for service in state.services.values() if service.drift and service.running is None]
+    for service in sorted(drifted, key=lambda each: each.name != chosen):
+        assert service.drift is not None
+        return _of_drift(service.drift, len(drifted) - 1)
+    return None
+
+
+def _own_failure(service: ServiceState) -> bool:
+    """Whether it failed by itself, and nothing has begun since; a dependency's failure is told where it happened."""
+    return (
+        service.running is None
+        and service.failure is not None
+        and service.failure.code is not FailureCode.DEPENDENCY_FAILED
+    )
+
+
+def _of_drift(drift: WorkloadDrifted, others: int) -> Band:
+    by = f", by {drift.who}" if drift.who else ""
+    return Band(drift.service, "", f"{drift.workload}: {drift.what}{by}", others=others, warns=True)
+
+
+def _of(service: ServiceState, last: FinishedCycle, failure: Failure, past: Chronicle, others: int) -> Band:
+    what, decisive = parted(failure.message)
+    where = failed_phase(last)
+    said = past.output(service.name) if where == Phase.BUILD else past.last_words(service.name)
+    file, line = _place((*said, failure.message))
+    if file and decisive and f"{_name(file)}:{line}" not in decisive:
+        decisive = f"{_name(file)}:{line}  {decisive}"
+    return Band(service.name, where, what, decisive, failure.hint, file, line, others)
+
+
+def parted(message: str) -> tuple[str, str]:
+    """What failed, and why; a step of a build without the marks around it."""
+    first, _, more = message.partition("\n")
+    step, failed, cause = first.rpartition("` failed: ")
+    if failed and step.startswith("`"):
+        return step[1:], cause
+    what, _, why = first.partition(": ")
+    return what, why or more.strip().partition("\n")[0]
+
+
+def _place(lines: Sequence[str]) -> tuple[str, int]:
+    """The place in somebody's own source that the lines name; the Dockerfile's only where there is no other.
+
+    Python tells the innermost call last; compilers tell the error that made the others first, and so do other traces.
+    """
+    said = [without_colour(line).strip() for line in lines]
+    python = [(m[1], m[2]) for line in said for m in _PYTHON_PLACE.finditer(line)]
+    others = [(m[1], m[2] or m[3]) for line in said for m in _PLACE.finditer(line)]
+    dockerfile = [(m[1], m[2]) for line in said if (m := _DOCKERFILE.match(line))]
+    for file, number in (*reversed(python), *others, *dockerfile):
+        if not _FOREIGN.search(file):
+            return file, int(number)
+    return "", 0
+
+
+def _name(file: str) -> str:
+    return file.rpartition("/")[2]

@@ -1,0 +1,137 @@
+"""What broke, in the order in which it is read."""
+
+import pytest
+
+from devloop.core import events as ev
+from devloop.core.events import Phase
+from devloop.core.failure import FailureCode
+from devloop.core.reducer import fold
+from devloop.views.band import Band, band, parted
+from devloop.views.chronicle import Chronicle
+from tests.tui.states import STATES
+from tests.tui.stories import Story
+
+
+def band_of(story: Story, chosen: str = "") -> Band | None:
+    past, state = Chronicle(), fold(())
+    for record in story.records:
+        state = fold([record], state) if not record.event.lossy else state
+        past.take(record, state)
+    return band(state, past, chosen)
+
+
+PARTED = [
+    ("`[3/3] RUN make` failed: main.c:3: expected ; (exit code 2)", "[3/3] RUN make", "main.c:3: expected ; (exit code 2)"),
+    ("`RUN echo `date`: x` failed: exit code 1", "RUN echo `date`: x", "exit code 1"),
+    ("container web of Pod p ended with exit code 1, twice: KeyError: 'PORT'",
+     "container web of Pod p ended with exit code 1, twice", "KeyError: 'PORT'"),
+    ("no Pod is ready, so nothing proves which image runs", "no Pod is ready, so nothing proves which image runs", ""),
+    ("localhost:5001 cannot be reached to push localhost:5001/web:dev: connection refused",
+     "localhost:5001 cannot be reached to push localhost:5001/web:dev", "connection refused"),
+    ("Dockerfile: unknown instruction: FORM\nDockerfile:1", "Dockerfile", "unknown instruction: FORM"),
+]  # fmt: skip
+"""A failure's sentence: what failed, and why."""
+
+
+@pytest.mark.parametrize(("message", "what", "why"), PARTED)
+def test_a_sentence_comes_apart(message: str, what: str, why: str) -> None:
+    assert parted(message) == (what, why)
+
+
+PLACES = [
+    (['  File "./jobs.py", line 41'], "./jobs.py", 41),
+    (['  File "/app/a.py", line 1, in f', '  File "/app/b.py", line 2, in g'], "/app/b.py", 2),
+    (['  File "/app/a.py", line 1', '  File "/usr/lib/python3/x.py", line 9', '  File "<frozen os>", line 7'],
+     "/app/a.py", 1),
+    (["src/main.c:3:5: error: expected ;", "src/main.c:9:1: error: more"], "src/main.c", 3),
+    (["\x1b[31m./cmd/main.go:12:2: undefined: x\x1b[0m"], "./cmd/main.go", 12),
+    (["src/app.ts(12,5): error TS2304: Cannot find name 'x'."], "src/app.ts", 12),
+    (["  --> src/main.rs:4:5"], "src/main.rs", 4),
+    (["    at com.shop.Web.main(Web.java:12)"], "Web.java", 12),
+    (["/app/node_modules/x/index.js:3", "    at /app/server.js:7:1"], "/app/server.js", 7),
+    (["dial tcp 10.244.1.241:8080", "registry.example.com:5000", "https://127.0.0.1:6443"], "", 0),
+    (["Dockerfile:4", "main.c:3: expected expression"], "main.c", 3),
+    (["no file here", "Dockerfile:4"], "Dockerfile", 4),
+    (["deploy/web.Dockerfile:4"], "deploy/web.Dockerfile", 4),
+]  # fmt: skip
+"""What a build wrote, and where it broke."""
+
+
+@pytest.mark.parametrize(("lines", "file", "line"), PLACES)
+def test_the_place_in_the_source(lines: list[str], file: str, line: int) -> None:
+    story = Story("web").begin("web").phase("web", Phase.BUILD).output("web", *lines)
+    story.ended("web", Phase.BUILD, 1.0, ok=False).failed("web", FailureCode.BUILD_FAILED, "`RUN x` failed: why", "")
+    found = band_of(story)
+    assert found is not None
+    assert (found.file, found.line) == (file, line)
+    assert found.decisive == (f"{file.rpartition('/')[2]}:{line}  why" if file else "why")
+
+
+def test_a_place_that_the_decisive_line_has_is_not_told_twice() -> None:
+    story = Story("web").begin("web").phase("web", Phase.BUILD).output("web", "main.c:3: expected ;")
+    story.ended("web", Phase.BUILD, 1.0, ok=False)
+    story.failed("web", FailureCode.BUILD_FAILED, "`RUN x` failed: main.c:3: expected ; (exit code 2)", "")
+    found = band_of(story)
+    assert found is not None
+    assert found.decisive == "main.c:3: expected ; (exit code 2)"
+
+
+def test_a_crash_names_the_place_of_the_containers_last_words() -> None:
+    found = band_of(STATES["crash_loop"]())
+    assert found is not None
+    assert (found.where, found.file, found.line, found.decisive) == (
+        "rollout", "/app/server.py", 3, "server.py:3  KeyError: 'PORT'"
+    )  # fmt: skip
+
+
+def test_nothing_broke() -> None:
+    for state in ("verified", "building", "waiting", "paused", "lost"):
+        assert band_of(STATES[state]()) is None, state
+
+
+def _two_failed() -> Story:
+    story = Story("web", "api", "db")
+    for name in ("web", "api"):
+        story.begin(name).phase(name, Phase.BUILD, 1.0, ok=False)
+        story.failed(name, FailureCode.BUILD_FAILED, f"`RUN {name}` failed: why", "mend it")
+    return story
+
+
+def test_of_several_the_chosen_one_is_told_and_the_others_are_counted() -> None:
+    first, chosen = band_of(_two_failed()), band_of(_two_failed(), "api")
+    assert first is not None
+    assert chosen is not None
+    assert (first.service, first.others, chosen.service, chosen.others) == ("web", 1, "api", 1)
+
+
+def test_one_that_builds_again_is_not_told() -> None:
+    story = _two_failed().begin("web", "a.py")
+    found = band_of(story, "web")
+    assert found is not None
+    assert (found.service, found.others) == ("api", 0)
+
+
+def test_a_dependent_is_not_told() -> None:
+    story = Story("web").begin("web").built("web")
+    assert band_of(story.failed("web", FailureCode.DEPENDENCY_FAILED, "db failed", "")) is None
+
+
+def test_what_is_no_longer_as_it_was_proved_is_told_too_but_after_what_failed() -> None:
+    found = band_of(STATES["drifted"]())
+    assert found is not None
+    assert found.warns
+    assert found.what.endswith("to nginx:1.27, by kubectl-set")
+    story = _two_failed().tell(ev.WorkloadDrifted("db", "deployment/db", "", "scaled from 1 to 3"))
+    both = band_of(story, "db")
+    assert both is not None
+    assert both.service == "web"
+
+
+def test_all_of_it_can_be_pasted() -> None:
+    found = band_of(STATES["broken_build"]())
+    assert found is not None
+    assert found.text.split("\n") == [
+        "web build: [3/3] RUN python -m compileall -q .",
+        "jobs.py:41  SyntaxError: '(' was never closed (exit code 1)",
+        "→ mend it: a running session builds again at the next save",
+    ]
