@@ -12,15 +12,17 @@ from devloop.core import events as ev
 from devloop.core.failure import FailureCode
 from devloop.core.reducer import reduce
 from devloop.core.state import SessionState
-from devloop.views import Phrase, Tone, phrases, took_over
+from devloop.views import Phrase, Tone, phrases
+from devloop.views.asides import Asides
+from devloop.views.loglines import Kind, Line
 
 _COLOURS = {Tone.QUIET: "2", Tone.BUSY: "36", Tone.GOOD: "32", Tone.WARN: "33", Tone.BAD: "1;31"}
 _PLAIN_AGAIN = "\x1b[0m"
 _COLOUR_CODE = re.compile(r"(\x1b\[[0-9;:]*m)")
 FAILING_LINES = 20
 """How many lines of a failing build are shown, when the whole of it is not."""
-TAILED_LINES = 200
-"""How many Pod log lines of a service are remembered as shown: more than the last words of its containers."""
+_RULE = 60
+"""Columns of a line that parts what comes before from what comes after."""
 
 
 def wants_colour(is_terminal: bool, environ: Mapping[str, str]) -> bool:
@@ -35,11 +37,11 @@ class PlainRenderer:
         self._pod_logs = pod_logs
         self._state = SessionState()
         self._build_output: defaultdict[str, deque[str]] = defaultdict(lambda: deque(maxlen=FAILING_LINES))
-        self._tailed: defaultdict[str, deque[tuple[str, str, str]]] = defaultdict(lambda: deque(maxlen=TAILED_LINES))
+        self._asides = Asides()
 
     def lines(self, record: ev.Record) -> Iterator[str]:
         """The lines for one record, without line ends."""
-        event = record.event
+        event, before = record.event, self._state
         if not event.lossy:
             self._state = reduce(self._state, record)
         service = event.service if isinstance(event, ev.ServiceEvent) else ""
@@ -53,27 +55,22 @@ class PlainRenderer:
                 yield self._line(record.time, service, Phrase(f"│ {text}"))
         for phrase in phrases(event, self._state):
             yield self._line(record.time, service, phrase)
-        rule = took_over(event, self._state) if self._pod_logs else None
-        if rule:
-            yield self._line(record.time, service, rule)
+        # What is noted between the lines of a screen stands in the phrases already.
+        asides = self._asides.of_event(record, before, self._state) if self._pod_logs else ()
+        yield from (self._rule(line, name) for name, line in asides if line.kind is Kind.RULE)
 
     def _log(self, time: float, event: ev.Log) -> Iterator[str]:
         if event.source is ev.LogSource.BUILD:
             self._build_output[event.service].append(event.text)
-        elif self._shows(event):
-            if event.dropped:
-                yield self._line(time, event.service, Phrase(f"({event.dropped:,} lines left out)", Tone.QUIET))
+        elif (self._pod_logs or event.cycle) and not self._asides.was_shown(event):
+            # The last words of a container that failed its cycle are shown even without logs, and once with them.
+            asides = self._asides.before_line(time, event, self._state)
+            yield from (self._rule(line, event.service) for line in asides if self._pod_logs)
             if event.pod:
                 yield self._line(time, event.service, Phrase(f"{event.pod} │ {event.text}"))
 
-    def _shows(self, event: ev.Log) -> bool:
-        """The last words of a container that failed its cycle are shown even without logs, and once with them."""
-        line, tailed = (event.pod, event.container, event.text), self._tailed[event.service]
-        if event.cycle:
-            return line not in tailed
-        if self._pod_logs:
-            tailed.append(line)
-        return self._pod_logs
+    def _rule(self, line: Line, service: str) -> str:
+        return self._line(line.time, service, Phrase(f"── {line.text} ".ljust(_RULE, "─"), Tone.QUIET))
 
     def _line(self, time: float, service: str, phrase: Phrase) -> str:
         clock = datetime.fromtimestamp(time).astimezone().strftime("%H:%M:%S")

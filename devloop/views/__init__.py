@@ -28,10 +28,6 @@ class Tone(StrEnum):
     BAD = "bad"
 
 
-_RULE = 60
-"""Columns of a line that parts what comes before from what comes after."""
-
-
 @dataclass(frozen=True, slots=True)
 class Phrase:
     """One line's words."""
@@ -77,18 +73,13 @@ def summary(state: SessionState) -> list[Phrase]:
     return [_left(service) for service in state.services.values()]
 
 
-def took_over(event: ev.Event, state: SessionState) -> Phrase | None:
-    """The line between the Pod logs of the old code and those of the new; `state` is the state after the event."""
+def took_over(event: ev.Event, state: SessionState) -> bool:
+    """Whether from this event on new Pods serve; `state` is the state after it."""
     if not isinstance(event, ev.CycleFinished) or event.outcome is not ev.Outcome.VERIFIED:
-        return None
+        return False
     service = state.services.get(event.service)
-    if service is None or service.last is None or service.last.want.trigger is ev.Trigger.DRIFT:
-        return None  # what healed was not patched: it is the same code
-    want = service.last.want
-    what = files(want.files, want.count)
-    return Phrase(
-        f"── new code from here on: cycle {event.cycle}{f', {what}' if what else ''} ".ljust(_RULE, "─"), Tone.QUIET
-    )
+    # What healed was not patched: those are the same Pods.
+    return service is not None and service.last is not None and service.last.want.trigger is not ev.Trigger.DRIFT
 
 
 def exit_code(state: SessionState) -> ExitCode:

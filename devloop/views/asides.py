@@ -105,7 +105,8 @@ class Asides:
 
 def _new_code(number: int, want: Want, replaces: str) -> str:
     what = files(want.files, want.count)
-    parts = (f"new code: {what}" if what else "new code", f"cycle {number}", replaces)
+    code = "new code" if want.build else "restarted"
+    parts = (f"{code}: {what}" if what else code, f"cycle {number}", replaces)
     return " · ".join(part for part in parts if part)
 
 

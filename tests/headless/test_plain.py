@@ -84,7 +84,7 @@ def test_a_failing_build_shows_nothing_of_the_build_before() -> None:
 def test_lines_of_pods_carry_their_pod_and_tell_what_is_missing() -> None:
     assert lines(pod_line("hello"), pod_line("again", dropped=1234)) == [
         f"{HEAD}api-1 │ hello",
-        f"{HEAD}(1,234 lines left out)",
+        f"{HEAD}{'── 1,234 lines left out '.ljust(60, '─')}",
         f"{HEAD}api-1 │ again",
     ]
     assert lines(pod_line("hello"), pod_logs=False) == []
@@ -95,8 +95,10 @@ def test_the_last_words_of_a_container_are_shown_once_whether_or_not_logs_are() 
     expected = [f"{HEAD}api-1 │ KeyError: 'X'"]
     assert lines(tailed, last) == expected
     assert lines(tailed, last, pod_logs=False) == expected
-    assert lines(last) == expected
-    assert lines(tailed, pod_line("KeyError: 'X'", cycle=1, pod="api-2")) == [*expected, f"{HEAD}api-2 │ KeyError: 'X'"]
+    assert lines(last, pod_logs=False) == expected
+    rule = f"{HEAD}{'── 2: the last lines of the container that ended '.ljust(60, '─')}"
+    other = [rule, f"{HEAD}api-2 │ KeyError: 'X'"]
+    assert lines(tailed, pod_line("KeyError: 'X'", cycle=1, pod="api-2")) == [*expected, *other]
 
 
 @pytest.mark.parametrize(

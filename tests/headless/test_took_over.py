@@ -5,7 +5,7 @@ import pytest
 from devloop.core import events as ev
 from devloop.headless.plain import PlainRenderer
 
-RULE = "── new code from here on: cycle 2, run.sh +1 "
+RULE = "── new code: run.sh +1 · cycle 2 "
 
 
 def lines(*, trigger: ev.Trigger, outcome: ev.Outcome, pod_logs: bool = True) -> list[str]:
@@ -38,4 +38,4 @@ def test_a_verified_cycle_draws_the_line_last() -> None:
 def test_no_line_where_no_new_code_came_or_no_logs_are_shown(
     trigger: ev.Trigger, outcome: ev.Outcome, pod_logs: bool
 ) -> None:
-    assert not [line for line in lines(trigger=trigger, outcome=outcome, pod_logs=pod_logs) if "from here on" in line]
+    assert not [line for line in lines(trigger=trigger, outcome=outcome, pod_logs=pod_logs) if "new code" in line]
