@@ -6,7 +6,7 @@ from typing import Any
 
 from devloop.adapters.engine import DockerEngine
 from devloop.core.failure import Failure
-from devloop.core.image import ImageRef, InvalidReferenceError
+from devloop.core.image import DOCKER_HUB, ImageRef, InvalidReferenceError
 from devloop.core.why.facts import LocalImage, LocalTag
 
 Found = tuple[LocalImage | None, tuple[LocalTag, ...]]
@@ -19,13 +19,18 @@ async def local_images(engine: DockerEngine, refs: Sequence[ImageRef]) -> Mappin
 
 
 def _found(client: Any, ref: ImageRef) -> Found:
-    listed = client.images(name=ref.name)
+    listed = client.images(name=_familiar(ref))
     tags = [tag for image in listed for tag in _tags(image, ref)]
     own = next((image for image in listed if _is(image, ref)), None)
     others = tuple(sorted((tag for tag in tags if tag.ref.tag != ref.tag), key=lambda tag: -tag.created))
     if own is None:
         return None, others
     return _local(client.inspect_image(own["Id"]), ref), others
+
+
+def _familiar(ref: ImageRef) -> str:
+    """The name as the engine lists it: it finds nothing by `docker.io/me/web` (moby#47809)."""
+    return ref.canonical_name.removeprefix(f"{DOCKER_HUB}/").removeprefix("library/")
 
 
 def _tags(image: Mapping[str, Any], ref: ImageRef) -> Iterable[LocalTag]:

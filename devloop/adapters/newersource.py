@@ -1,8 +1,10 @@
-"""What of a service's source was saved after its image was built, from the times of its files; reads none of them."""
+"""What of a service's source was saved after its image was built, from the times of its files and of commits."""
 
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from devloop.adapters.scope import Area, Scope, shown
@@ -19,14 +21,16 @@ def look(service: str, area: Area, built: float) -> Source | None:
     """The source as it is now, beside an image that was built then (0.0: not known); None when there is no context.
 
     Left out are what version control and editors write, and what the ignore file leaves out, unless git keeps it: that
-    is something that a person saves. Blocks, so call it in a thread.
+    is something that a person saves. A file that is as git has it counts from its commit, where that is earlier: a
+    clone or a switch of branches writes files that nobody saved. Blocks, so call it in a thread.
     """
     if not area.context.is_dir():
         return None
     scope = Scope.read(area)
     links: dict[str, str] = {}
-    inside = sorted(_in_context(scope, links), reverse=True)
-    outside = max(_kept_by_git(scope), default=None)
+    history = _History(area.context, built)
+    inside = sorted(history.saves(_in_context(scope, links)), reverse=True)
+    outside = max(history.saves(_kept_by_git(scope)), default=None)
     newer = tuple(_file(area, saved) for saved in inside[:_SHOWN] if built and saved[0] > built)
     newest = max([*inside[:1], *([outside] if outside else [])], default=None)
     ignore_file = scope.ignore_file.path
@@ -77,13 +81,54 @@ def _kept_by_git(scope: Scope) -> Iterator[_Saved]:
             yield from _saved(scope.path_of(name), name, decision.pattern)
 
 
+@dataclass
+class _History:
+    """When what is newer than the image was saved, as far as git tells more than the times of files."""
+
+    context: Path
+    built: float
+
+    def saves(self, files: Iterable[_Saved]) -> Iterator[_Saved]:
+        """Without those that git has just so since before the image was built: somebody else wrote them then."""
+        for at, name, pattern in files:
+            if not self.built or at <= self.built or name not in self._unchanged:
+                yield at, name, pattern
+            elif name in self._committed:
+                yield min(at, self._committed[name]), name, pattern
+
+    @cached_property
+    def _unchanged(self) -> frozenset[str]:
+        """What is as the commit at hand has it."""
+        changed = _git(self.context, "diff", "--name-only", "-z", "--relative", "HEAD")
+        return frozenset() if changed is None else frozenset(_tracked(self.context)) - set(_names(changed))
+
+    @cached_property
+    def _committed(self) -> Mapping[str, float]:
+        """The last commit of each file that has one since the image was built."""
+        asked = ("log", f"--max-age={int(self.built)}", "--format=%x00%ct", "--name-only", "--relative", "--", ".")
+        times: dict[str, float] = {}
+        for entry in (_git(self.context, *asked) or b"").split(b"\0")[1:]:
+            at, *names = entry.split(b"\n")
+            times = {os.fsdecode(name): float(at) for name in names if name} | times
+        return times
+
+
 def _tracked(context: Path) -> list[str]:
-    command = ["git", "-C", str(context), "ls-files", "-z"]
+    return _names(_git(context, "ls-files", "-z") or b"")
+
+
+def _names(told: bytes) -> list[str]:
+    return [os.fsdecode(name) for name in told.split(b"\0") if name]
+
+
+def _git(context: Path, *words: str) -> bytes | None:
+    """What git says; None when there is no git, no repository or no commit. Takes no lock, so it writes nothing."""
+    command = ["git", "--no-optional-locks", "-c", "core.quotePath=false", "-C", str(context), *words]
     try:
         done = subprocess.run(command, capture_output=True, timeout=_GIT_PATIENCE, check=False)
     except (OSError, subprocess.TimeoutExpired):
-        return []
-    return [os.fsdecode(name) for name in done.stdout.split(b"\0") if name]
+        return None
+    return done.stdout if done.returncode == 0 else None
 
 
 def _saved(path: str, name: str, pattern: str) -> Iterator[_Saved]:

@@ -48,6 +48,8 @@ class HttpRegistry:
         self._fallback = fallback
         self._known: dict[str, PlatformManifest] = {}
         self._configs: dict[str, Mapping[str, Any]] = {}
+        self._resolved: dict[tuple[Scope, str], ResolvedImage] = {}
+        """What was read last under a tag or digest, which a HEAD shows to be the same still."""
 
     async def __aenter__(self) -> "HttpRegistry":
         return self
@@ -102,8 +104,25 @@ class HttpRegistry:
         return await self._read(ref)
 
     async def _read(self, ref: ImageRef) -> ResolvedImage | Failure | None:
-        scope = _scope(ref)
-        answer = await self._manifest("GET", scope, ref.digest or ref.effective_tag)
+        """A GET of a manifest counts as a pull, of which Docker Hub allows few, and a HEAD does not: what was read
+        before is read again only when it has changed."""
+        scope, reference = _scope(ref), ref.digest or ref.effective_tag
+        before = self._resolved.get((scope, reference))
+        if before is not None:
+            head = await self._manifest("HEAD", scope, reference)
+            if head is None or isinstance(head, Failure):
+                return head
+            if head.headers.get("Docker-Content-Digest") == before.digest:
+                return before
+        found = await self._whole(scope, reference)
+        if isinstance(found, ResolvedImage):
+            if len(self._resolved) >= _REMEMBERED:
+                self._resolved.clear()
+            self._resolved[scope, reference] = found
+        return found
+
+    async def _whole(self, scope: Scope, reference: str) -> ResolvedImage | Failure | None:
+        answer = await self._manifest("GET", scope, reference)
         if answer is None or isinstance(answer, Failure):
             return answer
         digest, document = _digest(answer.body), _document(answer.body)

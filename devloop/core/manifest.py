@@ -47,6 +47,12 @@ def controller_uid(raw: Raw) -> str:
     return _controller(raw)[0]
 
 
+def controller(raw: Raw) -> str:
+    """What controls the object, as `KIND/NAME`; empty when nothing does."""
+    owners = _list(_metadata(raw), "ownerReferences")
+    return next((f"{o.get('kind', '')}/{o.get('name', '')}" for o in owners if o.get("controller")), "")
+
+
 def deployment(raw: Raw) -> Deployment:
     """An apps/v1 Deployment."""
     metadata, spec, status = _metadata(raw), _dict(raw, "spec"), _dict(raw, "status")

@@ -21,6 +21,10 @@ _SECRET_WORD = re.compile("AUTH|KEY|PASS|PWD|PAT|PIN|CREDS?|JWT|COOKIE|SIGNATURE
 _SECRET_PART = re.compile("TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|APIKEY|PRIVATEKEY")
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _SAYS_NOTHING = re.compile("true|false|none|null|yes|enabled|disabled|default|auto|latest", re.IGNORECASE)
+_USER_IN_URL = re.compile(r"(?<=://)[^/\s]*@")
+_SLASH_IN_PASSWORD = re.compile(r"""(?<=://)[^/\s:@]*:(?!\d{1,5}/)[^\s"'<>@]*@""")
+"""Nobody may write a password like that, and many do. Digits before the slash are a port, and the `@` is a path's."""
+_IN_QUERY = re.compile(r"""(?<=[?&;])([\w.-]+)=([^&\s"'<>#]+)""")
 _ASSIGNMENT = re.compile(r"""["']?([\w./:@-]*\w)["']?\s*[:=]\s*["']?([^\s"',;]+)""")
 
 
@@ -41,6 +45,16 @@ def url_password(value: str) -> str:
         return urlsplit(value).password or ""
     except ValueError:
         return ""
+
+
+def without_url_secrets(text: str) -> str:
+    """Without users and passwords in URLs, and with masked values of their queries that look like a secret by name."""
+    bare = _SLASH_IN_PASSWORD.sub("", _USER_IN_URL.sub("", text))
+    return _IN_QUERY.sub(lambda found: _masked(found[1], found[2]), bare)
+
+
+def _masked(name: str, value: str) -> str:
+    return f"{name}={MASK}" if secret_like(name) or name.lower() == "sig" else f"{name}={value}"
 
 
 def secrets_of_args(args: Iterable[tuple[str, str]]) -> Iterator[str]:

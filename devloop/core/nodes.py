@@ -1,11 +1,15 @@
 """Nodes of the cluster, as far as `devloop doctor` looks at them: can Pods run there, and for which platform."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from devloop.core.checkup import Check, Topic, counted
 
+_TOLD_ALREADY = frozenset(
+    f"node.kubernetes.io/{key}"
+    for key in ("not-ready", "unreachable", "unschedulable", "disk-pressure", "memory-pressure", "pid-pressure")
+)
 _PRESSURES = ("DiskPressure", "MemoryPressure", "PIDPressure")
 
 
@@ -18,6 +22,8 @@ class Node:
     """`linux/amd64`."""
     trouble: tuple[str, ...] = ()
     """Why it takes no new Pods, or evicts those it has: `not ready`, `DiskPressure`, `cordoned`."""
+    taints: tuple[str, ...] = ()
+    """Keys of those that keep Pods off which do not tolerate them."""
 
     @classmethod
     def parse(cls, raw: Mapping[str, Any]) -> "Node":
@@ -26,23 +32,47 @@ class Node:
         on = {c.get("type") for c in status.get("conditions") or () if c.get("status") == "True"}
         trouble = ["not ready"] if "Ready" not in on else []
         trouble += [pressure for pressure in _PRESSURES if pressure in on]
-        trouble += ["cordoned"] if (raw.get("spec") or {}).get("unschedulable") else []
+        spec = raw.get("spec") or {}
+        trouble += ["cordoned"] if spec.get("unschedulable") else []
         platform = f"{info.get('operatingSystem', '')}/{info.get('architecture', '')}"
-        return cls(str((raw.get("metadata") or {}).get("name", "")), platform, tuple(trouble))
+        return cls(str((raw.get("metadata") or {}).get("name", "")), platform, tuple(trouble), tuple(_taints(spec)))
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it takes any Pod."""
+        return not self.trouble and not self.taints
+
+
+def _taints(spec: Mapping[str, Any]) -> Iterator[str]:
+    """Without those that the control plane sets by itself for what `trouble` says."""
+    for taint in spec.get("taints") or ():
+        key = str(taint.get("key", ""))
+        if taint.get("effect") in {"NoSchedule", "NoExecute"} and key not in _TOLD_ALREADY:
+            yield key
 
 
 def judge_nodes(nodes: Sequence[Node]) -> Check:
-    """One node that takes Pods is enough."""
+    """One node that takes Pods is enough. Taints are meant: whether a workload tolerates them, only it can say."""
     troubled = [node for node in nodes if node.trouble]
     if not troubled and nodes:
-        kinds = ", ".join(sorted({node.platform for node in nodes}))
-        return Topic.NODES.ok(f"{counted(len(nodes), 'node')} ready: {kinds}")
+        return _judge_ready(nodes)
     told = ", ".join(f"{node.name} ({', '.join(node.trouble)})" for node in troubled)
     if len(troubled) < len(nodes):
         first = troubled[0].name
         message = f"{len(troubled)} of {counted(len(nodes), 'node')} may take no new Pods: {told}"
         return Topic.NODES.note(message, f"kubectl describe node {first}")
     return Topic.NODES.failed(f"no node takes new Pods: {told}" if told else "there are no nodes", "kubectl get nodes")
+
+
+def _judge_ready(nodes: Sequence[Node]) -> Check:
+    tainted = [node for node in nodes if not node.is_open]
+    told = ", ".join(f"{node.name} ({', '.join(node.taints)})" for node in tainted)
+    if len(tainted) == len(nodes):
+        message = f"all nodes take only Pods that tolerate their taints: {told}"
+        return Topic.NODES.note(message, f"kubectl describe node {tainted[0].name}; a Pod needs `tolerations` there")
+    kinds = ", ".join(sorted({node.platform for node in nodes if node.is_open}))
+    ready = f"{counted(len(nodes) - len(tainted), 'node')} ready: {kinds}"
+    return Topic.NODES.ok(f"{ready}; only for Pods that tolerate their taints: {told}" if tainted else ready)
 
 
 def judge_platform(service: str, wanted: str, nodes: Collection[str]) -> Check:

@@ -132,11 +132,18 @@ def unchanged(
     deployment = snapshot.deployment
     if deployment is None:
         return f"{snapshot.key} does not exist"
-    pods = _pods_reason(snapshot, deployment, containers, image, pin, known, earlier)
     template = _template_reason(deployment, containers, image, pin)
-    # What a Pod runs tells most; a policy that its template already explains tells nothing.
-    said = (pods, template) if "pull policy of container" not in pods or not template else (template,)
-    return ", and ".join(reason for reason in said if reason)
+    if deployment.replicas == 0:
+        return template
+    revision = _settled(snapshot, deployment)
+    if revision is None:
+        pods = "its rollout is not complete"
+    else:
+        pods = _pods_reason(verify(snapshot, revision, containers, image.resolved, known, earlier))
+        # A Pod's policy that its template already explains tells nothing more.
+        pods = pods or ("" if template else _policy_reason(snapshot, revision, containers, pin))
+    # What a Pod runs tells most.
+    return ", and ".join(reason for reason in (pods, template) if reason)
 
 
 def go_seconds(text: str) -> float | None:
@@ -225,26 +232,19 @@ def _template_reason(deployment: Deployment, containers: Sequence[str], image: P
     return ", ".join(phrases)
 
 
-def _pods_reason(
-    snapshot: Snapshot,
-    deployment: Deployment,
-    containers: Sequence[str],
-    image: PushedImage,
-    pin: Pin,
-    known: Known,
-    earlier: Sequence[ResolvedImage],
-) -> str:
-    if deployment.replicas == 0:
-        return ""
+def _settled(snapshot: Snapshot, deployment: Deployment) -> Revision | None:
+    """The revision of the template as it stands, when all Pods are of it."""
     revision = next((r for r in snapshot.revisions if r.template == deployment.template), None)
-    settled = deployment.observed_generation >= deployment.generation
-    if revision is None or not settled or not is_complete(snapshot, deployment, revision):
-        return "its rollout is not complete"
-    verdicts = verify(snapshot, revision, containers, image.resolved, known, earlier)
+    seen = deployment.observed_generation >= deployment.generation
+    return revision if revision is not None and seen and is_complete(snapshot, deployment, revision) else None
+
+
+def _pods_reason(verdicts: Sequence[PodVerdict]) -> str:
+    """What the Pods of a complete rollout run that is not what was pushed."""
+    if not verdicts:
+        return "no Pod is ready"
     other = next((v for v in verdicts if v.verdict is not Verdict.MATCH), None)
-    if other is not None:
-        return _sentence(other, 0)
-    return _policy_reason(snapshot, revision, containers, pin) if verdicts else "no Pod is ready"
+    return _sentence(other, 0) if other is not None else ""
 
 
 def _policy_reason(snapshot: Snapshot, revision: Revision, containers: Sequence[str], pin: Pin) -> str:

@@ -186,6 +186,11 @@ class Pod:
     def terminating(self) -> bool:
         return self.deleted > 0.0
 
+    @property
+    def ended(self) -> bool:
+        """Whether it runs nothing any more, and never will: it completed, failed, or was evicted."""
+        return self.phase in {"Succeeded", "Failed"}
+
     def condition(self, type_: str) -> Condition | None:
         return next((c for c in self.conditions if c.type == type_), None)
 

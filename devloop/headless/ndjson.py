@@ -10,20 +10,21 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from enum import Enum
-from functools import cache
+from functools import cache, lru_cache
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
 from devloop.core.events import EVENT_TYPES, Event, Record
 
 _TYPES = {cls.event: cls for cls in EVENT_TYPES}
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 def encode(record: Record) -> str:
     """One line of NDJSON, without its line end."""
     event = record.event
     fields = {"time": _rfc3339(record.time), "event": event.event, **_to_json(event)}
-    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+    return _ENCODER.encode(fields)
 
 
 def decode(line: str) -> Record | None:
@@ -48,6 +49,7 @@ def decode_all(lines: Iterable[str]) -> Iterator[Record]:
     return (record for line in lines if line.strip() and (record := decode(line)) is not None)
 
 
+@lru_cache(maxsize=8)  # lines come many at a time
 def _rfc3339(time: float) -> str:
     stamp = datetime.fromtimestamp(round(time * 1000) / 1000, UTC)
     return stamp.isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -58,13 +60,15 @@ def _unix(text: str) -> float:
 
 
 def _to_json(value: Any) -> Any:
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {key: _to_json(getattr(value, name)) for name, key, _ in _fields(type(value))}
+    if isinstance(value, str):
+        if isinstance(value, Enum):
+            return value.value
+        # A name that is no UTF-8 carries surrogates, which no JSON reader takes.
+        return value if value.isascii() else value.encode("utf-8", "replace").decode()
     if isinstance(value, tuple):
         return [_to_json(item) for item in value]
-    if isinstance(value, str):
-        # A name that is no UTF-8 carries surrogates, which no JSON reader takes.
-        return value.encode("utf-8", "replace").decode() if not isinstance(value, Enum) else value.value
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {key: _to_json(getattr(value, name)) for name, key, _ in _fields(type(value))}
     return value
 
 

@@ -15,10 +15,10 @@ from devloop.headless.plain import PlainRenderer, wants_colour
 STDOUT, STDERR = 1, 2
 MAX_RECORDED_LOGS = 20_000_000
 """Characters of log lines in one recording, as they are written; everything else is recorded to the end."""
-MAX_ON_SCREEN = 50_000
-"""Records that may wait for the screen: two seconds of a build and ten Pods that write all they can."""
-_AT_ONCE = 200
-"""Records that are rendered before anything else may run: a few milliseconds' worth."""
+MAX_ON_SCREEN = 20_000
+"""Records that may wait for the screen: half a second of a build and ten Pods that write all they can."""
+_AT_ONCE, _ON_SCREEN_AT_ONCE = 200, 1_000
+"""Records that are rendered, or taken in by a screen, before anything else may run: a few milliseconds' worth."""
 PATIENCE = 2.0
 """Seconds that the end of a session waits for a reader that takes nothing."""
 
@@ -96,8 +96,8 @@ async def _render(reader: Subscription, lines: Lines, writer: LineWriter) -> Non
 
 async def _feed(reader: Subscription, feed: Callable[[list[Record]], None]) -> None:
     async for batch in reader.batches():
-        for first in range(0, len(batch), _AT_ONCE):
-            feed(batch[first : first + _AT_ONCE])
+        for first in range(0, len(batch), _ON_SCREEN_AT_ONCE):
+            feed(batch[first : first + _ON_SCREEN_AT_ONCE])
             await asyncio.sleep(0)
 
 

@@ -20,6 +20,7 @@ from devloop.session.ownterminal import Keys, Terminal, knows_only_ascii, own_te
 from devloop.session.reports import keep
 from devloop.session.signals import LAST_WORDS, Signals, cancel_everything, ignore_from_here_on
 from devloop.tui.app import DevloopApp
+from devloop.tui.pace import favour_keys
 from devloop.tui.talk import Ended
 
 Clock = Callable[[], float]
@@ -29,6 +30,7 @@ Run = Callable[["Screen"], Awaitable[Ended]]
 
 def show(run: Run, *, clock: Clock = time.time) -> int:
     """Run it in the app; its exit code."""
+    favour_keys()
     with own_terminal() as terminal:
         screen = Screen(run, terminal, clock=clock)
         ended = asyncio.run(screen.whole())

@@ -57,10 +57,12 @@ async def _behind(app: Screen, request: "Request", on_exit: str | None) -> Ended
 def _import_what_is_heavy() -> None:
     """What is imported stays: the collector need not go through it now, nor again and again, nor at the end."""
     gc.disable()
-    for name in _HEAVY:
-        importlib.import_module(name)
-    gc.freeze()
-    gc.enable()
+    try:
+        for name in _HEAVY:
+            importlib.import_module(name)
+        gc.freeze()
+    finally:
+        gc.enable()
 
 
 async def _opened(app: Screen, request: "Request") -> "Project | Ended":

@@ -45,7 +45,7 @@ class DevloopApp(Board):
         """Whether somebody said yes to a restart in this session."""
 
     def on_mount(self) -> None:
-        super().on_mount()
+        # Textual calls that of every class; `super()` would do it twice.
         self.call_after_refresh(self._run_session)
 
     @work(exit_on_error=False)
@@ -226,24 +226,28 @@ class DevloopApp(Board):
             except OSError as error:
                 self.notify(f"{command[0]} cannot be started: {error.strerror}", severity="warning")
             finally:
-                self.is_away = False
+                self.is_away = self._mouse_is_free = False
                 if process is not None and process.returncode is None:
                     with suppress(ProcessLookupError):
                         process.terminate()
         self.refresh(layout=True)
 
     def action_copy(self) -> None:
-        """What broke, else the answer of `why`, else the last line."""
-        broken, last = self.band, self.log_view.last
-        if self.pane == "why" and self.answer:
-            text = "\n".join(phrase.text for phrase in self.answer)
-        elif broken is not None:
-            text = broken.text
-        else:
-            text = without_colour(last.text) if last else ""
+        """The answer of `why`, the line that was found, what broke, or the last line."""
+        text = self._to_copy()
         self.copy_to_clipboard(text)
         first, *more = text.split("\n")
         self.notify(f"copied: {first}{f' (and {len(more)} more lines)' if more else ''}" if text else "nothing to copy")
+
+    def _to_copy(self) -> str:
+        broken, view = self.band, self.log_view
+        if self.pane == "why" and self.answer:
+            return "\n".join(phrase.text for phrase in self.answer)
+        if self.pane == "logs" and view.finder.here is not None:
+            return without_colour(view.finder.here.text)
+        if broken is not None:
+            return broken.text
+        return without_colour(view.last.text) if view.last else ""
 
     @work(exclusive=True, group="save")
     async def action_save(self) -> None:

@@ -9,54 +9,34 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rich.text import Text
-from textual.app import App, ComposeResult
-from textual.filter import LineFilter, Monochrome, NoColor
+from textual.app import ComposeResult
+from textual.notifications import SeverityLevel
 from textual.screen import Screen
-from textual.theme import Theme
-from textual.widgets import ContentSwitcher, Static
+from textual.widgets import ContentSwitcher
 
 from devloop.core.events import Record
 from devloop.core.state import ServiceState, SessionState
 from devloop.tui import texts
+from devloop.tui.coloured import Coloured
 from devloop.tui.keys import PANES, Where, foot
 from devloop.tui.logview import LogView
-from devloop.tui.pace import Pace
-from devloop.tui.painted import THEMES, OnlyAscii, painted, styles
+from devloop.tui.pace import Pace, PromptScreen
+from devloop.tui.painted import painted
 from devloop.tui.panes import TextPane, build_text, history_text, pods_text
+from devloop.tui.part import Part
 from devloop.tui.ring import Ring
 from devloop.tui.scene import Scene
-from devloop.tui.talk import Ended
-from devloop.views import Phrase
+from devloop.views import Phrase, Tone
 from devloop.views.band import Band, band
 from devloop.views.board import STOPPED, row, title
 from devloop.views.chronicle import Chronicle
 from devloop.views.loglines import Level, Line
 
-
-class Part(Static):
-    """A part of the screen that is painted as a whole, and only when it says something else than before."""
-
-    auto_links = False  # what can be clicked has the colour of what it says
-
-    def __init__(self, *, id: str) -> None:
-        super().__init__(id=id)
-        self._said = Text()
-
-    def put(self, text: Text) -> None:
-        if text != self._said:
-            self._said = text
-            self.again()
-
-    def again(self) -> None:
-        """The colours have changed."""
-        self.update(self._said)
-
-    @property
-    def said(self) -> str:
-        return self._said.plain
+READ = 4.0
+"""Seconds in which what came of a key is read."""
 
 
-class Board(App[Ended]):
+class Board(Coloured):
     """Everything that is seen; what one can do about it is in `devloop.tui.app`."""
 
     CSS_PATH = Path(__file__).with_name("devloop.tcss")  # also for a subclass elsewhere
@@ -66,8 +46,7 @@ class Board(App[Ended]):
 
     def __init__(self, *, plain: bool = False, clock: Callable[[], float] = time.time) -> None:
         """`plain`: the terminal shows only ASCII. `clock`: Unix seconds."""
-        super().__init__()
-        self.plain = plain
+        super().__init__(plain=plain)
         self.clock = clock
         self.scene = Scene()
         self.pane = "logs"
@@ -78,19 +57,15 @@ class Board(App[Ended]):
         self.is_away = False
         """Whether another program has the terminal."""
         self._pace = Pace(self, self.paint)
-        self._coloured = False
+        self._told: tuple[str, Tone] | None = None
+        """What came of a key, until it was read."""
         self._shown = ""
         """The service whose log is shown."""
         self._titled = ""
         self._broken: frozenset[str] = frozenset()
-        for theme in THEMES:
-            self.register_theme(theme)
-        self.theme = self._first_theme()
 
-    def _first_theme(self) -> str:
-        """The terminal's own sixteen colours where there are no others, or where none are wanted."""
-        few = self.no_color or self.console.color_system == "standard"
-        return "ansi-dark" if few else "devloop-dark"
+    def get_default_screen(self) -> Screen[None]:
+        return PromptScreen(id="_default")
 
     def compose(self) -> ComposeResult:
         for name in ("status", "services", "band", "tabs"):
@@ -102,8 +77,7 @@ class Board(App[Ended]):
         yield Part(id="keys")
 
     def on_mount(self) -> None:
-        self.theme_changed_signal.subscribe(self, self._take_colours)
-        self._take_colours(self.current_theme)
+        self.begin_colours()
         self.log_view.focus()
         self._pace.start()
         self.paint()
@@ -111,25 +85,24 @@ class Board(App[Ended]):
     def on_resize(self) -> None:
         self.call_after_refresh(self.paint)
 
-    def get_line_filters(self) -> Sequence[LineFilter]:
-        # Textual chooses before it knows the theme: shades of grey, which of the terminal's own colours become black.
-        filters = [NoColor() if isinstance(each, Monochrome) else each for each in super().get_line_filters()]
-        return [*filters, *([OnlyAscii()] if self.plain else [])]
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout: float | None = None,
+        markup: bool = True,
+    ) -> None:
+        """Say it where the keys stand: Textual's own notices cover the newest lines of the log."""
+        self._told = told = message, Tone.PLAIN if severity == "information" else Tone.WARN
+        self.set_timer(timeout or READ, lambda: self._unsay(told))
+        self.paint()
 
-    def get_theme_variable_defaults(self) -> dict[str, str]:
-        """What themes other than devloop's own do not say."""
-        ansi = self.current_theme.ansi
-        return {"band": "ansi_default" if ansi else "#46181f", "caution": "ansi_default" if ansi else "#2e2a1c"}
-
-    def _take_colours(self, theme: Theme) -> None:
-        """What the tones look like, from here on."""
-        if self._coloured:
-            self.console.pop_theme()
-        self._coloured = True
-        self.console.push_theme(styles(dark=theme.dark, ansi=theme.ansi))
-        for part in [*self.main.query(Part), *self.main.query(TextPane)]:
-            part.again()
-        self.log_view.repaint()
+    def _unsay(self, told: tuple[str, Tone] | None) -> None:
+        if self._told is told:
+            self._told = None
+            self.paint()
 
     @property
     def main(self) -> Screen[object]:
@@ -239,7 +212,8 @@ class Board(App[Ended]):
         is_low = texts.is_low(height)
         tabs = [(key, name) for name, key in PANES.items() if name != "why" or self.answer]
         self._put("tabs", texts.tabs_text(tabs, self.pane, about, right, width) if where.begun and not is_low else None)
-        self._put("keys", texts.keys_text(foot(where), self._unusual(where, about, right) if is_low else "", width))
+        keys = texts.keys_text(foot(where), self._unusual(where, about, right) if is_low else "", width)
+        self._put("keys", texts.told_text(*self._told, width) if self._told else keys)
         self._paint_pane(now, max(20, width - 2))
         self._tell_terminal(now)
 

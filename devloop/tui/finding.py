@@ -19,6 +19,12 @@ class Finder:
         self._hits = []
         self.extend(lines)
 
+    def again(self, lines: Iterable[Line]) -> None:
+        """Other lines, or the same once more: one stays where one is."""
+        here = self.here
+        self.begin(self.needle, lines)
+        self.here = here
+
     def extend(self, lines: Iterable[Line]) -> None:
         if self.needle:
             self._hits += [line for line in lines if self._has(line)]

@@ -143,7 +143,7 @@ KEYS = (
     Key("A", "pause_all", "pause all, or let all go on", Group.SERVICE, means=lambda w: w.begun and w.several),
     Key("S", "shell", "a shell in a Pod", Group.SERVICE, lambda w: 9, _begun, lambda w: "shell"),
     Key("R", "restore", "put the workload back as it was", Group.SERVICE),
-    Key("y", "copy", "copy what broke, or the last line", Group.SCREEN, lambda w: 3 if w.off else 7, _begun,
+    Key("y", "copy", "copy what broke, or a line", Group.SCREEN, lambda w: 3 if w.off else 7, _begun,
         lambda w: "copy"),
     Key("m", "mouse", "free the mouse, or take it back", Group.SCREEN, means=lambda w: True),
     Key("T", "theme", "dark or light", Group.SCREEN, means=lambda w: True),

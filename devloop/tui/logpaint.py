@@ -55,7 +55,7 @@ class LogPaint:
         if wrap:
             end = next((at for at in self.breaks(line, width) if at > start), len(body))
             body = body[start:end]
-        head = self._head(line) if start == 0 else Text(" " * self._head_width)
+        head = self._head(line) if start == 0 else Text(" " * self._indent(line))
         return _strip(head.append_text(body), console)
 
     def words(self, text: str, console: Console) -> Strip:
@@ -63,17 +63,22 @@ class LogPaint:
         return _strip(Text().append(text, "quiet"), console)
 
     def breaks(self, line: Line, width: int) -> Sequence[int]:
-        """Where in its words each row of a wrapped line begins."""
-        text, room = without_colour(line.text), max(_LEAST, width - self._head_width)
-        if text.isascii():
+        """Where in its words each row of a wrapped line begins; a note breaks between two of them."""
+        text, room = without_colour(line.text), max(_LEAST, width - self._indent(line))
+        if text.isascii() and line.kind is not Kind.NOTE:
             return range(0, max(1, len(text)), room)
-        found, used = [0], 0
+        found, used, space = [0], 0, 0
         for at, char in enumerate(text):
             used += cell_len(char)
             if used > room:
-                found.append(at)
-                used = cell_len(char)
+                found.append(space if space > found[-1] and line.kind is Kind.NOTE else at)
+                used = cell_len(text[found[-1] : at + 1])
+            space = at + 1 if char == " " else space
         return found
+
+    def _indent(self, line: Line) -> int:
+        """Below its words; those of a note begin at the time, after a mark."""
+        return len("14:02:19 ! ") if line.kind is Kind.NOTE else self._head_width
 
     @property
     def _head_width(self) -> int:

@@ -8,8 +8,9 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import repeat
 from pathlib import Path
 
+from rich.style import Style
 from textual.cache import LRUCache
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
@@ -39,8 +40,14 @@ class LogView(ScrollView, can_focus=True):
         self._shown = Ring()
         self._rows: list[Row] = []
         self._test: Test | None = None
+        self._breaks = False
+        """Whether a line may have more than one row."""
+        self._anchor: Row | None = None
+        """What whoever does not follow has at the top, or would have if the pane were lower."""
+        self._is_placing = False
         self._look = LogPaint()
         self._strips: LRUCache[tuple[Line, int, int], Strip] = LRUCache(SCREENFULS)
+        self._style = Style()
         self._width = 0
         self._widest = 0
 
@@ -57,18 +64,19 @@ class LogView(ScrollView, can_focus=True):
         found = self._that_pass(lines)
         if not found:
             return
-        if self._look.meet(found):
+        if self._look.meet(found) or (not self._breaks and _has_notes(found)):
             self._rebuild()
             return
         before = len(self._rows)
         self._rows += self._rows_of(found)
         self.finder.extend(found)
-        self._forget(self._shown.extend(found))
+        gone = self._shown.extend(found)
+        self._forget(gone)
         self._resize()
         if self.following:
             self._to_the_end()
-        elif before < self.scroll_offset.y + self.size.height:
-            self.refresh()
+        if gone or before < self.scroll_offset.y + self.size.height:
+            self.refresh()  # also where as many went as came: then nothing is scrolled
 
     def filter(self, test: Test | None) -> None:
         self._test = test
@@ -79,11 +87,14 @@ class LogView(ScrollView, can_focus=True):
         self._rebuild()
 
     def follow(self, following: bool) -> None:
+        """Go on with the end, or stay with what is seen now."""
         self.following = following
         if following:
             self._to_the_end()
+        else:
+            self._stay_at(self._top)
 
-    def repaint(self) -> None:
+    def again(self) -> None:
         """The colours have changed, or what is searched for."""
         self._strips.clear()
         self.refresh()
@@ -135,28 +146,28 @@ class LogView(ScrollView, can_focus=True):
 
     def _reach(self, line: Line | None) -> bool:
         """Show this line, with what stands around it."""
-        self.repaint()
+        self.again()
         if line is None:
             return False
-        row = self._row_of(line)
-        if not self._top <= row < self._top + self.size.height:
-            self._stay_at(row - self.size.height // 2)
-        self.following = False
+        row, top, height = self._row_of((line, 0)), self._top, self.size.height
+        self._stay_at(top if top <= row < top + height else row - height // 2)
         return True
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
+        if self._is_placing or old_value > self.max_scroll_y:
+            return  # nobody has scrolled: there is less to be scrolled
         if new_value >= self.max_scroll_y:
             self.following = True
         elif new_value < old_value:
             self.following = False
+        self._anchor = self._rows[round(new_value)] if self._rows and not self.following else None
 
     def on_resize(self) -> None:
-        if self.wrap and self.size.width != self._width:
+        if self._breaks and self.size.width != self._width:
             self._rebuild()
         self._width = self.size.width
-        if self.following:
-            self._to_the_end()
+        self._keep_place()
 
     def on_show(self) -> None:
         self.on_resize()
@@ -165,9 +176,13 @@ class LogView(ScrollView, can_focus=True):
     def _top(self) -> int:
         return round(self.scroll_y)
 
-    def _row_of(self, line: Line) -> int:
-        """Where it is shown; the top of the pane if it is not shown any more."""
-        return next((at for at, (each, _) in enumerate(self._rows) if each is line), self._top)
+    def _row_of(self, row: Row) -> int:
+        """Where it is shown; where it would be if it is not, or not any more."""
+        line, start = row
+        found = [at for at, (each, first) in enumerate(self._rows) if each is line and first <= start]
+        if found:
+            return found[-1]
+        return next((at for at, (each, _) in enumerate(self._rows) if each.time >= line.time), len(self._rows) - 1)
 
     def _to_the_end(self) -> None:
         # Forced, because what overflows for the first time has no scrollbar yet.
@@ -175,47 +190,56 @@ class LogView(ScrollView, can_focus=True):
 
     def _stay_at(self, row: int) -> None:
         """Turn to a row and do not follow, even if it is the last one."""
-        self.scroll_to(y=max(0, row), animate=False, immediate=True, force=True)
-        self.following = False
+        row = max(0, min(row, len(self._rows) - 1))
+        self._is_placing, self.following = True, False
+        self._anchor = self._rows[row] if self._rows else None
+        self.scroll_to(y=row, animate=False, immediate=True, force=True)
+        self._is_placing = False
+
+    def _keep_place(self) -> None:
+        """After the rows, or how many of them are seen, have changed."""
+        if self.following:
+            self._to_the_end()
+        elif self._anchor is not None:
+            anchor = self._anchor
+            self._stay_at(self._row_of(anchor))
+            self._anchor = anchor
 
     # rendering ---------------------------------------------------------------------------------------------------
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        self._style = self.rich_style  # once for all lines: asking for it costs as much as a line does
+        return super().render_lines(crop)
+
     def render_line(self, y: int) -> Strip:
         x, top = self.scroll_offset
-        index, width = y + top, self.size.width
+        index, width, style = y + top, self.size.width, self._style
         if index >= len(self._rows):
             words = self._look.words(f" {self.silence}" if index == 0 else "", self.app.console)
-            return words.extend_cell_length(width, self.rich_style).apply_style(self.rich_style)
+            return words.extend_cell_length(width, style).apply_style(style)
         line, start = self._rows[index]
         key = (line, start, width)
         strip = self._strips.get(key)
         if strip is None:
-            strip = self._look.strip(line, start, width, self.app.console, self.finder, wrap=self.wrap)
+            whole = self.wrap or line.kind is Kind.NOTE
+            strip = self._look.strip(line, start, width, self.app.console, self.finder, wrap=whole)
             self._strips[key] = strip
             self._widen(strip.cell_length)
-        return strip.crop_extend(x, x + width, self.rich_style).apply_style(self.rich_style)
+        return strip.crop_extend(x, x + width, style).apply_style(style)
 
     def _rebuild(self) -> None:
         """All rows anew; whoever reads further up keeps the line at the top."""
-        top = self._rows[min(self._top, len(self._rows) - 1)][0] if self._rows else None
         found = self._that_pass(self._all)
+        self._breaks = self.wrap or _has_notes(found)
         self._look.meet(found)
         self._shown, self._widest = Ring(), 0
         self._shown.extend(found)
         self._rows = [*self._rows_of(found)]
-        self.finder.begin(self.finder.needle, found)
+        self.finder.again(found)
         self._strips.clear()
         self._resize()
         self.refresh()
-        if self.following:
-            self._to_the_end()
-        elif top is not None:
-            self._stay_at(self._row_near(top))
-
-    def _row_near(self, line: Line) -> int:
-        """Where it is shown, or where it would be."""
-        near = next((at for at, (each, _) in enumerate(self._rows) if each.time >= line.time), len(self._rows))
-        return next((at for at, (each, _) in enumerate(self._rows) if each is line), near)
+        self._keep_place()
 
     def _that_pass(self, lines: Iterable[Line]) -> list[Line]:
         test = self._test
@@ -223,13 +247,14 @@ class LogView(ScrollView, can_focus=True):
 
     def _rows_of(self, lines: Iterable[Line]) -> Iterable[Row]:
         """A line is not read here unless it has to be: that is what a flood costs."""
-        if not self.wrap:
+        if not self._breaks:
             return zip(lines, repeat(0))
         return ((line, start) for line in lines for start in self._starts(line))
 
     def _starts(self, line: Line) -> Iterable[int]:
-        """Where the rows of a wrapped line begin."""
-        return (0,) if line.kind is Kind.RULE else self._look.breaks(line, self.size.width)
+        """Where the rows of a line begin. What devloop says itself is always shown whole."""
+        whole = line.kind is Kind.NOTE or (self.wrap and line.kind is not Kind.RULE)
+        return self._look.breaks(line, self.size.width) if whole else (0,)
 
     def _widen(self, width: int) -> None:
         """A line is measured when it is shown for the first time."""
@@ -246,9 +271,12 @@ class LogView(ScrollView, can_focus=True):
         if not gone:
             return
         oldest, rows = self._shown[0], len(gone)
-        if self.wrap:
+        if self._breaks:
             rows = next(at for at, (line, _) in enumerate(self._rows) if line is oldest)
         self.finder.forget(gone)
         del self._rows[:rows]
-        if not self.following:
-            self._stay_at(self._top - rows)
+        self._keep_place()
+
+
+def _has_notes(lines: Iterable[Line]) -> bool:
+    return any(line.kind is Kind.NOTE for line in lines)

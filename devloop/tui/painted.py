@@ -51,8 +51,11 @@ THEMES = (
 )  # fmt: skip
 _PLAIN = str.maketrans(
     {
-        **dict(zip("✔✘·…→│─▸↑↓↵", "+x-.>|->^v/", strict=True)),
-        **dict(zip("▁▂▃▄▅▆▇█", "_.-=+*#@", strict=True)),
+        **dict(zip("✔✘·…→↑↓↵", "+x-.>^v/", strict=True)),
+        **dict(zip("▁▂▃▄▅▆▇█▓▒░", "_.-=+*%#=-.", strict=True)),
+        **dict.fromkeys("─━▔", "-"),
+        **dict.fromkeys("│┃▊▌▎▐", "|"),
+        **dict.fromkeys("╭╮╰╯┌┐└┘", "+"),
     }
 )
 

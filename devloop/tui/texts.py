@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from rich.style import Style
 from rich.text import Text
 
+from devloop.core.events import CheckFinished
 from devloop.core.state import SessionState
-from devloop.tui.painted import columns, cut, painted, spread, styled, widest
-from devloop.views import Phrase, Tone
+from devloop.tui.painted import columns, cut, spread, styled, widest
+from devloop.views import Tone
 from devloop.views.band import Band
 from devloop.views.board import FINE, Row, headline, overall, phases_line, rows, summed, trouble
 from devloop.views.chronicle import Chronicle
@@ -36,9 +37,10 @@ def status_text(state: SessionState, past: Chronicle, now: float, width: int, he
     if len(state.services) == 1 and _has_begun(state):
         (only,) = state.services.values()
         parts, tone = headline(only, past, now)
-        if is_low(height) and not away:
-            right = styled(f"{where} ", Tone.QUIET)
-        return spread(_fitting(parts, tone, width - right.cell_len - 2), right, width)
+        line = _fitting(parts, tone, width - right.cell_len - 2)
+        if is_low(height) and not away and line.cell_len + len(where) + 3 < width:
+            right = styled(f"{where} ", Tone.QUIET)  # elsewhere it stands in the second line
+        return spread(line, right, width)
     left = styled(f" {where}", "key")
     counted = overall(state, past, now) if _has_begun(state) else []
     for at, (text, tone) in enumerate(counted):
@@ -66,22 +68,24 @@ def _fitting(parts: Sequence[tuple[str, int]], tone: Tone, width: int) -> Text:
 
 def checks_text(state: SessionState, width: int, height: int) -> Text:
     """What was checked at the start, a tick each; what to do about what failed; and that the rest is being checked."""
-    lines: list[Phrase] = []
-    for check in state.checks:
-        mark, tone = ("✔", Tone.GOOD) if check.ok else ("✘", Tone.BAD)
-        said = check.message if not check.ok and check.check in check.message else f"{check.check}: {check.message}"
-        lines.append(Phrase(f" {mark} {said}", tone))
-        if check.hint:
-            lines.append(Phrase(f"   → {check.hint}"))
+    fine = [styled(f" ✔ {check.check}: {check.message}", Tone.GOOD) for check in state.checks if check.ok]
     files = sum(service.files for service in state.services.values())
     if files:
-        lines.insert(0, Phrase(f" ✔ source: {files:,} file{'' if files == 1 else 's'} watched", Tone.GOOD))
-    if all(check.ok for check in state.checks):
+        fine.insert(0, styled(f" ✔ source: {files:,} file{'' if files == 1 else 's'} watched", Tone.GOOD))
+    failed = [line for check in state.checks if not check.ok for line in _failed_check(check, width)]
+    if not failed:
         doing = "checking the cluster, the registry and the builder" if state.services else "starting"
-        lines.append(Phrase(f" … {doing}", Tone.BUSY))
-    if len(lines) > height:  # what failed is what one has to see
-        lines = [line for line in lines if line.tone is not Tone.GOOD] or lines
-    return Text("\n").join(cut(painted([line]), width) for line in lines[:height])
+        failed = [styled(f" … {doing}", Tone.BUSY)]
+    room = max(0, height - len(failed))  # what failed is what one has to see
+    shown = [*(fine[-room:] if room else []), *failed]
+    return Text("\n").join(cut(line, width) for line in shown[:height])
+
+
+def _failed_check(check: CheckFinished, width: int) -> list[Text]:
+    said = check.message if check.check in check.message else f"{check.check}: {check.message}"
+    first, more = _parted(styled(f" ✘ {said}", Tone.BAD), width)
+    hint = styled(f"→ {check.hint}") if check.hint else Text()
+    return [first, *_wrapped(more, width), *_wrapped(hint, width)]
 
 
 def services_text(
@@ -155,16 +159,19 @@ def band_text(broken: Band, keys: Sequence[tuple[str, str]], width: int, height:
     head, right = _head(broken, several=several), _named(keys)
     what, why = styled(f" {broken.what}"), styled(broken.decisive, "key")
     if is_low(height) and broken.where in {"build", "rollout"} and broken.decisive:
-        line = Text.assemble(head, " ", why)
-        if line.cell_len <= width:
-            return spread(line, right if line.cell_len + right.cell_len < width else Text(), width)
+        first, more = _parted(Text.assemble(head, " ", why), width)
+        has_room = not more and first.cell_len + right.cell_len < width
+        return Text("\n").join([spread(first, right if has_room else Text(), width), *_wrapped(more, width)][:2])
     sentence, more = Text.assemble(head, what), Text()
     if not broken.decisive:  # the sentence is all there is, and goes on
         sentence, more = _parted(sentence, width - right.cell_len - 1)
-    lines = [spread(sentence, right, width), *_wrapped(more, width), *_wrapped(why, width)]
-    if broken.hint and not is_low(height):
-        lines += _wrapped(styled(f"→ {broken.hint}"), width)
-    return Text("\n").join(lines)
+    first = spread(sentence, right, width)
+    if is_low(height):
+        below = Text(" ").join(part for part in (more, why) if part)
+        return Text("\n").join([first, *([cut(Text.assemble("   ", below), width)] if below else [])])
+    hint = styled(f"→ {broken.hint}") if broken.hint else Text()
+    below_it = (line for part in (more, why, hint) for line in _wrapped(part, width))
+    return Text("\n").join([first, *below_it])
 
 
 def _head(broken: Band, *, several: bool) -> Text:
@@ -226,6 +233,11 @@ def keys_text(keys: Sequence[tuple[str, str, str, int]], right: str, width: int)
         text.append(f" {key} ", "key").append(f"{what} ", "quiet")
         _clickable(text, f"app.{action}", start)
     return spread(text, end, width)
+
+
+def told_text(message: str, tone: Tone, width: int) -> Text:
+    """What came of a key, where the keys stand otherwise: nothing that is read lies below it."""
+    return cut(styled(f" {' '.join(message.split())}", "key" if tone is Tone.PLAIN else tone), width)
 
 
 def _length(keys: Sequence[tuple[str, str, str, int]]) -> int:

@@ -112,12 +112,12 @@ def headline(service: ServiceState, past: Chronicle, now: float) -> tuple[list[t
         verb = "has failed" if what == "the last cycle" else "failed"
         return [(f"NOT LIVE: {what} {verb}; {meanwhile(service, now)}", 0)], found.tone
     is_one = found.word in {"VERIFIED", *_RUNNING.values()}  # `building routes.py`, but `paused · routes.py`
+    pods = (f"{found.pods} Pods" if found.pods else "", 0 if found.rank == BUSY else 1)
     parts = [
         (f"{found.word} {found.files}".rstrip() if is_one else found.word, 0),
         ("" if is_one else found.files, 1),
         (found.saved, 2),
-        (found.detail, 0),
-        (f"{found.pods} Pods" if found.pods else "", 1),
+        *((pods, (found.detail, 0)) if found.rank == BUSY else ((found.detail, 0), pods)),
     ]
     return [part for part in parts if part[0]], found.tone
 
@@ -207,11 +207,9 @@ def _of_held(service: ServiceState, now: float) -> Row:
 
 
 def _of_failed(service: ServiceState, last: FinishedCycle, now: float) -> Row:
-    word, still = f"FAILED {failed_phase(last)}".rstrip(), meanwhile(service, now)
-    return Row(
-        service.name, word, Tone.BAD, "", _files(last.want), _saved(last.want, now),
-        still.replace("the cluster runs", "cluster still runs"), rank=FAILED,
-    )  # fmt: skip
+    word, runs = f"FAILED {failed_phase(last)}".rstrip(), meanwhile(service, now)
+    still = runs.replace("the cluster runs", "cluster still runs") if runs.startswith("the") else runs
+    return Row(service.name, word, Tone.BAD, "", _files(last.want), _saved(last.want, now), still, rank=FAILED)
 
 
 def failed_phase(last: FinishedCycle) -> str:

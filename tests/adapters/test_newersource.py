@@ -71,6 +71,46 @@ def test_an_ignored_file_counts_as_the_newest_save_when_git_keeps_it(tree: Path)
     assert (after.newest.path, after.newest.ignored_by) == ("conf/kept.yaml", "conf")
 
 
+def git(folder: Path, *words: str, at: float = 0.0) -> None:
+    who = {f"GIT_{role}_{what}": "a@b" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    when = {"GIT_COMMITTER_DATE": f"@{int(at)} +0000", "GIT_AUTHOR_DATE": f"@{int(at)} +0000"}
+    subprocess.run(["git", "-C", str(folder), *words], env=os.environ | who | when, check=True, capture_output=True)
+
+
+def test_what_git_wrote_is_as_old_as_its_commit(tmp_path: Path) -> None:
+    """A clone or a switch of branches gives the time of now to files that nobody saved."""
+    root = tmp_path / "repository"
+    for name in ("web/old.py", "web/näme.py", "web/mine.py"):
+        save(root, name, BUILT + 50)
+    git(root, "init", "-q")
+    git(root, "add", ".")
+    git(root, "commit", "-qm", "one", at=BUILT - 100)
+    assert newer(root / "web") == []
+    save(root, "web/mine.py", BUILT + 60)
+    (root / "web" / "mine.py").write_text("changed")
+    os.utime(root / "web" / "mine.py", (BUILT + 60, BUILT + 60))
+    save(root, "web/new.py", BUILT + 70)
+    assert newer(root / "web") == ["new.py", "mine.py"]
+    (root / "web" / "näme.py").write_text("changed")
+    git(root, "commit", "-qm", "two", "web/näme.py", at=BUILT + 20)
+    found = look("web", area(root / "web"), BUILT)
+    assert found is not None
+    assert [(file.path, file.saved - BUILT) for file in found.newer] == [
+        ("new.py", 70),
+        ("mine.py", 60),
+        ("näme.py", 20),
+    ]
+
+
+def test_a_commit_of_what_was_built_already_makes_it_no_newer(tmp_path: Path) -> None:
+    save(tmp_path, "app.py", BUILT - 5)
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "add", ".")
+    assert newer(tmp_path) == []
+    git(tmp_path, "commit", "-qm", "one", at=BUILT + 30)
+    assert newer(tmp_path) == []
+
+
 def test_without_the_time_of_a_build_nothing_is_newer(tree: Path) -> None:
     found = look("web", area(tree), 0.0)
     assert found is not None

@@ -292,7 +292,7 @@ async def test_a_token_that_has_run_out_is_not_sent() -> None:
     async with bearer("pull", lifetime=1) as stub, HttpRegistry(env={"DOCKER_CONFIG": "/nowhere"}) as asked:
         ref = ImageRef.parse(f"{stub.host}/app:dev")
         await asked.resolve(ref)
-        await asked.resolve(ref)
+        await asked.resolve(ref.with_tag("other"))
         assert len(stub.scopes) == 2
 
 
@@ -378,6 +378,26 @@ async def test_a_sparse_index_and_one_without_a_digest_header_are_read() -> None
         head = await asked.resolve(ref, configs=False)
         assert isinstance(head, ResolvedImage)
         assert head.digest == expected.digest
+
+
+async def test_what_has_not_changed_is_not_read_again() -> None:
+    """A GET of a manifest counts as a pull on Docker Hub; a HEAD does not."""
+    bodies, asked_for = [json.dumps({"manifests": [], "n": n}).encode() for n in (1, 2)], list[str]()
+
+    async def registry(request: web.Request) -> web.Response:
+        asked_for.append(request.method)
+        return web.Response(body=bodies[0], headers={"Docker-Content-Digest": digest_of(bodies[0])})
+
+    async with serving(registry) as host, HttpRegistry() as asked:
+        ref = ImageRef.parse(f"{host}/app:dev")
+        first = await asked.resolve(ref)
+        assert await asked.resolve(ref) == first
+        assert asked_for == ["GET", "HEAD"]
+        del bodies[0]
+        moved = await asked.resolve(ref)
+        assert isinstance(moved, ResolvedImage)
+        assert moved.digest == digest_of(bodies[0])
+        assert asked_for[2:] == ["HEAD", "GET"]
 
 
 async def test_what_is_no_registry_says_so() -> None:

@@ -5,6 +5,7 @@ holds what was measured inside: how late the event loop was, how soon a command 
 """
 
 import asyncio
+import gc
 import json
 import random
 import sys
@@ -26,6 +27,7 @@ from devloop.engine.observations import Observations
 from devloop.engine.tools import CycleResult, Emit, Gate, Order
 from devloop.session.renderers import Renderers
 from devloop.tui.app import DevloopApp
+from devloop.tui.pace import favour_keys
 from devloop.tui.talk import Ended
 
 SERVICE = "web"
@@ -161,6 +163,8 @@ def main() -> None:
         await floods[0].run()
         raise AssertionError
 
+    favour_keys()
+    gc.freeze()  # as it is done when a session's imports are there
     DevloopApp(behind).run()
     Path(sys.argv[1]).write_text(json.dumps(vars(floods[0].seen)))
 

@@ -13,9 +13,11 @@ import pytest
 
 from devloop import __version__
 from devloop.core.checkup import Check, Topic
+from devloop.session.clean import without_secrets
 from devloop.session.doctor import command
 from devloop.session.doctor.images import _weighed
 from devloop.session.doctor.report import Report, as_json, as_lines
+from tests.adapters.fakeapi import pinned
 from tests.adapters.own_registry import free_port
 
 TOML = """
@@ -77,7 +79,7 @@ def test_every_message_is_cleaned_and_can_be_written() -> None:
 
 @pytest.mark.parametrize("url", ["https://jo:pass@host/x", "https://jo:p@ss@host/x", "https://token@host/x"])
 def test_urls_are_told_without_their_users(url: str) -> None:
-    assert command._without_secrets()(f"at {url} and") == "at https://host/x and"
+    assert without_secrets()(f"at {url} and") == "at https://host/x and"
 
 
 @pytest.mark.parametrize(("topic", "level"), [(Topic.API_SERVER, "failed"), (Topic.NODES, "note")])
@@ -184,6 +186,16 @@ def test_a_wrong_file_is_one_failed_check_with_all_its_problems(tmp_path: Path, 
     ):
         assert words in check["message"]
     assert ("machine", "python") in found
+
+
+def test_a_workload_of_a_cluster_that_is_away(tmp_path: Path, alone: dict[str, str]) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM scratch\n")
+    pinned(tmp_path, f"https://127.0.0.1:{free_port()}", {})
+    code, found = doctor(tmp_path, {**alone, "KUBECONFIG": str(tmp_path / "kubeconfig")}, "deployment/web")
+    assert code == 3
+    (server,) = found["cluster", "API server"]
+    assert server["level"] == "failed"
+    assert ("project", "configuration") not in found, "nothing is wrong with a file"
 
 
 def test_a_service_that_does_not_exist(tmp_path: Path, alone: dict[str, str]) -> None:

@@ -21,7 +21,7 @@ def band_of(story: Story, chosen: str = "") -> Band | None:
 
 
 PARTED = [
-    ("`[3/3] RUN make` failed: main.c:3: expected ; (exit code 2)", "[3/3] RUN make", "main.c:3: expected ; (exit code 2)"),
+    ("`[3/3] RUN make` failed: main.c:3: expected ;", "[3/3] RUN make", "main.c:3: expected ;"),
     ("`RUN echo `date`: x` failed: exit code 1", "RUN echo `date`: x", "exit code 1"),
     ("container web of Pod p ended with exit code 1, twice: KeyError: 'PORT'",
      "container web of Pod p ended with exit code 1, twice", "KeyError: 'PORT'"),

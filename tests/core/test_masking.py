@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devloop.core.masking import Masker, secret_like, secrets_of_args, secrets_of_file
+from devloop.core.masking import Masker, secret_like, secrets_of_args, secrets_of_file, without_url_secrets
 
 SECRET_NAMES = """NPM_TOKEN token npmToken GITHUB_PAT DB_PASSWORD PASSWD ApiKey API_KEY APIKEY AWS_SECRET_ACCESS_KEY
 BASIC_AUTH _authToken CREDENTIALS SSH_PRIVATE_KEY DB_PASS DB_PWD"""
@@ -74,3 +74,21 @@ def test_no_long_secret_survives(secret: str, before: str, after: str) -> None:
     masked = Masker([secret]).mask(before + secret + after)
     if secret.strip().lower() not in {"disabled"}:
         assert secret.strip() not in masked.replace("***", "\0")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("no postgresql://app:hunter2@db/shop here", "no postgresql://db/shop here"),
+        ("https://u:p/w@host/x", "https://host/x"),
+        ("https://u:p@ss@host/x", "https://host/x"),
+        ("GET https://host/x?a=1&access_token=abc&b=2", "GET https://host/x?a=1&access_token=***&b=2"),
+        ("/x?token=abc", "/x?token=***"),
+        ("/x?sig=abc#end", "/x?sig=***#end"),
+        ("http://127.0.0.1:5000/web@sha256:abc", "http://127.0.0.1:5000/web@sha256:abc"),
+        ("https://host/x?page=2&author=jo", "https://host/x?page=2&author=jo"),
+        ("is it you? token=abc", "is it you? token=abc"),
+    ],
+)
+def test_what_urls_carry(text: str, shown: str) -> None:
+    assert without_url_secrets(text) == shown

@@ -6,13 +6,18 @@ import pytest
 
 from devloop.core.nodes import Node, judge_nodes, judge_platform
 
+CONTROL = "node-role.kubernetes.io/control-plane"
 
-def raw(*conditions: str, unschedulable: bool = False) -> dict[str, Any]:
+
+def raw(*conditions: str, unschedulable: bool = False, taints: tuple[str, ...] = ()) -> dict[str, Any]:
     """A node as the API server sends it, with these conditions true and others false."""
     kinds = {"Ready", "DiskPressure", "MemoryPressure", "PIDPressure", "NetworkUnavailable"}
     return {
         "metadata": {"name": "node1"},
-        "spec": {"unschedulable": True} if unschedulable else {},
+        "spec": {
+            **({"unschedulable": True} if unschedulable else {}),
+            "taints": [dict(zip(("key", "effect"), taint.split(":"), strict=True)) for taint in taints],
+        },
         "status": {
             "conditions": [{"type": kind, "status": str(kind in conditions)} for kind in sorted(kinds)],
             "nodeInfo": {"operatingSystem": "linux", "architecture": "arm64"},
@@ -26,11 +31,30 @@ def raw(*conditions: str, unschedulable: bool = False) -> dict[str, Any]:
         (raw("Ready"), ()),
         (raw(), ("not ready",)),
         (raw("Ready", "DiskPressure", "PIDPressure"), ("DiskPressure", "PIDPressure")),
-        (raw("Ready", unschedulable=True), ("cordoned",)),
+        (raw("Ready", unschedulable=True, taints=("node.kubernetes.io/unschedulable:NoSchedule",)), ("cordoned",)),
     ],
 )
 def test_what_keeps_pods_off_a_node(node: dict[str, Any], trouble: tuple[str, ...]) -> None:
     assert Node.parse(node) == Node("node1", "linux/arm64", trouble)
+
+
+def test_taints_that_keep_pods_off() -> None:
+    node = Node.parse(raw("Ready", taints=(f"{CONTROL}:NoSchedule", "gpu:NoExecute", "cheap:PreferNoSchedule")))
+    assert node == Node("node1", "linux/arm64", (), (CONTROL, "gpu"))
+    assert not node.is_open
+
+
+def test_a_tainted_node_is_not_counted_among_those_that_take_any_pod() -> None:
+    good, own = Node("a", "linux/amd64"), Node("b", "linux/arm64", (), (CONTROL,))
+    some, none = judge_nodes([good, own]), judge_nodes([own])
+    assert (some.level.value, some.message) == (
+        "ok",
+        f"1 node ready: linux/amd64; only for Pods that tolerate their taints: b ({CONTROL})",
+    )
+    assert (none.level.value, none.message) == (
+        "note",
+        f"all nodes take only Pods that tolerate their taints: b ({CONTROL})",
+    )
 
 
 def test_a_node_that_says_nothing_is_not_ready() -> None:

@@ -26,7 +26,7 @@ from devloop.session.request import Request
 from devloop.session.why.gather import Gatherer
 from devloop.session.why.target import Question, owner_of, read_question
 
-_READ = ("containers", "references", "known", "nodes", "expected", "source", "pushes", "only")
+_READ = ("containers", "references", "known", "created", "controller", "nodes", "expected", "source", "pushes", "only")
 """The facts that are recorded as they are; the others are made again from the objects."""
 _COPY = {"kubectl.kubernetes.io/last-applied-configuration", "f:kubectl.kubernetes.io/last-applied-configuration"}
 

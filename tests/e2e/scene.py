@@ -55,9 +55,11 @@ class Scene:
         container = {"name": "web", "readinessProbe": probe}
         self.patch({"spec": {"template": {"spec": {"containers": [container]}}}})
 
-    def configure(self, *service: str, loop: Sequence[str] = (), image: str = "", build: str = '"web"') -> None:
+    def configure(
+        self, *service: str, loop: Sequence[str] = (), image: str = "", build: str = '"web"', tag: str = "dev"
+    ) -> None:
         """A `devloop.toml` with more lines of the service and of `[loop]`."""
-        lines = ["[services.web]", f'image = "{image or self.image}"', 'tag = "dev"', f"build = {build}", *service]
+        lines = ["[services.web]", f'image = "{image or self.image}"', f'tag = "{tag}"', f"build = {build}", *service]
         write_toml(self.folder, self.namespace, "\n".join(lines), loop=loop)
 
     def once(self, *args: str, env: Mapping[str, str] | None = None) -> tuple[int, Devloop]:

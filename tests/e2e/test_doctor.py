@@ -189,7 +189,7 @@ def test_a_workload_stands_for_a_service_where_there_is_no_file(web: Shop) -> No
     assert told.message("cluster", "workload").startswith("web: deployment/web")
     assert told.message("registry", "registry") == f"{web.registry} answers"
     absent = doctor(web.folder / "web", *web.elsewhere(), "deployment/gone")
-    assert (absent.code, absent.failed) == (3, [("project", "configuration")]), absent.said
+    assert (absent.code, absent.failed) == (3, [("cluster", "workload")]), absent.said
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ def recording() -> Recording:
 
 
 def _started(scene: Scene, tmux: Tmux) -> None:
-    speak(scene, "one")
+    speak(scene, "said-one")
     scene.deploy()
     scene.configure()
     tmux.devloop("up")
@@ -40,17 +40,17 @@ def _started(scene: Scene, tmux: Tmux) -> None:
 def test_a_session_from_its_first_start_to_its_last_words(scene: Scene, tmux: Tmux) -> None:
     tmux.enter("stty -g > before.txt")
     _started(scene, tmux)
-    tmux.until("one")
+    tmux.until("said-one")
 
-    speak(scene, "two")
+    speak(scene, "said-two")
     tmux.until("VERIFIED run.sh", "1/1 Pods")
-    assert words(scene) == ["two"]
+    assert words(scene) == ["said-two"]
 
     scene.dockerfile(f"FROM {scene.registry}/busybox:1", "RUN echo 'main.c:3: expected ;' >&2; exit 7")
     screen = tmux.until("NOT LIVE")
     assert "main.c:3: expected ;" in screen
 
-    speak(scene, "three")
+    speak(scene, "said-three")
     tmux.until("VERIFIED Dockerfile", "1/1 Pods", without="NOT LIVE")
 
     tmux.press("d")

@@ -31,7 +31,7 @@ from tests.e2e.test_proof import mirrored, never_always, registry_of_its_own, sp
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 
-LATER = "pushed from here after the container had started"
+LATER = "came after the container had started"
 ELSEWHERE = "the tag was moved after the container had started (not from this machine"
 
 

@@ -17,7 +17,7 @@ class Tmux:
     """A shell on a screen of its own; the tmux server is this test's alone."""
 
     def __init__(self, cwd: Path, *, width: int = 110, height: int = 30) -> None:
-        self._tmux = ("tmux", "-L", f"devloop-{uuid.uuid4().hex[:8]}", "-f", "/dev/null")
+        self._tmux = ("tmux", "-u", "-L", f"devloop-{uuid.uuid4().hex[:8]}", "-f", "/dev/null")
         self._cwd = cwd
         self._run(
             "new-session",

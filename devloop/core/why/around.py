@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from devloop.core.checkup import counted
 from devloop.core.events import Verdict
-from devloop.core.image import short
+from devloop.core.image import digest_of, short
 from devloop.core.why.cause import Cause, CauseCode, Evidence
 from devloop.core.why.facts import Facts, LocalImage, Reference, RegistryImage, SavedFile, Source, Unread
 from devloop.core.why.pods import Seen
@@ -12,6 +13,8 @@ from devloop.core.workload import Deployment
 
 _HOLDS_CODE = ("emptyDir", "hostPath", "persistentVolumeClaim", "nfs", "csi", "ephemeral")
 """Volumes that people put where code is; ConfigMaps and Secrets are meant to lie over what the image has."""
+_SCRATCH = frozenset({"/tmp", "/var/tmp", "/run", "/var/run", "/dev/shm"})  # noqa: S108  (nothing is written there)
+"""Folders for what a process writes while it runs: a build leaves `requirements.txt` there, and nobody misses it."""
 
 
 # the source ----------------------------------------------------------------------------------------------------------
@@ -28,7 +31,7 @@ def not_built(facts: Facts) -> Cause | None:
         return None
     newer = [file for file in source.newer if file.carried is not False]
     if newer:
-        more = f" and {_count(len(newer) - 1, 'more file')}" if len(newer) > 1 else ""
+        more = f" and {counted(len(newer) - 1, 'more file')}" if len(newer) > 1 else ""
         message = (
             f"{newer[0].path}{more} in {source.context} {'were' if more else 'was'} saved after the image was built"
         )
@@ -60,7 +63,7 @@ def _pattern(source: Source, file: SavedFile) -> Evidence:
 
 
 def _built(facts: Facts) -> Iterator[Evidence]:
-    for reference in _asked(facts):
+    for reference in asked(facts):
         registry, local = reference.registry, reference.local
         if isinstance(registry, RegistryImage) and registry.created:
             yield Evidence("registry", f"{reference.ref} was built", registry.created, registry.resolved.digest)
@@ -68,7 +71,8 @@ def _built(facts: Facts) -> Iterator[Evidence]:
             yield Evidence("local engine", f"{reference.ref} was built", local.created, local.id)
 
 
-def _asked(facts: Facts) -> list[Reference]:
+def asked(facts: Facts) -> list[Reference]:
+    """What the template's containers ask for, of those that the question is about; each image once."""
     deployment = facts.snapshot.deployment
     specs = deployment.template.containers if deployment is not None else ()
     images = dict.fromkeys(spec.image for spec in specs if spec.name in facts.containers)
@@ -105,14 +109,14 @@ def other_pods(facts: Facts, seen: Iterable[Seen]) -> Iterator[Cause]:
     """A Service that also sends requests to another workload's Pods, which run other images."""
     if isinstance(facts.routes, Unread):
         return
-    own = {one.digest for one in seen}
+    own = _own_digests(seen)
     for route in facts.routes:
         others = {pod: owner for pod, owner in route.others.items() if not route.images.get(pod, frozenset()) <= own}
         if not others:
             continue
         owners = ", ".join(dict.fromkeys(others.values()))
         message = (
-            f"Service {route.service} sends requests to {_count(len(others), 'Pod')} of {owners} too, "
+            f"Service {route.service} sends requests to {counted(len(others), 'Pod')} of {owners} too, "
             f"beside those of {facts.key}, and they run another image"
         )
         evidence = tuple(
@@ -121,6 +125,18 @@ def other_pods(facts: Facts, seen: Iterable[Seen]) -> Iterator[Cause]:
         )
         fix = f"give the Service a selector that only {facts.key} matches: kubectl edit service {route.service} -n "
         yield Cause(CauseCode.OTHER_PODS, message, evidence, fix + facts.key.namespace)
+
+
+def _own_digests(seen: Iterable[Seen]) -> frozenset[str]:
+    """All that the workload's Pods run, by every digest that it goes by: one image is reported as its index by one
+    node and as its config by another. What admission put beside (a mesh's sidecar) is in the other Pods too."""
+    own: set[str] = set()
+    for one in seen:
+        own |= {digest_of(status.image_id) for status in one.pod.containers}
+        registry = one.reference.registry
+        if one.verdict is Verdict.MATCH and isinstance(registry, RegistryImage):
+            own |= registry.resolved.digests
+    return frozenset(own)
 
 
 # volumes over the code -----------------------------------------------------------------------------------------------
@@ -149,7 +165,7 @@ def _kind(volume: Mapping[str, Any]) -> str:
 def _covered(path: str, image: RegistryImage, source: Source | Unread) -> str:
     """What of the image's code the mount covers; a path that the image itself declares as a volume is meant for one."""
     path = path.rstrip("/")
-    if path in image.volumes:
+    if path in image.volumes or path in _SCRATCH:
         return ""
     copies = (*image.copies, *(() if isinstance(source, Unread) else source.copies))
     return next((copy for copy in copies if copy.rstrip("/") == path or copy.startswith(path + "/")), "")
@@ -167,7 +183,3 @@ def _under(facts: Facts, container: str, mount: Mapping[str, Any], kind: str, co
     )
     fix = f"mount the volume elsewhere, or leave it out: kubectl edit {facts.key} -n {facts.key.namespace}"
     return Cause(CauseCode.SHADOWED, message, evidence, fix)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

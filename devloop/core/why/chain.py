@@ -6,10 +6,11 @@ from enum import StrEnum
 
 from devloop.core.events import Verdict
 from devloop.core.image import short
-from devloop.core.why.cause import LINKS, Cause, Link
+from devloop.core.why.around import asked
+from devloop.core.why.cause import LINKS, Cause, CauseCode, Link
 from devloop.core.why.facts import Facts, LocalImage, Reference, RegistryImage, Source, Unread
-from devloop.core.why.pods import Seen, newest, seen_in
-from devloop.core.workload import Deployment, Revision
+from devloop.core.why.pods import Seen, asked_about, newest, seen_in
+from devloop.core.workload import Deployment
 
 
 class Holds(StrEnum):
@@ -37,14 +38,14 @@ def chain(facts: Facts, causes: Sequence[Cause]) -> tuple[Reading, ...]:
     if deployment is None:
         return ()
     seen = seen_in(facts)
-    references = _asked(facts, deployment)
+    references = asked(facts)
     readings = (
         _source(facts.source),
         *(_local(reference) for reference in references),
         *(_registry(reference) for reference in references),
         *_spec(facts, deployment),
         _revision(facts, deployment),
-        *_pods(facts, deployment),
+        *_pods(facts, causes),
         *map(_container, seen),
     )
     return tuple(_judged(readings, causes))
@@ -63,11 +64,6 @@ def _judged(readings: Iterable[Reading], causes: Sequence[Cause]) -> Iterator[Re
     for reading in readings:
         spoilt = reading.link in broken and reading.holds is Holds.YES
         yield Reading(reading.link, Holds.NO, reading.text, reading.time) if spoilt else reading
-
-
-def _asked(facts: Facts, deployment: Deployment) -> list[Reference]:
-    images = dict.fromkeys(spec.image for spec in deployment.template.containers if spec.name in facts.containers)
-    return [facts.references[image] for image in images if image in facts.references]
 
 
 def _source(source: Source | Unread) -> Reading:
@@ -123,18 +119,20 @@ def _revision(facts: Facts, deployment: Deployment) -> Reading:
     return Reading(Link.REVISION, Holds.YES, text, revision.created)
 
 
-def _pods(facts: Facts, deployment: Deployment) -> Iterator[Reading]:
-    """Only what is not as it should be: a Pod that is fine is told by what its containers run."""
+def _pods(facts: Facts, causes: Sequence[Cause]) -> Iterator[Reading]:
+    """Only what is not as it should be: a Pod that is fine is told by what its containers run.
+
+    That admission changes a Pod is no fault by itself (AlwaysPullImages, a mirror): only where a cause says so.
+    """
     revision = newest(facts)
-    for pod in facts.snapshot.pods:
-        if pod.terminating or (facts.only and pod.name != facts.only):
-            continue
+    mutated = [cause for cause in causes if CauseCode.POLICY_MUTATED in {cause.code, cause.reason}]
+    for pod in asked_about(facts):
         where = f"{pod.name} on {pod.node or 'no node yet'}"
         if revision is None or pod.revision != revision.name:
             yield Reading(Link.POD, Holds.NO, f"{where} is of an older revision, {_old(pod.revision, facts)}")
         elif not pod.ready:
             yield Reading(Link.POD, Holds.NO, f"{where} is not ready")
-        elif not _as_asked(facts, deployment, revision, pod.name):
+        elif any(not cause.pods or pod.name in cause.pods for cause in mutated):
             yield Reading(Link.POD, Holds.NO, f"{where} does not ask for what the workload says")
 
 
@@ -142,13 +140,6 @@ def _old(revision: str, facts: Facts) -> str:
     found = next((r for r in facts.snapshot.revisions if r.name == revision), None)
     images = ", ".join(spec.image for spec in found.template.containers) if found else ""
     return f"{revision} with {images}" if images else revision
-
-
-def _as_asked(facts: Facts, deployment: Deployment, revision: Revision, name: str) -> bool:
-    pod = next(p for p in facts.snapshot.pods if p.name == name)
-    asked = {s.name: (s.image, s.pull_policy) for s in deployment.template.containers if s.name in facts.containers}
-    got = {s.name: (s.image, s.pull_policy) for s in pod.specs if s.name in asked}
-    return asked == got
 
 
 def _container(one: Seen) -> Reading:

@@ -6,6 +6,7 @@ from devloop.core.failure import ExitCode
 from devloop.core.why.around import LEFT_OUT, not_built, other_pods, same_content, shadowed
 from devloop.core.why.cause import Cause, CauseCode
 from devloop.core.why.facts import Facts
+from devloop.core.why.fixes import POD
 from devloop.core.why.halted import halted
 from devloop.core.why.pods import Seen, other_architecture, seen_in, stale_causes, undecided
 from devloop.core.why.spec import not_pushed, pinned, reverted
@@ -57,7 +58,10 @@ def _nothing_runs(facts: Facts, deployment: Deployment, seen: tuple[Seen, ...]) 
     if seen:
         return
     key = facts.key
-    if deployment.replicas == 0:
+    ended = [pod for pod in facts.snapshot.pods if pod.ended and facts.only in {"", pod.name}]
+    if ended and (facts.only or key.kind == POD):
+        message, fix = f"Pod {ended[0].name} has ended: it runs no image", f"kubectl get pods -n {key.namespace}"
+    elif deployment.replicas == 0:
         message, fix = (
             f"{key} is scaled to 0: no Pod runs any image",
             f"kubectl scale {key} --replicas=1 -n {key.namespace}",

@@ -31,7 +31,6 @@ class RegistryImage:
     resolved: ResolvedImage
     created: float = 0.0
     """When it was built. A rebuild that took everything from the cache keeps it, so it is no push time."""
-    working_dir: str = ""
     volumes: tuple[str, ...] = ()
     copies: tuple[str, ...] = ()
     """Absolute paths that COPY and ADD wrote to, from the image's history."""
@@ -99,7 +98,8 @@ class Source:
     ignore_file: str
     """Name of the ignore file that counts; empty when there is none."""
     newer: tuple[SavedFile, ...]
-    """What was saved after the image was built, and differs from what was built where that is known; newest first."""
+    """What was saved after the image was built, by the times of files, newest first. What is as git has it counts from
+    its commit."""
     newest: SavedFile | None
     """The newest save of all."""
     built: float = 0.0
@@ -147,7 +147,9 @@ class Facts:
     references: Mapping[str, Reference]
     """By the reference as a container has it."""
     known: Known = field(default_factory=dict)
-    """What the registry said of digests that Pods report and no reference resolves to."""
+    """What the registry said of digests that Pods report, or the engine here has, and no reference resolves to."""
+    created: Mapping[str, float] = field(default_factory=dict)
+    """When the images behind those digests were built, where the registry tells."""
     nodes: Mapping[str, str] | Unread = field(default_factory=lambda: Unread("not asked"))
     """Platform (`linux/amd64`) of each node."""
     expected: ImageRef | None = None
@@ -160,3 +162,5 @@ class Facts:
     """Last lines of containers that crash."""
     only: str = ""
     """The one Pod that was asked about; empty: all of the workload's."""
+    controller: str = ""
+    """What controls a Pod that is its own workload here, as `KIND/NAME`; empty: nothing does."""

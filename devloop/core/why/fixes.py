@@ -1,7 +1,7 @@
 """The command that mends each way of going stale."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from devloop.core.service import WorkloadKey
@@ -11,14 +11,18 @@ from devloop.core.why.stale import FIND_ADMISSION
 from devloop.core.workload import ContainerSpec, Deployment
 
 POD = "pod"
+ON_DELETE = "OnDelete"
+"""The update strategy of StatefulSets and DaemonSets under which nothing is replaced by itself."""
 
 
-def fix_of(code: CauseCode, key: WorkloadKey, container: ContainerSpec, reference: Reference, node: str) -> str:
-    """For a container that went stale in that way."""
+def fix_of(
+    code: CauseCode, key: WorkloadKey, container: ContainerSpec, reference: Reference, node: str, controller: str = ""
+) -> str:
+    """For a container that went stale in that way. `controller` of a Pod that is its own workload, if it has one."""
     if code is CauseCode.POLICY_MUTATED:
         return f"find what rewrites Pods, and change it: {FIND_ADMISSION}"
     if key.kind == POD:
-        return f"nothing makes this Pod anew: delete it, and create it again with `imagePullPolicy: Always` ({key})"
+        return _of_pod(key, container, controller)
     if code is CauseCode.REGISTRY_STALE:
         by_digest = _by_digest(key, container, reference)
         return f"correct the mirror or cache that {node} uses, or ask for the digest: {by_digest}"
@@ -27,9 +31,30 @@ def fix_of(code: CauseCode, key: WorkloadKey, container: ContainerSpec, referenc
     return pull_always(key, container)
 
 
-def resumed(deployment: Deployment, fix: str) -> str:
-    """The fix, for a Deployment that does not roll out anything as long as it is paused."""
-    return f"{resume(deployment.key)} && {fix}" if deployment.paused and fix.startswith("kubectl ") else fix
+def _of_pod(key: WorkloadKey, container: ContainerSpec, controller: str) -> str:
+    kind, _, name = controller.partition("/")
+    if not kind:
+        return f"nothing makes this Pod anew: delete it, and create it again with `imagePullPolicy: Always` ({key})"
+    if kind == "Node":
+        return f"it is a static Pod: set `imagePullPolicy: Always` in its file on node {name}"
+    again = f"its controller {controller} makes it anew: kubectl delete pod {key.name} -n {key.namespace}"
+    if container.pull_policy == "Always":
+        return again
+    return f"set `imagePullPolicy: Always` in the template of {controller}; {again}"
+
+
+def rolled_out(deployment: Deployment, fix: str, pods: Sequence[str]) -> str:
+    """The fix, for a workload that by itself rolls out nothing: a Deployment that is paused, a set under OnDelete.
+
+    `pods` are those that a change of the template makes old.
+    """
+    key = deployment.key
+    if deployment.paused and fix.startswith("kubectl "):
+        return f"{resume(key)} && {fix}"
+    changes = any(f"kubectl {verb} {key} " in fix for verb in ("patch", "set image", "rollout restart"))
+    if deployment.strategy == ON_DELETE and pods and changes:
+        return f"{fix} && kubectl delete pod {' '.join(pods)} -n {key.namespace}"
+    return fix
 
 
 def resume(key: WorkloadKey) -> str:

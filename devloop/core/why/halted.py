@@ -8,12 +8,10 @@ from devloop.core.rollout import is_complete, is_probed
 from devloop.core.status import Broken, ContainerRef, Trouble
 from devloop.core.why.cause import Cause, CauseCode, Evidence
 from devloop.core.why.facts import Facts, RegistryImage, Unread
-from devloop.core.why.fixes import resume
+from devloop.core.why.fixes import ON_DELETE, POD, resume
 from devloop.core.why.pods import newest
 from devloop.core.workload import Deployment, Revision, Running, Snapshot
 
-ON_DELETE = "OnDelete"
-"""The update strategy of StatefulSets and DaemonSets under which nothing is replaced by itself."""
 _RECENT = 600.0
 """Seconds; the kubelet waits at most 300 between two starts of a container that crashes."""
 
@@ -21,9 +19,13 @@ _RECENT = 600.0
 def halted(facts: Facts, deployment: Deployment) -> Cause | None:
     """The newest template is not what runs: because nobody lets it, or because it does not get on."""
     revision = newest(facts)
+    if deployment.key.kind == POD and all(pod.ended for pod in facts.snapshot.pods):
+        return None
     observed = deployment.observed_generation >= deployment.generation
     if revision is not None and observed and is_complete(facts.snapshot, deployment, revision):
         return _relapsed(facts, deployment, revision)
+    if any(trouble.ends for trouble in rollout_troubles(facts.snapshot, revision)):
+        return _stuck(facts, deployment, revision)  # to let it go on would spread what does not work
     return _paused(facts, deployment, revision) or _stuck(facts, deployment, revision)
 
 
@@ -69,8 +71,8 @@ def _still(old: tuple[str, ...]) -> str:
 
 
 def _stuck(facts: Facts, deployment: Deployment, revision: Revision | None) -> Cause | None:
-    key, old = deployment.key, _old_pods(facts, revision)
-    serving = "so the old Pods still serve" if old else "and no Pod serves"
+    key, ready = deployment.key, _ready(facts, revision)
+    serving = _serving(_old_pods(facts, revision), ready, deployment.replicas)
     if deployment.observed_generation < deployment.generation:
         message = f"the {key.kind} controller has not seen the newest change of {key}, {serving}"
         fix = "see whether kube-controller-manager runs: kubectl get pods -n kube-system"
@@ -80,19 +82,34 @@ def _stuck(facts: Facts, deployment: Deployment, revision: Revision | None) -> C
         return None
     troubles = rollout_troubles(facts.snapshot, revision)
     if troubles:
-        return _because(facts, revision, troubles[0], f"the newest Pods of {key} are not ready, {serving}")
-    ready = sum(p.ready and not p.terminating for p in facts.snapshot.pods if revision and p.revision == revision.name)
+        which = f"not all of the newest Pods of {key} are" if ready else f"the newest Pods of {key} are not"
+        return _because(facts, revision, troubles[0], f"{which} ready, {serving}")
     message = f"the rollout of {key} is still going on: {ready} of {deployment.replicas} new Pods ready, {serving}"
-    fix = f"kubectl rollout status {key} -n {key.namespace}"
+    see = f"get {key} --watch" if key.kind == POD else f"rollout status {key}"
+    fix = f"kubectl {see} -n {key.namespace}"
     return Cause(CauseCode.ROLLOUT_STUCK, message, _of_revision(revision), fix)
+
+
+def _ready(facts: Facts, revision: Revision | None) -> int:
+    """How many Pods of the newest revision serve."""
+    name = revision.name if revision is not None else None
+    return sum(p.ready and not p.terminating for p in facts.snapshot.pods if p.revision == name)
+
+
+def _serving(old: tuple[str, ...], ready: int, wanted: int) -> str:
+    if old:
+        return "so the old Pods still serve"
+    return f"and only {ready} of {wanted} serve" if ready else "and no Pod serves"
 
 
 def _relapsed(facts: Facts, deployment: Deployment, revision: Revision) -> Cause | None:
     """Without a readiness probe a container is ready between two crashes, and the rollout looks complete."""
     if is_probed(deployment):
         return None
-    fresh = {p.name for p in facts.snapshot.pods for c in p.containers if _just_started(c.state, facts.now)}
-    found = [t for t in relapses(facts.snapshot, revision) if t.ends and {ref.pod for ref in t.logs} & fresh]
+    pods = [pod for pod in facts.snapshot.pods if not pod.ended]
+    fresh = {(p.name, c.name) for p in pods for c in p.containers if _just_started(c.state, facts.now)}
+    troubles = [trouble for trouble in relapses(facts.snapshot, revision) if trouble.ends]
+    found = [trouble for trouble in troubles if {(ref.pod, ref.container) for ref in trouble.logs} & fresh]
     return _because(facts, revision, found[0], f"the Pods of {deployment.key} crash again and again") if found else None
 
 

@@ -2,7 +2,7 @@
 
 import posixpath
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from devloop.core.image import PlatformManifest, ResolvedImage
@@ -10,6 +10,8 @@ from devloop.core.why.facts import RegistryImage
 
 _LEGACY = "/bin/sh -c #(nop) "
 _BUILDKIT = " # buildkit"
+_FIRST_IMAGE = datetime(1985, 1, 1, tzinfo=UTC).timestamp()
+"""No image is as old as this: an earlier time was made up."""
 
 
 def described(resolved: ResolvedImage, config: Mapping[str, Any]) -> RegistryImage:
@@ -18,7 +20,6 @@ def described(resolved: ResolvedImage, config: Mapping[str, Any]) -> RegistryIma
     return RegistryImage(
         resolved,
         _time(config.get("created")),
-        str(own.get("WorkingDir") or ""),
         tuple(path.rstrip("/") for path in own.get("Volumes") or {}),
         tuple(_copies(config.get("history") or [])),
     )
@@ -45,9 +46,9 @@ def _copies(history: list[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _time(text: Any) -> float:
-    """0.0 for the times that reproducible builds write instead of the real one."""
+    """0.0 for the times that reproducible builds write instead of the real one: 1970, or 1980 where zip files begin."""
     try:
         found = datetime.fromisoformat(str(text)).timestamp()
     except ValueError:
         return 0.0
-    return max(found, 0.0)
+    return found if found >= _FIRST_IMAGE else 0.0

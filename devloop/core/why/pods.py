@@ -9,7 +9,7 @@ from devloop.core.patch import BuildMark
 from devloop.core.proof import verdict_of
 from devloop.core.why.cause import Cause, CauseCode, Evidence
 from devloop.core.why.facts import Facts, LocalImage, Reference, RegistryImage, Unread
-from devloop.core.why.fixes import fix_of, resumed
+from devloop.core.why.fixes import fix_of, rolled_out
 from devloop.core.why.stale import PRESENT, Moved, Stale, Start, why_stale
 from devloop.core.workload import ContainerSpec, ContainerStatus, Pod, Revision, Running, Terminated
 
@@ -68,14 +68,19 @@ def seen_in(facts: Facts) -> tuple[Seen, ...]:
     deployment, revision = facts.snapshot.deployment, newest(facts)
     if deployment is None or revision is None:
         return ()
-    pods = [p for p in facts.snapshot.pods if p.revision == revision.name and facts.only in {"", p.name}]
+    pods = [p for p in asked_about(facts) if p.revision == revision.name]
     return tuple(
         one
         for pod in pods
-        if not pod.terminating
         for spec in deployment.template.containers
         if spec.name in facts.containers and (one := _seen(facts, pod, spec)) is not None
     )
+
+
+def asked_about(facts: Facts) -> tuple[Pod, ...]:
+    """The Pods asked about that run something, or will: not those that are deleted or have ended."""
+    pods = facts.snapshot.pods
+    return tuple(p for p in pods if not p.terminating and not p.ended and facts.only in {"", p.name})
 
 
 def _seen(facts: Facts, pod: Pod, asked: ContainerSpec) -> Seen | None:
@@ -151,10 +156,12 @@ def _moved(facts: Facts, one: Seen, seen: Iterable[Seen]) -> Moved:
     # The kubelet tells whole seconds: a start in the same second may have been later.
     if one.started and int(max(registry.created, tagged, pushed)) > one.started:
         return Moved.AFTER
-    peers = (o for o in seen if o.verdict is Verdict.MATCH and o.asked.image == one.asked.image and o.started)
-    if (pushed and one.started) or any(peer.started <= one.started for peer in peers):
+    if pushed and one.started:
         return Moved.BEFORE
-    return Moved.OPEN
+    peers = (o for o in seen if o.verdict is Verdict.MATCH and o.asked.image == one.asked.image and o.started)
+    # What runs is newer: the tag may have meant it at that start, and have been moved back since.
+    back = facts.created.get(one.digest, 0.0) > registry.created > 0.0
+    return Moved.BEFORE if not back and any(peer.started <= one.started for peer in peers) else Moved.OPEN
 
 
 def _main_is_new(one: Seen, seen: Iterable[Seen]) -> bool:
@@ -175,8 +182,9 @@ def _cause(facts: Facts, code: CauseCode, found: Sequence[_Judged], seen: Sequen
 
 
 def _fix(facts: Facts, code: CauseCode, one: Seen) -> str:
-    fix = fix_of(code, facts.key, one.asked, one.reference, one.pod.node)
-    return resumed(facts.snapshot.deployment, fix) if facts.snapshot.deployment is not None else fix
+    fix = fix_of(code, facts.key, one.asked, one.reference, one.pod.node, facts.controller)
+    pods = [pod.name for pod in asked_about(replace(facts, only=""))]
+    return rolled_out(facts.snapshot.deployment, fix, pods) if facts.snapshot.deployment is not None else fix
 
 
 def _subject(facts: Facts, code: CauseCode, found: Sequence[_Judged], seen: Sequence[Seen]) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from devloop.core.events import Verdict
-from devloop.core.image import ImageRef, short
+from devloop.core.image import ImageRef, digest_of, short
 from devloop.core.managers import field_writer
 from devloop.core.original import Original, Written
 from devloop.core.proof import verdict_of
@@ -114,7 +114,7 @@ def pinned(facts: Facts, deployment: Deployment) -> Iterator[Cause]:
     for spec in deployment.template.containers:
         reference = facts.references.get(spec.image)
         if spec.name in facts.containers and reference is not None:
-            found = _other_than_expected(facts, spec, reference) or _newer(deployment.key, spec.name, reference)
+            found = _other_than_expected(facts, spec, reference) or _newer(facts, spec.name, reference)
             if found is not None:
                 message, fix, evidence = found
                 said = Evidence(f"{deployment.key}, container {spec.name}", f"asks for {spec.image}")
@@ -137,11 +137,22 @@ def _other_than_expected(facts: Facts, spec: ContainerSpec, reference: Reference
     return message, fix, Evidence("devloop.toml", f"the image is {expected}")
 
 
-def _newer(key: WorkloadKey, container: str, reference: Reference) -> _Found | None:
+def _newer(facts: Facts, container: str, reference: Reference) -> _Found | None:
     ref, registry, tag = reference.ref, reference.registry, reference.tag
     if ref.digest and isinstance(registry, RegistryImage) and isinstance(tag, RegistryImage):
-        return _moved_on(key, container, ref, registry, tag)
-    return _under_another_tag(key, container, reference)
+        return _moved_on(facts.key, container, ref, registry, tag)
+    return _under_another_tag(facts, container, reference) if _is_own(facts, reference) else None
+
+
+def _is_own(facts: Facts, reference: Reference) -> bool:
+    """Whether the image is one that is built with devloop. Of others (nginx) another tag is another thing, which
+    somebody pulled for something else."""
+    if facts.expected is not None and reference.ref.same_repository(facts.expected):
+        return True
+    registry, local = reference.registry, reference.local
+    digests = registry.resolved.digests if isinstance(registry, RegistryImage) else frozenset[str]()
+    digests |= local.digests if isinstance(local, LocalImage) else frozenset()
+    return any(push.digest in digests for push in facts.pushes)
 
 
 def _moved_on(
@@ -157,15 +168,22 @@ def _moved_on(
     return message, set_image(key, container, str(ref.with_digest(tag.resolved.digest))), evidence
 
 
-def _under_another_tag(key: WorkloadKey, container: str, reference: Reference) -> _Found | None:
+def _under_another_tag(facts: Facts, container: str, reference: Reference) -> _Found | None:
     other = newer_here(reference)
     if other is None:
         return None
     there = reference.ref.with_tag(other.ref.tag)
     message = f"asks for {reference.ref}, and what was built last on this machine is {there}, under another tag"
-    fix = set_image(key, container, str(there))
     evidence = Evidence("local engine", f"{other.ref} was built", other.created, other.id)
-    return message, fix if other.pushed else f"docker push {other.ref} && {fix}", evidence
+    return message, _give(facts, container, there, other), evidence
+
+
+def _give(facts: Facts, container: str, there: ImageRef, other: LocalTag) -> str:
+    """devloop.toml says which tag its service runs under: there the newest has to go, not the workload elsewhere."""
+    if facts.expected is not None and not isinstance(facts.source, Unread):
+        return f"devloop up {facts.source.service} --once"
+    fix = set_image(facts.key, container, str(there))
+    return fix if other.pushed else f"docker push {other.ref} && {fix}"
 
 
 def newer_here(reference: Reference) -> LocalTag | None:
@@ -193,7 +211,7 @@ def not_pushed(facts: Facts, deployment: Deployment) -> Iterator[Cause]:
         if spec.name not in facts.containers or reference is None or spec.image in told:
             continue
         local, registry = reference.local, reference.registry
-        if isinstance(local, LocalImage) and _ahead(local, registry):
+        if isinstance(local, LocalImage) and _ahead(facts, local, registry):
             told.add(spec.image)
             yield Cause(
                 CauseCode.NOT_PUSHED,
@@ -206,12 +224,19 @@ def not_pushed(facts: Facts, deployment: Deployment) -> Iterator[Cause]:
             )
 
 
-def _ahead(local: LocalImage, registry: RegistryImage | Unread | None) -> bool:
+def _ahead(facts: Facts, local: LocalImage, registry: RegistryImage | Unread | None) -> bool:
     if isinstance(registry, Unread):
         return False
     if registry is None:
         return True
-    return not local.digests & registry.resolved.digests and local.created > registry.created > 0.0
+    newer = not local.digests & registry.resolved.digests and local.created > registry.created > 0.0
+    return newer and not _was_pushed(facts, local)
+
+
+def _was_pushed(facts: Facts, local: LocalImage) -> bool:
+    """The registry has it by its digest, or a Pod runs it: it was pushed, or pulled, and the tag moved back since."""
+    runs = {digest_of(status.image_id) for pod in facts.snapshot.pods for status in pod.containers}
+    return bool(local.digests & runs) or any(facts.known.get(digest) is not None for digest in local.digests)
 
 
 def _holds(registry: RegistryImage | Unread | None) -> str:

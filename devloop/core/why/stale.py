@@ -11,6 +11,8 @@ PRESENT = "already present on machine"
 """In the kubelet's Event when it took the node's copy, from kubernetes/pkg/kubelet/images/image_manager.go."""
 _OR_A_MIRROR = "; if new Pods run it too, a mirror or a cache between {node} and the registry is behind"
 """When nothing tells whether the tag moved before or after the start."""
+_OR_MOVED = ", or the tag was moved after that start (no Event tells any more)"
+"""When the policy alone says that the node used its copy."""
 FIND_ADMISSION = "kubectl get mutatingwebhookconfigurations,mutatingadmissionpolicies"
 
 
@@ -60,7 +62,8 @@ def why_stale(start: Start, moved: Moved, *, from_here: bool | None) -> Stale:
         return Stale(CauseCode.POLICY_MUTATED, f"{policy} (admission changes it), {used}")
     if moved is not Moved.AFTER and start.used_copy:
         used = f"the copy that {start.node} already had was used, without asking the registry"
-        return Stale(CauseCode.NODE_CACHE, f"under {start.got.pull_policy} {used}")
+        open_too = _OR_MOVED if moved is Moved.OPEN and not start.pulled else ""
+        return Stale(CauseCode.NODE_CACHE, f"under {start.got.pull_policy} {used}{open_too}")
     if moved is Moved.BEFORE:
         given = "and a mirror or a cache in between answered with an old image"
         return Stale(CauseCode.REGISTRY_STALE, f"the registry was asked from {start.node}, {given}")
@@ -70,8 +73,9 @@ def why_stale(start: Start, moved: Moved, *, from_here: bool | None) -> Stale:
 
 def _moved_on(from_here: bool | None) -> Stale:
     if from_here:
-        why = "the newest one was pushed from here after the container had started, and as the Pod template"
-        unchanged = f"{why} has not changed since, Kubernetes sees no reason to make new Pods"
+        # Having it here says that it was built or pulled here, not who moved the tag.
+        why = "the newest one, which the engine here has too, came after the container had started, and as the"
+        unchanged = f"{why} Pod template has not changed since, Kubernetes sees no reason to make new Pods"
         return Stale(CauseCode.TEMPLATE_UNCHANGED, unchanged)
     # A builder in a container of its own pushes without giving the image to the engine.
     who = "" if from_here is None else " (not from this machine, as far as its engine knows)"

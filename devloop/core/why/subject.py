@@ -35,12 +35,14 @@ class NamespaceObjects:
     """EndpointSlices; None where they may not be read."""
     nodes: Mapping[str, str] | None = None
     """Platform of each node; None where nodes may not be read."""
+    denied: frozenset[str] = frozenset()
+    """Kinds of workloads that may not be listed: whether there are any is not known."""
 
 
 def keys(objects: NamespaceObjects) -> tuple[WorkloadKey, ...]:
-    """Every workload there is, and every Pod that nothing controls."""
+    """Every workload there is, and every Pod that nothing controls and that has not ended."""
     found = [(kind, raw) for kind in KINDS for raw in objects.workloads.get(kind, ())]
-    found += [(POD, raw) for raw in objects.pods if not manifest.controller_uid(raw) and not _is_static(raw)]
+    found += [(POD, raw) for raw in objects.pods if _is_bare(raw)]
     return tuple(WorkloadKey(objects.namespace, kind, raw["metadata"]["name"]) for kind, raw in found)
 
 
@@ -63,16 +65,31 @@ def find(objects: NamespaceObjects, kind: str, name: str) -> tuple[WorkloadKey, 
 
 def owner_of(objects: NamespaceObjects, pod: Raw) -> WorkloadKey | None:
     """The workload that a Pod belongs to; None when none of the known kinds controls it."""
-    uid = manifest.controller_uid(pod)
-    for replicaset in objects.replicasets:
-        if manifest.uid(replicaset) == uid:
-            uid = manifest.controller_uid(replicaset) or uid
-            break
+    uid = manifest.controller_uid(_topmost(objects, pod))
     for kind in KINDS:
         for raw in objects.workloads.get(kind, ()):
             if manifest.uid(raw) == uid:
                 return WorkloadKey(objects.namespace, kind, raw["metadata"]["name"])
     return None
+
+
+def controller_of(objects: NamespaceObjects, key: WorkloadKey) -> str:
+    """What controls a Pod that is its own workload here, as `KIND/NAME`: a Job, an Argo Rollout; empty: nothing."""
+    found = (raw for raw in objects.pods if key.kind == POD and raw["metadata"]["name"] == key.name)
+    return next((manifest.controller(_topmost(objects, raw)) for raw in found), "")
+
+
+def denied_owner(objects: NamespaceObjects, key: WorkloadKey) -> str:
+    """The kind of what controls that Pod, where workloads of that kind may not be listed; else empty."""
+    kind = controller_of(objects, key).partition("/")[0].lower()
+    return kind if kind in objects.denied else ""
+
+
+def _topmost(objects: NamespaceObjects, pod: Raw) -> Raw:
+    """The Pod, or its ReplicaSet where something controls that one."""
+    uid = manifest.controller_uid(pod)
+    own = (each for each in objects.replicasets if uid and manifest.uid(each) == uid)
+    return next((each for each in own if manifest.controller_uid(each)), pod)
 
 
 def snapshot_of(objects: NamespaceObjects, key: WorkloadKey) -> Snapshot:
@@ -118,6 +135,7 @@ def _about(pods: Iterable[Pod], objects: NamespaceObjects) -> tuple[Any, ...]:
 
 
 def _single(key: WorkloadKey, raw: Raw) -> Snapshot:
+    """A Pod that none of the known kinds controls."""
     pod = replace(manifest.pod(raw), revision=key.name)
     shaped = {"metadata": raw["metadata"], "spec": {"replicas": 1, "template": {"spec": raw.get("spec", {})}}}
     deployment = replace(manifest.deployment(shaped), key=key, updated_replicas=1, **_counted([pod]))
@@ -180,17 +198,18 @@ def _of_record(name: str, record: Raw | None, deployment: Deployment, current: s
 
 
 def _revision(name: str, uid: str, created: float, deployment: Deployment, pods: list[Pod]) -> Revision:
-    running = [pod for pod in pods if not pod.terminating]
+    running = [pod for pod in pods if not pod.terminating and not pod.ended]
     ready = sum(pod.ready for pod in running)
     return Revision(name, uid, 1, created, len(running), len(running), ready, ready, deployment.template)
 
 
 def _counted(pods: list[Pod]) -> dict[str, Any]:
-    running = [pod for pod in pods if not pod.terminating]
+    running = [pod for pod in pods if not pod.terminating and not pod.ended]
     ready = sum(pod.ready for pod in running)
     return {"ready_replicas": ready, "available_replicas": ready, "total_replicas": len(running)}
 
 
-def _is_static(raw: Raw) -> bool:
-    """A Pod that the kubelet reads from a file; the API server only mirrors it."""
-    return "kubernetes.io/config.mirror" in (raw["metadata"].get("annotations") or {})
+def _is_bare(raw: Raw) -> bool:
+    """A Pod that nothing controls and that runs. One that the kubelet reads from a file is only mirrored."""
+    static = "kubernetes.io/config.mirror" in (raw["metadata"].get("annotations") or {})
+    return not static and not manifest.controller_uid(raw) and not manifest.pod(raw).ended

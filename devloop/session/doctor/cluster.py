@@ -110,7 +110,8 @@ async def of_nodes(services: Sequence[Service], assembly: Assembly) -> list[Chec
     if isinstance(listed, Failure):
         return []
     nodes = [Node.parse(raw) for raw in listed]
-    usable = {node.platform for node in nodes if not node.trouble}
+    well = {node.platform for node in nodes if not node.trouble}
+    usable = {node.platform for node in nodes if node.is_open} or well
     platforms = {service.name: service.build.platform or default for service in services}
     built = [(name, platform) for name, platform in platforms.items() if platform and usable]
     return [judge_nodes(nodes), *(judge_platform(name, platform, usable) for name, platform in built)]

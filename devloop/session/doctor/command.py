@@ -1,18 +1,16 @@
 """`devloop doctor`: everything between the editor and the Pod, looked at side by side; nothing is written."""
 
 import asyncio
-import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Sequence
 from datetime import UTC, datetime
 
 from devloop import __version__
 from devloop.adapters import machine
-from devloop.adapters.dockerconfig import DockerConfig
 from devloop.core.checkup import Check, Level, Topic, exit_code, in_order
 from devloop.core.failure import ExitCode
-from devloop.core.masking import Masker
 from devloop.session import say
 from devloop.session.assembly import Assembly, assemble
+from devloop.session.clean import without_secrets
 from devloop.session.doctor import bases, cluster, images, local
 from devloop.session.doctor.report import Report, as_json, as_lines
 from devloop.session.doctor.subject import Subject, open_subject
@@ -23,7 +21,6 @@ _PATIENCE = 20.0
 """Seconds that one part may take; what it asks has shorter limits of its own."""
 _NEEDED = frozenset({Topic.ENGINE, Topic.REGISTRY, Topic.API_SERVER, Topic.RIGHTS, Topic.WORKLOAD})
 """Without an answer to these `devloop up` would not begin."""
-_USER_IN_URL = re.compile(r"(?<=://)[^/\s]*@")
 
 
 async def doctor(request: Request, *, json: bool) -> ExitCode:
@@ -35,7 +32,7 @@ async def doctor(request: Request, *, json: bool) -> ExitCode:
     finally:
         await assembly.close()
     checks = in_order((*subject.checks, *found))
-    report = Report(__version__, datetime.now(UTC), machine.system(), checks).cleaned(_without_secrets())
+    report = Report(__version__, datetime.now(UTC), machine.system(), checks).cleaned(without_secrets())
     say.out(*([as_json(report)] if json else as_lines(report)))
     return exit_code(checks)
 
@@ -77,9 +74,3 @@ async def _within(topic: Topic, what: str, checks: Awaitable[Sequence[Check]]) -
     except TimeoutError:
         late = topic.failed if topic in _NEEDED else topic.note
         return (late(f"{what}: not done within {_PATIENCE:g} s", "try again in a moment"),)
-
-
-def _without_secrets() -> Callable[[str], str]:
-    """The last line of defence: what a library or a server said may repeat what it was given."""
-    masker = Masker(DockerConfig.load().stored_secrets())
-    return lambda text: masker.mask(_USER_IN_URL.sub("", text))

@@ -8,7 +8,7 @@ from devloop.adapters import configfile
 from devloop.adapters.kubeconfig import PinnedContext
 from devloop.core.checkup import Check, Topic, counted
 from devloop.core.config import Problems
-from devloop.core.failure import Failure
+from devloop.core.failure import Failure, FailureCode
 from devloop.core.service import Service
 from devloop.session.project import (
     Place,
@@ -22,6 +22,13 @@ from devloop.session.request import Request
 
 _NOWHERE = PinnedContext("", "", "default", "")
 """Stands for the context where there is none: whatever is asked of it fails."""
+
+_OF_CLUSTER = {
+    FailureCode.CLUSTER_UNREACHABLE: Topic.API_SERVER,
+    FailureCode.CLUSTER_DENIED: Topic.RIGHTS,
+    FailureCode.WORKLOAD_ABSENT: Topic.WORKLOAD,
+}
+"""Why a workload that was named could not be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +79,9 @@ async def _services(request: Request, place: Place, *, is_pinned: bool) -> tuple
 
 
 def _refused(refusal: Refusal) -> Check:
+    """What the cluster did not answer is none of the file's mistakes."""
+    if refusal.failure is not None and refusal.failure.code in _OF_CLUSTER:
+        return _OF_CLUSTER[refusal.failure.code].because(refusal.failure)
     lines = [line for line in refusal.lines if not line.startswith("→ ")]
     fixes = [line.removeprefix("→ ") for line in refusal.lines if line.startswith("→ ")]
     return Topic.CONFIG.failed("\n".join(lines), "; ".join(fixes) or "correct that")

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import shlex
 import sys
 import time
@@ -21,9 +22,10 @@ from devloop.core.service import Service
 from devloop.core.why.cause import Cause
 from devloop.core.why.chain import chain, first_broken
 from devloop.core.why.diagnosis import diagnose
-from devloop.core.why.subject import KINDS, NamespaceObjects, find, keys
+from devloop.core.why.subject import KINDS, NamespaceObjects, denied_owner, find, keys
 from devloop.headless.plain import shown, wants_colour
 from devloop.session import say
+from devloop.session.clean import Clean, without_secrets
 from devloop.session.project import Place, Project, Refusal
 from devloop.session.request import Request
 from devloop.session.why.gather import Gatherer
@@ -33,6 +35,7 @@ from devloop.views.why import Answer, answer_lines, table_lines
 
 _PAUSE = 2.0
 """Seconds between two looks of `--watch`: what a tag means is something that no registry tells by itself."""
+_KUBECTL = re.compile(r"\bkubectl (?!--context\b)")
 
 
 async def why(request: Request, *, everything: bool, watch: bool, as_json: bool) -> ExitCode:
@@ -97,7 +100,8 @@ async def _answers(
     answers = await asyncio.gather(
         *(_of_target(question, target, objects[target.namespace], gatherer, current) for target in question.targets)
     )
-    return [answer for found in answers for answer in found]
+    clean = without_secrets()
+    return [cleaned(answer, clean) for found in answers for answer in found]
 
 
 async def _of_target(
@@ -107,10 +111,14 @@ async def _of_target(
         return [objects]
     if not target.name:
         subjects = [(key, "") for key in keys(objects)]
+        if not subjects:
+            return [_empty(target, objects.denied)]
     else:
         found = find(objects, target.kind, target.name)
         if found is None:
-            return [_absent(target)]
+            return [_absent(target, objects.denied)]
+        if denied := denied_owner(objects, found[0]):
+            return [_unlisted(target, [denied], f"what Pod {target.name} belongs to")]
         subjects = [found]
     context = question.place.pinned.name
 
@@ -123,21 +131,55 @@ async def _of_target(
     return await asyncio.gather(*(answer(key, only) for key, only in subjects))
 
 
+def cleaned(answer: Answer | Failure, clean: Clean) -> Answer | Failure:
+    """Without secrets: log lines of whoever's Pods are part of it, and it is made to be pasted."""
+    if isinstance(answer, Failure):
+        return replace(answer, message=clean(answer.message), hint=clean(answer.hint))
+    readings = tuple(replace(reading, text=clean(reading.text)) for reading in answer.readings)
+    return replace(answer, readings=readings, causes=tuple(_cleaned(cause, clean) for cause in answer.causes))
+
+
+def _cleaned(cause: Cause, clean: Clean) -> Cause:
+    evidence = tuple(replace(item, text=clean(item.text)) for item in cause.evidence)
+    return replace(cause, message=clean(cause.message), fix=clean(cause.fix), evidence=evidence)
+
+
 def there(cause: Cause, place: Place, current: str) -> Cause:
     """With a fix that goes to the cluster that was asked about, also where a shell goes to another by itself."""
     context, fix = shlex.quote(place.pinned.name), cause.fix
     if place.pinned.name != current:
-        fix = fix.replace("kubectl ", f"kubectl --context {context} ")
+        # A fix that names its context already says where it goes.
+        fix = _KUBECTL.sub(lambda _: f"kubectl --context {context} ", fix)
     if place.chosen:
         fix = fix.replace(" --once", f" --once --context {context}")
     return replace(cause, fix=fix)
 
 
-def _absent(target: Target) -> Failure:
+def _empty(target: Target, denied: frozenset[str]) -> Failure:
+    """A mistyped namespace is no well one: the API server lists nothing there, without a complaint."""
+    if denied:
+        return _unlisted(target, sorted(denied))
+    message = f"there is no workload in namespace {target.namespace}"
+    return Failure(FailureCode.WORKLOAD_ABSENT, message, "see which namespaces there are: kubectl get namespaces")
+
+
+def _absent(target: Target, denied: frozenset[str]) -> Failure:
+    unlisted = [kind for kind in KINDS if kind in denied and target.kind in {"", kind}]
+    if unlisted:
+        return _unlisted(target, unlisted)
     what = f"{target.kind}/{target.name}" if target.kind else f"Deployment, StatefulSet, DaemonSet or Pod {target.name}"
     message = f"there is no {what} in namespace {target.namespace}"
     hint = f"see what there is: kubectl get deployments,statefulsets,daemonsets,pods -n {target.namespace}"
     return Failure(FailureCode.WORKLOAD_ABSENT, message, hint)
+
+
+def _unlisted(target: Target, kinds: Sequence[str], unknown: str = "") -> Failure:
+    """What may be there all the same is not called absent."""
+    plurals = [f"{kind}s" for kind in kinds]
+    unknown = unknown or f"whether there is {target.name or 'any'}"
+    message = f"{' and '.join(plurals)} may not be listed in namespace {target.namespace}, so {unknown} is not known"
+    hint = f"see: kubectl auth can-i list {plurals[0]} -n {target.namespace}"
+    return Failure(FailureCode.CLUSTER_DENIED, message, hint)
 
 
 def _failures(found: Sequence[Answer | Failure]) -> list[str]:

@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TypeVar
 
 from devloop.adapters.engine import DockerEngine
@@ -15,7 +16,7 @@ from devloop.adapters.scope import Area
 from devloop.adapters.threads import in_daemon_thread
 from devloop.core.containers import choose
 from devloop.core.failure import GOES_ON, Failure
-from devloop.core.image import ImageRef, InvalidReferenceError, ResolvedImage, digest_of
+from devloop.core.image import ImageRef, InvalidReferenceError, digest_of
 from devloop.core.manifest import pod as parse_pod
 from devloop.core.service import Service, WorkloadKey
 from devloop.core.status import ContainerRef
@@ -24,7 +25,7 @@ from devloop.core.why.halted import telling_logs
 from devloop.core.why.imageconfig import described, manifest_for
 from devloop.core.why.routes import routes_of
 from devloop.core.why.spec import newer_here
-from devloop.core.why.subject import NamespaceObjects, newest_of, snapshot_of
+from devloop.core.why.subject import NamespaceObjects, controller_of, newest_of, snapshot_of
 from devloop.core.workload import Deployment, Snapshot
 from devloop.session.why.carried import with_dockerfile
 from devloop.session.why.recordings import pushes_of
@@ -41,6 +42,7 @@ class Gatherer:
     engine: DockerEngine
     note: str = ""
     _images: dict[ImageRef, "asyncio.Future[RegistryImage | Unread | None]"] = field(default_factory=dict)
+    _recorded: dict[str, "asyncio.Future[tuple[Push, ...]]"] = field(default_factory=dict)
     _aliases: Mapping[str, str] = field(default_factory=dict)
 
     async def prepare(self) -> None:
@@ -64,10 +66,11 @@ class Gatherer:
         references, logs, pushes = await asyncio.gather(
             self._references(images, service, objects.nodes or {}, _images_elsewhere(objects, snapshot)),
             self._logs(key.namespace, telling_logs(snapshot, newest)),
-            in_daemon_thread(lambda: _pushes(images)),
+            self._pushes(images),
         )
         known, source = await asyncio.gather(
-            self._known(snapshot, references, service), self._source(service, references, pushes)
+            self._known(snapshot, references, service, next(iter((objects.nodes or {}).values()), "")),
+            self._source(service, references, pushes),
         )
         return Facts(
             time.time(),
@@ -76,7 +79,8 @@ class Gatherer:
             newest,
             containers,
             references,
-            known,
+            {digest: image.resolved if image is not None else None for digest, image in known.items()},
+            {digest: image.created for digest, image in known.items() if image is not None and image.created},
             Unread("nodes may not be read here") if objects.nodes is None else objects.nodes,
             service.image if service is not None else None,
             source,
@@ -84,6 +88,7 @@ class Gatherer:
             pushes,
             logs,
             only,
+            controller_of(objects, key),
         )
 
     # images ------------------------------------------------------------------------------------------------------
@@ -147,27 +152,33 @@ class Gatherer:
         return Unread(found.message, found.hint) if isinstance(found, Failure) else found
 
     async def _known(
-        self, snapshot: Snapshot, references: Mapping[str, Reference], service: Service | None
-    ) -> dict[str, ResolvedImage | None]:
-        """What the registry says of the digests that Pods report and their references do not go by."""
+        self, snapshot: Snapshot, references: Mapping[str, Reference], service: Service | None, platform: str
+    ) -> dict[str, RegistryImage | None]:
+        """What the registry says of the digests that Pods report, or that are here, and their references do not go by.
+
+        By its digest, what is here and newer shows whether it ever was pushed.
+        """
         wanted: dict[str, ImageRef] = {}
-        for pod in snapshot.pods:
-            for status in pod.containers:
-                spec = snapshot.deployment.template.container(status.name) if snapshot.deployment else None
-                reference = references.get(spec.image) if spec is not None else None
-                digest = digest_of(status.image_id)
-                if reference is None or not digest or not isinstance(reference.registry, RegistryImage):
-                    continue
-                if digest not in reference.registry.resolved.digests:
-                    there = self._from_here(reference.ref, service)
-                    wanted[digest] = there.with_tag("").with_digest(digest)
-        answers = await asyncio.gather(*(self.registry.resolve(ref) for ref in wanted.values()))
+        for reference, digest in _digests(snapshot, references):
+            if isinstance(reference.registry, RegistryImage) and digest not in reference.registry.resolved.digests:
+                there = self._from_here(reference.ref, service)
+                wanted[digest] = there.with_tag("").with_digest(digest)
+        answers = await asyncio.gather(*(self._image(ref, platform) for ref in wanted.values()))
         return {
-            digest: None if isinstance(answer, Failure) else answer
+            digest: answer if isinstance(answer, RegistryImage) else None
             for digest, answer in zip(wanted, answers, strict=True)
         }
 
     # the rest ----------------------------------------------------------------------------------------------------
+
+    async def _pushes(self, images: Sequence[str]) -> tuple[Push, ...]:
+        """Of the first of the images that a session pushed; each is looked for once, through several recordings."""
+        for image in images:
+            if image not in self._recorded:
+                self._recorded[image] = asyncio.ensure_future(in_daemon_thread(partial(pushes_of, image)))
+            if pushes := await self._recorded[image]:
+                return pushes
+        return ()
 
     async def _logs(self, namespace: str, refs: Iterable[ContainerRef]) -> dict[ContainerRef, tuple[str, ...]]:
         asked = list(refs)
@@ -194,6 +205,22 @@ def _containers(service: Service | None, deployment: Deployment) -> tuple[str, .
     if chosen is None or isinstance(chosen, Failure):
         return tuple(spec.name for spec in deployment.template.containers)
     return chosen
+
+
+def _digests(snapshot: Snapshot, references: Mapping[str, Reference]) -> Iterator[tuple[Reference, str]]:
+    """Which image is meant by a digest has to be asked for in the repository of its reference."""
+    template = snapshot.deployment.template if snapshot.deployment is not None else None
+    for pod in snapshot.pods:
+        for status in pod.containers:
+            spec = template.container(status.name) if template is not None else None
+            reference, digest = references.get(spec.image) if spec is not None else None, digest_of(status.image_id)
+            if reference is not None and digest:
+                yield reference, digest
+    for reference in references.values():
+        registry, local = reference.registry, reference.local
+        if isinstance(registry, RegistryImage) and isinstance(local, LocalImage) and local.created > registry.created:
+            # The id is the config's digest in most engines, which is no manifest's.
+            yield from ((reference, digest) for digest in local.digests - {local.id} or local.digests)
 
 
 def _images_elsewhere(objects: NamespaceObjects, snapshot: Snapshot) -> frozenset[str]:
@@ -242,7 +269,3 @@ def _built(references: Iterable[Reference], pushes: Sequence[Push]) -> float:
         if isinstance(local, LocalImage):
             times += [local.created, local.tagged]
     return max(times)
-
-
-def _pushes(images: Sequence[str]) -> tuple[Push, ...]:
-    return next((pushes for image in images if (pushes := pushes_of(image))), ())

@@ -64,7 +64,7 @@ async def read_question(request: Request, *, everything: bool) -> Question | Ref
         return Question(place, _all(place, services, request), services, note)
     targets: list[Target] = []
     for name in request.names:
-        found = _targets(name, place, services)
+        found = _targets(name, place, services if not request.namespace else _within(services, place.namespace))
         if isinstance(found, Refusal):
             return found
         targets += found
@@ -89,6 +89,13 @@ def _all(place: Place, services: Sequence[Service], request: Request) -> tuple[T
 
 def _of_service(service: Service) -> list[Target]:
     return [Target(key.namespace, key.kind, key.name, service) for key in service.workloads]
+
+
+def _within(services: Sequence[Service], namespace: str) -> list[Service]:
+    """The services that run in the namespace that was named, with their workloads there: what runs elsewhere was not
+    asked about, though it is called the same."""
+    there = {s.name: tuple(key for key in s.workloads if key.namespace == namespace) for s in services}
+    return [replace(service, workloads=there[service.name]) for service in services if there[service.name]]
 
 
 def _targets(text: str, place: Place, services: Sequence[Service]) -> list[Target] | Refusal:

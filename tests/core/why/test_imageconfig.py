@@ -24,15 +24,22 @@ CONFIG = {
 
 def test_what_the_config_tells() -> None:
     found = described(resolved("a"), CONFIG)
-    assert (found.working_dir, found.volumes) == ("/srv", ("/data",))
+    assert found.volumes == ("/data",)
     assert found.created == 1767323045.5
     assert found.copies == ("/opt/tool", "/srv", "/srv/lib", "/x")
 
 
-@pytest.mark.parametrize("config", [{}, {"created": None, "history": None}, {"created": "0001-01-01T00:00:00Z"}])
+@pytest.mark.parametrize(
+    "config",
+    [
+        {},
+        {"created": None, "history": None},
+        *({"created": f"{year}-01-01T00:00:00Z"} for year in ("0001", 1970, 1980)),
+    ],
+)
 def test_a_config_that_tells_nothing(config: dict[str, Any]) -> None:
     found = described(resolved("a"), config)
-    assert (found.created, found.copies, found.working_dir) == (0.0, (), "")
+    assert (found.created, found.copies) == (0.0, ())
 
 
 def test_the_manifest_that_a_node_takes() -> None:

@@ -90,6 +90,14 @@ def test_under_always(found: Facts, code: str) -> None:
     assert codes(found) == [code]
 
 
+def test_a_tag_that_was_moved_to_a_newer_image_and_back() -> None:
+    """The stale one was given what the tag meant at its start, by nobody's mistake."""
+    pods = (always("b", at=STARTED + 5), always("a", "two", "node2"))
+    found = facts(*pods, template=ALWAYS, created={digest("b"): BEFORE + 50})
+    assert codes(found) == [CauseCode.TAG_MOVED]
+    assert codes(replace(found, created={digest("b"): BEFORE - 50})) == [CauseCode.REGISTRY_STALE]
+
+
 def test_a_policy_that_admission_changed_is_named_before_what_it_led_to() -> None:
     (cause,) = diagnose(facts(running("one", "b"), template=ALWAYS))
     assert cause.code is CauseCode.POLICY_MUTATED
@@ -133,6 +141,14 @@ def test_all_stale_pods_make_one_cause() -> None:
 )
 def test_the_command_that_mends_it(found: Facts, fix: str) -> None:
     assert fix in diagnose(found)[0].fix
+
+
+def test_under_on_delete_a_changed_template_makes_no_pods_by_itself() -> None:
+    found = facts(*ONE_OF_TWO)
+    assert found.snapshot.deployment is not None
+    waiting = replace(found.snapshot, deployment=replace(found.snapshot.deployment, strategy="OnDelete"))
+    assert diagnose(replace(found, snapshot=waiting))[0].fix.endswith("' && kubectl delete pod one two -n shop")
+    assert "delete" not in diagnose(found)[0].fix
 
 
 def two_containers(main: str, side: str, *, init: bool = False) -> Facts:

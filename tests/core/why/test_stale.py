@@ -15,7 +15,7 @@ MIRROR = "if new Pods run it too, a mirror or a cache between node1 and the regi
 @pytest.mark.parametrize(
     ("from_here", "code", "who"),
     [
-        (True, CauseCode.TEMPLATE_UNCHANGED, "pushed from here"),
+        (True, CauseCode.TEMPLATE_UNCHANGED, "which the engine here has too"),
         (False, CauseCode.TAG_MOVED, "not from this machine, as far as its engine knows"),
         (None, CauseCode.TAG_MOVED, "the tag was moved after the container had started, and Kubernetes"),
     ],
@@ -26,6 +26,21 @@ def test_who_moved_the_tag(from_here: bool | None, code: CauseCode, who: str) ->
     assert stale.code is code
     assert who in stale.why
     assert MIRROR not in stale.why
+
+
+@pytest.mark.parametrize(
+    ("moved", "pulled", "open_too"),
+    [
+        (Moved.OPEN, "", True),
+        (Moved.OPEN, f'Container image "{DEV}" already present on machine', False),
+        (Moved.BEFORE, "", False),
+    ],
+)
+def test_a_copy_that_no_event_tells_of_is_no_certainty(moved: Moved, pulled: str, open_too: bool) -> None:
+    cached = ContainerSpec("web", DEV, "IfNotPresent")
+    stale = why_stale(Start("node1", cached, cached, pulled), moved, from_here=True)
+    assert stale.code is CauseCode.NODE_CACHE
+    assert stale.why.endswith(", or the tag was moved after that start (no Event tells any more)") is open_too
 
 
 def test_a_mirror_is_not_forgotten_where_nothing_tells_when_the_tag_moved() -> None:

@@ -13,10 +13,10 @@ from devloop.core.why.cause import LINKS, CauseCode, Link
 from devloop.core.why.chain import Holds, chain, first_broken
 from devloop.core.why.diagnosis import diagnose, exit_code
 from devloop.core.why.facts import Facts, LocalTag, Push, Route, SavedFile, Source, Unread
-from devloop.core.workload import ORIGINAL, ContainerSpec, Manager, Pod, Template, Terminated, Waiting
+from devloop.core.workload import ORIGINAL, ContainerSpec, ContainerStatus, Manager, Pod, Template, Terminated, Waiting
 from tests.core.why.scenes import AFTER, BEFORE, IF_NOT_PRESENT, NOW, STARTED, facts, in_registry, local, running
 from tests.core.why.scenes import reference as made
-from tests.core.workloads import DEV, REPOSITORY, digest, pod, revision, snapshot
+from tests.core.workloads import DEV, REPOSITORY, digest, pod, resolved, revision, snapshot
 
 
 def codes(found: Facts) -> list[str]:
@@ -76,6 +76,18 @@ def test_a_newer_image_here_than_in_the_registry() -> None:
     assert [found.digest for found in cause.evidence] == [digest("c"), digest("a")]
 
 
+def test_a_newer_image_here_that_was_pushed_once() -> None:
+    """The tag was moved back on purpose: to push what is here would undo that."""
+    newer = made(here=local("c", created=AFTER))
+    known = facts(running("one", "a"), reference=newer, known={digest("c"): in_registry("c").resolved})
+    assert diagnose(known) == ()
+    assert codes(replace(known, known={digest("c"): None})) == [CauseCode.NOT_PUSHED]
+    runs = facts(running("one", "c"), reference=newer, known={digest("c"): None})
+    assert CauseCode.NOT_PUSHED not in codes(runs)
+    lost = replace(runs, references={DEV: replace(newer, registry=None)})
+    assert CauseCode.NOT_PUSHED in codes(lost), "somebody loaded it into the node, and the registry has nothing at all"
+
+
 def test_an_older_image_here_is_somebody_elses_push() -> None:
     assert codes(facts(running("one", "a"), reference=made(here=local("c", created=BEFORE - 1)))) == []
 
@@ -105,11 +117,22 @@ def test_another_tag_than_devloop_pushes_to() -> None:
 
 def test_a_newer_image_here_under_another_tag() -> None:
     other = LocalTag(ImageRef.parse(f"{REPOSITORY}:next"), digest("c"), AFTER)
-    (cause,) = diagnose(facts(running("one", "a"), reference=made(here=local(), others=(other,))))
+    stock = facts(running("one", "a"), reference=made(here=local(), others=(other,)))
+    assert diagnose(stock) == (), "nginx:1.27 that somebody pulled is no newer version of nginx:1.25"
+    assert diagnose(replace(stock, pushes=(Push(digest("c"), 1.0, 0.5, "verified"),))) == (), "another image was pushed"
+    (cause,) = diagnose(replace(stock, pushes=(Push(digest("a"), 1.0, 0.5, "verified"),)))
+    assert (cause.code, cause.fix) == (
+        CauseCode.PINNED,
+        f"kubectl set image deployment/web web={REPOSITORY}:next -n shop",
+    )
+    own = replace(stock, expected=ImageRef.parse(DEV))
+    assert diagnose(replace(own, source=source()))[0].fix == "devloop up web --once"
+    (cause,) = diagnose(own)
     assert cause.code is CauseCode.PINNED
     assert f"what was built last on this machine is {REPOSITORY}:next" in cause.message
     same = replace(other, id=local().id)
-    assert diagnose(facts(running("one", "a"), reference=made(here=local(), others=(same,)))) == ()
+    same_image = made(here=local(), others=(same,))
+    assert diagnose(replace(own, references={DEV: same_image})) == ()
 
 
 def reverted(**metadata: Any) -> Facts:
@@ -190,6 +213,33 @@ def test_a_crash_loop_in_the_loops_own_words() -> None:
     assert cause.message.endswith("container web of Pod new ended with exit code 3, 5 times: KeyError: 'PORT'")
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [{"strategy": "OnDelete"}, {"raw": {"spec": {"updateStrategy": {"rollingUpdate": {"partition": 1}}}}}],
+)
+def test_a_canary_that_crashes_is_not_let_go_on(changes: dict[str, Any]) -> None:
+    (cause,) = diagnose(unfinished(crashing(), **changes))
+    assert (cause.code, cause.reason) == (CauseCode.ROLLOUT_STUCK, FailureCode.CRASH)
+
+
+def test_some_of_the_newest_pods_serve() -> None:
+    ready = (running("one", "a"), running("two", "a"))
+    own = (revision(template=IF_NOT_PRESENT, replicas=3),)
+    scene = snapshot(*ready, crashing(), revisions=own, template=IF_NOT_PRESENT, replicas=3)
+    (cause,) = diagnose(facts(scene=scene, revisions=own))
+    assert "not all of the newest Pods of deployment/web are ready, and only 2 of 3 serve: " in cause.message
+
+
+def test_a_finished_init_container_that_was_restarted_long_ago() -> None:
+    """It stays terminated for good, and says nothing of the container that crashed in the past."""
+    crashed = replace(running("one", "a"), containers=())
+    main = replace(running("one", "a").containers[0], restarts=4, last=Terminated(3, finished_at=STARTED - 1))
+    init = ContainerStatus("setup", True, "", True, 0, Terminated(0, finished_at=STARTED - 50))
+    unprobed = {"spec": {"template": {"spec": {"containers": [{"name": "web"}]}}}}
+    found = of_deployment(facts(replace(crashed, containers=(init, main))), raw=unprobed)
+    assert diagnose(found) == ()
+
+
 def test_a_rollout_that_still_goes_on() -> None:
     (cause,) = diagnose(unfinished(pod("new", ready=False, image="")))
     assert cause.code is CauseCode.ROLLOUT_STUCK
@@ -229,6 +279,23 @@ def test_a_service_that_also_serves_another_workload() -> None:
     assert diagnose(replace(FINE, routes=Unread("denied"))) == ()
 
 
+def test_one_image_may_be_reported_by_several_digests() -> None:
+    config = next(iter(resolved("a").configs))
+    route = Route("web", {"blue-1": "deployment/blue"}, {"blue-1": frozenset({config})})
+    assert diagnose(replace(FINE, routes=(route,))) == ()
+
+
+def test_a_meshs_sidecar_behind_a_shared_service_is_no_other_image() -> None:
+    """Admission put it into the Pods of both workloads; the template of neither has it."""
+    mine = running("one", "a")
+    proxy = replace(mine.containers[0], name="proxy", image_id=f"registry/proxy@{digest('e')}")
+    meshed = facts(replace(mine, containers=(*mine.containers, proxy)), reference=made(in_registry()))
+    route = Route("web", {"blue-1": "deployment/blue"}, {"blue-1": frozenset({digest("a"), digest("e")})})
+    assert diagnose(replace(meshed, routes=(route,))) == ()
+    other = replace(route, images={"blue-1": frozenset({digest("b"), digest("e")})})
+    assert [cause.code for cause in diagnose(replace(meshed, routes=(other,)))] == [CauseCode.OTHER_PODS]
+
+
 def mounting(path: str, kind: str = "emptyDir", **image: Any) -> Facts:
     spec = {
         "volumes": [{"name": "code", kind: {}}],
@@ -252,6 +319,13 @@ def mounting(path: str, kind: str = "emptyDir", **image: Any) -> Facts:
 )
 def test_a_volume_over_the_code(found: Facts, shadows: bool) -> None:
     assert codes(found) == ([CauseCode.SHADOWED] if shadows else [])
+
+
+@pytest.mark.parametrize("folder", ["/tmp", "/var/tmp/", "/run", "/var/run", "/dev/shm"])
+def test_a_volume_over_a_folder_for_what_is_written_hides_no_code(folder: str) -> None:
+    found = mounting(folder)
+    copied = made(in_registry(copies=(f"{folder.rstrip('/')}/requirements.txt", "/app")))
+    assert diagnose(replace(found, references={DEV: copied})) == ()
 
 
 def test_the_same_content_is_no_fault() -> None:

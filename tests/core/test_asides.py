@@ -1,0 +1,122 @@
+"""What stands between the log lines of a service."""
+
+from devloop.core import events as ev
+from devloop.core.events import HoldCode, Phase
+from devloop.core.failure import Connection, FailureCode
+from devloop.tui.scene import Scene
+from devloop.views.loglines import Kind
+from tests.headless.sessions import recorded
+from tests.tui.stories import Story
+
+
+def log_of(story: Story, service: str = "web") -> list[str]:
+    """The log of a service: rules after `── `, notes as they are, lines with their Pod."""
+    scene = Scene()
+    scene.take(story.records)
+    heads = {Kind.RULE: "── ", Kind.NOTE: ""}
+    return [f"{heads.get(line.kind, line.pod.rpartition('-')[2] + ' ')}{line.text}" for line in scene.ring(service)]
+
+
+def _rolled(pods: int = 1) -> Story:
+    """Old code runs and has said something; new code is rolled out."""
+    story = Story("web").whole("web", pods=pods).log("web", "old")
+    return story.begin("web", "a.py").built("web").patched("web").pods("web", 0, pods, old=pods)
+
+
+def _from_the_new_code(story: Story) -> list[str]:
+    log = log_of(story)
+    return log[log.index("k9d0s old") + 1 :]
+
+
+def test_new_code_is_announced_by_its_first_line() -> None:
+    story = _rolled().log("web", "listening")
+    assert _from_the_new_code(story) == ["── new code: a.py · cycle 2 · zz81p replaces k9d0s", "zz81p listening"]
+
+
+def test_of_several_pods_it_is_announced_once_and_nothing_is_said_of_which_replaces_which() -> None:
+    story = _rolled(3).log("web", "listening").log("web", "listening", pod=1)
+    log = _from_the_new_code(story)
+    assert log == ["── new code: a.py · cycle 2", "zz81p listening", "h2jd7 listening"]
+
+
+def test_what_says_nothing_is_announced_when_it_is_proved() -> None:
+    story = Story("web").whole("web").whole("web", "a.py", "b.py")
+    assert log_of(story) == ["── new code · cycle 1", "── new code: a.py +1 · cycle 2"]
+
+
+def test_what_was_announced_is_not_announced_again_when_it_is_proved() -> None:
+    story = _rolled().log("web", "listening").pods("web", 1, 1).ended("web", Phase.ROLLOUT, 1.0)
+    assert "── new code: a.py · cycle 2" not in log_of(story.finished("web", ev.Outcome.VERIFIED))
+
+
+def test_old_code_that_speaks_late_is_not_called_new() -> None:
+    story = Story("web").whole("web", pods=2)
+    late = story.pod("web", 1)
+    story.log("web", "old").begin("web", "a.py").built("web").patched("web").pods("web", 0, 2, old=2)
+    story.tell(ev.Log("web", ev.LogSource.POD, "bye", pod=late, container="web"))
+    assert log_of(story)[-1].endswith("bye")
+    assert not any("a.py" in line for line in log_of(story))
+
+
+def test_a_pod_that_comes_without_a_cycle_replaces_the_one_before() -> None:
+    story = Story("web").whole("web", pods=1).log("web", "old")
+    story.tell(ev.Log("web", ev.LogSource.POD, "moved", pod="web-01c8d577-zzzzz", container="web"))
+    assert log_of(story)[-2:] == ["── zzzzz replaces k9d0s", "zzzzz moved"]
+
+
+def test_a_container_that_began_again() -> None:
+    story = Story("web").whole("web", pods=1).log("web", "one").pods("web", 0, 1, reason="Error", restarts=1)
+    story.pods("web", 0, 1, reason="CrashLoopBackOff", restarts=2)
+    assert log_of(story)[-1] == "── k9d0s begins again · restart 2"
+
+
+def test_last_words_are_shown_as_such_unless_they_were_shown_already() -> None:
+    story = _rolled().log("web", "seen").log("web", "seen", "unseen", cycle=2).log("web", "again")
+    assert _from_the_new_code(story)[1:] == [
+        "zz81p seen",
+        "── zz81p: the last lines of the container that ended",
+        "zz81p unseen",
+        "zz81p again",
+    ]
+
+
+def test_last_words_of_a_recorded_crash_repeat_nothing() -> None:
+    story = Story()
+    story.records = recorded("crash_loop")
+    log = log_of(story)
+    assert [line for line in log if "KeyError" in line] == [
+        "vcjn8 KeyError: 'DATABASE_URL'",
+        "vcjn8 KeyError: 'DATABASE_URL'",
+        "✘ FAILED rollout: KeyError: 'DATABASE_URL'",
+    ]
+    assert [line for line in log if line.startswith("── ")][-1] == "── vcjn8 begins again · restart 1"
+
+
+def test_what_is_left_out_is_counted() -> None:
+    story = Story("web").whole("web").log("web", "one")
+    story.tell(ev.Log("web", ev.LogSource.POD, "two", pod=story.pod("web"), container="web", dropped=1234))
+    assert log_of(story)[-2:] == ["── 1,234 lines left out", "k9d0s two"]
+
+
+def test_a_warning_is_noted_with_its_hint_but_not_with_how_to_read_what_stands_here() -> None:
+    story = Story("web").begin("web")
+    story.tell(ev.WarningRaised("web", "not_ready", "no probe", "look at it"))
+    story.tell(ev.WarningRaised("web", FailureCode.CRASH, "it ended", "`kubectl logs` shows all it wrote"))
+    assert log_of(story) == ["! no probe", "→ look at it", "! it ended"]
+
+
+def test_a_lost_connection_is_noted_in_every_log() -> None:
+    story = Story("web", "api").lost(Connection.CLUSTER, "no answer")
+    story.tell(ev.ConnectionChanged(Connection.CLUSTER, True, "the cluster is back"))
+    assert log_of(story) == log_of(story, "api") == ["✘ LOST cluster: no answer", "✔ the cluster is back"]
+
+
+def test_a_failure_is_noted_by_what_tells_why() -> None:
+    story = Story("web").begin("web").phase("web", Phase.BUILD, 1.0, ok=False)
+    story.failed("web", FailureCode.BUILD_FAILED, "`RUN make` failed: main.c:3: expected ;", "mend it")
+    assert log_of(story) == ["✘ FAILED build: main.c:3: expected ;"]
+
+
+def test_what_only_waits_is_not_noted() -> None:
+    story = Story("web").saved("web", "a.py").hold("web", HoldCode.PAUSED, "", "paused")
+    assert log_of(story) == []

@@ -1,0 +1,192 @@
+"""The state of a session in words: the row of a service, the headline of a single one, the counts, the title."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import astuple
+
+import pytest
+
+from devloop.core import events as ev
+from devloop.core.events import HoldCode, Outcome, Phase, StepState, Trigger
+from devloop.core.failure import Connection, FailureCode
+from devloop.views import Tone
+from devloop.views.board import Row, headline, overall, phases_line, row, rows, title, trouble
+from tests.core.folding import folded
+from tests.tui.states import STATES
+from tests.tui.stories import Story
+
+
+@pytest.fixture(autouse=True)
+def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "UTC")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+def row_of(story: Story, service: str = "web") -> Row:
+    state, past = folded(story)
+    return row(state.services[service], past, story.now)
+
+
+def said(story: Story) -> str:
+    """The headline where there is room for all of it."""
+    state, past = folded(story)
+    parts, _ = headline(state.services["web"], past, story.now)
+    return " · ".join(text for text, _ in parts)
+
+
+def _live() -> Story:
+    return Story("web").whole("web").wait(60).whole("web", "server.py", "a.py", "b.py").wait(30)
+
+
+def _started() -> Story:
+    return Story("web").begin("web")
+
+
+def _held(code: HoldCode, text: str) -> Story:
+    return _live().saved("web", "x.py").hold("web", code, "", text).wait(2)
+
+
+ROWS: list[tuple[str, Callable[[], Story], tuple[object, ...]]] = [
+    ("before anything", lambda: Story("web"), ("starting", Tone.QUIET, "", "", "", "")),
+    ("build", lambda: _started().phase("web", Phase.BUILD).wait(1.5), ("building", Tone.BUSY, "", "", "", "1.5s")),
+    ("step", lambda: _started().phase("web", Phase.BUILD).step("web", "RUN make", StepState.STARTED).wait(1),
+     ("building", Tone.BUSY, "", "", "", "1.0s · RUN make")),
+    ("push", lambda: _live().begin("web", "x.py").phase("web", Phase.BUILD, 1).phase("web", Phase.PUSH).wait(1),
+     ("pushing", Tone.BUSY, "", "x.py", "saved 14:01:33", "2.0s, usually 1.7s")),
+    ("rollout", lambda: _live().begin("web", "x.py").built("web").patched("web").pods("web", 1, 3, reason="pulling"),
+     ("rolling out", Tone.BUSY, "1/3", "x.py", "saved 14:01:33", "0.4s, usually 1.7s · c48xr on node2: pulling")),
+    ("at the gate", lambda: _live().begin("web").built("web").hold("web", HoldCode.DEPENDENCY, "db", "waiting for db"),
+     ("waiting for db", Tone.BUSY, "", "", "", "0.4s · built and pushed")),
+    ("verified", _live, ("VERIFIED", Tone.GOOD, "3/3", "server.py +2", "saved 14:01:01", "live 14:01:03 (1.8s)")),
+    ("at the start", lambda: Story("web").whole("web"), ("VERIFIED", Tone.GOOD, "3/3", "", "", "live 14:00:01")),
+    ("unchanged", lambda: _started().pods("web", 1, 1).finished("web", Outcome.UNCHANGED),
+     ("VERIFIED", Tone.GOOD, "1/1", "", "", "proved 14:00:00")),
+    ("scaled to 0", lambda: _started().built("web").patched("web").finished("web", Outcome.APPLIED),
+     ("APPLIED", Tone.GOOD, "", "", "", "scaled to 0: there is nothing to prove")),
+    ("broken", STATES["broken_build"],
+     ("FAILED build", Tone.BAD, "", "jobs.py", "saved 14:06:04", "cluster still runs your 14:01 save")),
+    ("nothing serves", STATES["crash_loop"],
+     ("FAILED rollout", Tone.BAD, "", "server.py", "saved 14:06:04", "no Pod serves")),
+    ("mismatch", STATES["mismatch"],
+     ("FAILED verify", Tone.BAD, "", "server.py", "saved 14:01:01", "what the cluster runs is not proved")),
+    ("never ran", lambda: _started().phase("web", Phase.BUILD, 1, ok=False).failed(
+        "web", FailureCode.BUILD_FAILED, "x", ""),
+     ("FAILED build", Tone.BAD, "", "", "", "cluster still runs what it ran before")),
+    ("drift", STATES["drifted"],
+     ("NOT AS PROVED", Tone.WARN, "3/3", "server.py", "saved 14:01:01", "was live 14:01:03")),
+    ("paused", lambda: _live().tell(ev.ServicePaused("web", True)),
+     ("paused", Tone.BUSY, "", "server.py +2", "saved 14:01:01", "the cluster runs your 14:01:01 save")),
+    ("paused with a save", STATES["paused"],
+     ("paused", Tone.BUSY, "", "server.py +1", "saved 14:01:07", "saves gather; the cluster runs your 14:01:01 save")),
+    ("lost", lambda: _held(HoldCode.CONNECTION, "waiting for the cluster"),
+     ("waiting for the cluster", Tone.BUSY, "", "x.py", "saved 14:01:33", "the cluster runs your 14:01:01 save")),
+    ("a hold that is a sentence", lambda: _held(HoldCode.LOOP, "stopped: each build changes x.py; ignore it"),
+     ("stopped", Tone.BUSY, "", "x.py", "saved 14:01:33",
+      "stopped: each build changes x.py; ignore it · the cluster runs your 14:01:01 save")),
+    ("stopped", lambda: _live().begin("web", "x.py").phase("web", Phase.BUILD, 1).finished("web", Outcome.STOPPED),
+     ("STOPPED", Tone.WARN, "", "x.py", "", "the cluster runs your 14:01:01 save")),
+]  # fmt: skip
+"""What happened; word, tone, Pods, files, save and detail of the row."""
+
+
+@pytest.mark.parametrize(("story", "expected"), [each[1:] for each in ROWS], ids=[each[0] for each in ROWS])
+def test_row(story: Callable[[], Story], expected: tuple[object, ...]) -> None:
+    _, *found = astuple(row_of(story()))
+    assert tuple(found[:6]) == expected
+
+
+HEADLINES: list[tuple[Callable[[], Story], str]] = [
+    (_live, "VERIFIED server.py +2 · saved 14:01:01 · live 14:01:03 (1.8s) · 3/3 Pods"),
+    (STATES["broken_build"], "NOT LIVE: build failed; the cluster runs your 14:01 save"),
+    (STATES["crash_loop"], "NOT LIVE: rollout failed; no Pod serves"),
+    (STATES["mismatch"], "NOT LIVE: verify failed; what the cluster runs is not proved"),
+    (lambda: _started().failed("web", FailureCode.BUG, "x", ""),
+     "NOT LIVE: the last cycle has failed; the cluster runs what it ran before"),
+    (STATES["building"],
+     "building routes.py · saved 14:01:04 · 1.4s, usually 1.7s · [3/3] RUN pip install -r requirements.txt"),
+    (STATES["paused"], "paused · server.py +1 · saved 14:01:07 · saves gather; the cluster runs your 14:01:01 save"),
+    (STATES["drifted"], "NOT AS PROVED · server.py · saved 14:01:01 · was live 14:01:03 · 3/3 Pods"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("story", "words"), HEADLINES)
+def test_headline(story: Callable[[], Story], words: str) -> None:
+    assert said(story()) == words
+
+
+def test_a_save_of_yesterday_is_told_with_its_day() -> None:
+    story = _live().wait(86_400)
+    assert said(story) == "VERIFIED server.py +2 · saved Sat 14:01 · live Sat 14:01 (1.8s) · 3/3 Pods"
+
+
+PHASES: list[tuple[Callable[[], Story], str]] = [
+    (_live, "build 0.3 · push 0.1 · rollout 1.2 · verify 0.1"),
+    (STATES["broken_build"], "build 0.4 ✘"),
+    (STATES["rolling_out"], "build 0.3 · push 0.1 · rollout 1.4 …"),
+    (lambda: _live().whole("web", "c.py"), "build 0.3 · push 0.1 · rollout 1.2 · verify 0.1   ▅▅▅"),
+    (lambda: Story("web"), ""),
+]
+
+
+@pytest.mark.parametrize(("story", "words"), PHASES)
+def test_where_the_time_goes(story: Callable[[], Story], words: str) -> None:
+    told = story()
+    state, past = folded(told)
+    assert phases_line(state.services["web"], past, told.now) == words
+
+
+COUNTS = [
+    ("mixed", ["1 FAILED", "1 rolling out", "1 waiting", "1 verified"]),
+    ("five_verified", ["5 verified"]),
+    ("waiting", ["1 rolling out", "2 waiting"]),
+    ("drifted", ["1 NOT AS PROVED"]),
+    ("thirty", ["1 FAILED", "1 building", "28 verified"]),
+]
+
+
+@pytest.mark.parametrize(("state", "counts"), COUNTS)
+def test_counts_begin_with_the_worst(state: str, counts: list[str]) -> None:
+    story = STATES[state]()
+    assert [text for text, _ in overall(*folded(story), story.now)] == counts
+
+
+def test_failures_are_first_and_the_others_stay_where_they_are() -> None:
+    story = STATES["mixed"]()
+    assert [each.service for each in rows(*folded(story), story.now)] == ["worker", "web", "api", "cron"]
+    story.begin("worker", "jobs.py")
+    assert [each.service for each in rows(*folded(story), story.now)] == ["web", "api", "worker", "cron"]
+
+
+TITLES = [
+    ("verified", "✔ web verified · devloop"),
+    ("broken_build", "✘ web FAILED · devloop"),
+    ("building", "… web building · devloop"),
+    ("drifted", "! web NOT AS PROVED · devloop"),
+    ("mixed", "✘ 1 FAILED · devloop"),
+    ("five_verified", "✔ 5 verified · devloop"),
+]
+
+
+@pytest.mark.parametrize(("state", "words"), TITLES)
+def test_title(state: str, words: str) -> None:
+    story = STATES[state]()
+    assert title(*folded(story), story.now) == words
+
+
+def test_title_before_anything() -> None:
+    assert title(*folded(Story()), 0.0) == "devloop"
+
+
+def test_what_is_away() -> None:
+    story = Story("web").lost(Connection.CLUSTER, "x").lost(Connection.REGISTRY, "y")
+    assert trouble(folded(story)[0]) == "cluster away · registry away"
+    story.tell(ev.ConnectionChanged(Connection.CLUSTER, True, "back"))
+    assert trouble(folded(story)[0]) == "registry away"
+
+
+def test_a_cycle_for_another_reason_than_a_save_has_no_save() -> None:
+    found = row_of(_live().begin("web", trigger=Trigger.KEY).built("web").verified("web"))
+    assert (found.saved, found.files) == ("", "")
