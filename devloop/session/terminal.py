@@ -18,7 +18,7 @@ from devloop.core.commands import Command
 from devloop.core.failure import ExitCode
 from devloop.session.screen import Screen, show
 from devloop.tui.talk import Ended
-from devloop.views import Phrase, Tone
+from devloop.views import Phrase, Tone, failed_checks
 
 if TYPE_CHECKING:
     from devloop.session.project import Project
@@ -51,7 +51,8 @@ async def _behind(app: Screen, request: "Request", on_exit: str | None) -> Ended
     app.recording = session.recording
     app.session = _Behind(session, project)
     code = await session.run()
-    return Ended(code, session.last_words)
+    # The screen that showed them is gone with the session that they ended.
+    return Ended(code, (*(phrase.text for phrase in failed_checks(app.state)), *session.last_words))
 
 
 def _import_what_is_heavy() -> None:

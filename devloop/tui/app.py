@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import ClassVar, TypeVar
+from typing import ClassVar
 
 from rich.text import Text
 from textual import work
@@ -16,21 +16,19 @@ from textual.screen import Screen
 from devloop.core.commands import Command, Pause, Rebuild, Restart, Stop
 from devloop.core.failure import ExitCode, Failure
 from devloop.core.state import ServiceState
-from devloop.tui.board import Board
 from devloop.tui.dialogs import Ask, Sure, Told
 from devloop.tui.helptext import help_text
 from devloop.tui.keys import KEYS, bindings, meaning
+from devloop.tui.looking import Looking
 from devloop.tui.talk import Ended, Session
 from devloop.views import Phrase, Tone
-from devloop.views.board import rows
-from devloop.views.loglines import Level, without_colour
+from devloop.views.loglines import without_colour
 
 Run = Callable[["DevloopApp"], Awaitable[Ended]]
-T = TypeVar("T")
 _NOT_YET = "devloop is still starting"
 
 
-class DevloopApp(Board):
+class DevloopApp(Looking):
     """`run` is the session: it begins once the first frame is on the screen, and its end ends the app."""
 
     COMMAND_PALETTE_BINDING = "colon"
@@ -125,77 +123,11 @@ class DevloopApp(Board):
             lines = await self.session.restore(service)
             await self.push_screen_wait(Told(f"restored {service}", Text("\n".join(lines))))
 
-    # where one looks ---------------------------------------------------------------------------------------------
-
     def action_pane(self, name: str) -> None:
         if name == "why" and not self.answer:
             self.action_why()
         elif self.scene.has_begun:
             self.show_pane(name)
-
-    def action_pick(self, service: str) -> None:
-        if service in self.state.services:
-            self.choose(service)
-
-    def action_step(self, step: int) -> None:
-        names = [each.service for each in rows(self.state, self.past, self.clock())]
-        if len(names) > 1 and self.chosen in names:
-            self.choose(names[(names.index(self.chosen) + step) % len(names)])
-        else:
-            self.action_line(step)
-
-    def action_line(self, step: int) -> None:
-        if self.screen.focused is not None:
-            self.screen.focused.scroll_relative(y=step, animate=False)
-
-    def action_page(self, step: int) -> None:
-        if self.screen.focused is not None:
-            self.screen.focused.scroll_relative(y=step * max(1, self.screen.focused.size.height - 1), animate=False)
-
-    def action_top(self) -> None:
-        self.log_view.follow(False)
-        self.log_view.scroll_home(animate=False)
-
-    def action_end(self) -> None:
-        self.log_view.follow(True)
-        self.paint()
-
-    def action_follow(self) -> None:
-        self.log_view.follow(not self.log_view.following)
-        self.paint()
-
-    @work(exclusive=True, group="find")
-    async def action_find(self) -> None:
-        needle = await self.push_screen_wait(Ask("Find in the log", value=self.log_view.finder.needle))
-        if needle is not None and not self.log_view.find(needle) and needle:
-            self.notify(f"no line has {needle!r}")
-        self.paint()
-
-    def action_older(self) -> None:
-        self.log_view.find_next(-1)
-        self.paint()
-
-    def action_newer(self) -> None:
-        self.log_view.find_next(1)
-        self.paint()
-
-    def action_wrap(self) -> None:
-        self.log_view.set_wrap(not self.log_view.wrap)
-
-    def action_level(self) -> None:
-        """Debug and worse, info and worse, ... and all again."""
-        self.level = _after(self.level, [None, *Level])
-        self.apply_filter()
-
-    def action_only_pod(self) -> None:
-        pods = dict.fromkeys(line.pod for line in self.ring(self.chosen) if line.pod)
-        self.only_pod = _after(self.only_pod, ["", *pods])
-        self.apply_filter()
-
-    def action_only_container(self) -> None:
-        containers = dict.fromkeys(line.container for line in self.ring(self.chosen) if line.container)
-        self.only_container = _after(self.only_container, ["", *containers])
-        self.apply_filter()
 
     # beside it ---------------------------------------------------------------------------------------------------
 
@@ -263,31 +195,10 @@ class DevloopApp(Board):
             self._driver.write("".join(m if self._mouse_is_free else m[:-1] + "h" for m in modes))
         self.notify("the mouse selects text; m takes it back" if self._mouse_is_free else "the mouse is taken back")
 
-    def action_theme(self) -> None:
-        """Dark or light, of as many colours as before."""
-        kind, _, _ = self.theme.partition("-")
-        self.theme = f"{kind}-light" if self.current_theme.dark else f"{kind}-dark"
-
     def action_help(self) -> None:
         self.push_screen(Told("keys", help_text(meaning(self.where), self.size.width - 14)))
 
     # the end -----------------------------------------------------------------------------------------------------
-
-    def action_retreat(self) -> bool:
-        """One step back: another pane, a search, a filter; whether there was any."""
-        if self.pane != "logs":
-            self.show_pane("logs")
-        elif self.log_view.finder.needle:
-            self.log_view.find("")
-        elif self.only_pod or self.only_container or self.level:
-            self.only_pod, self.only_container, self.level = "", "", None
-            self.apply_filter()
-        elif not self.log_view.following:
-            self.log_view.follow(True)
-        else:
-            return False
-        self.paint()
-        return True
 
     @work(exclusive=True, group="quit")
     async def action_leave(self) -> None:
@@ -325,8 +236,3 @@ def _runs(app: DevloopApp, action: str) -> Callable[[], Awaitable[object]]:
         await app.run_action(action)
 
     return run
-
-
-def _after(value: T, order: Sequence[T]) -> T:
-    """The next one, and after the last the first."""
-    return order[(order.index(value) + 1) % len(order)] if value in order else order[0]

@@ -68,6 +68,11 @@ def with_hint(message: str, hint: str) -> list[str]:
     return [message, *([f"→ {hint}"] if hint else [])]
 
 
+def failed_checks(state: SessionState) -> list[Phrase]:
+    """Why a session did not begin, and what to do about it."""
+    return [phrase for check in state.checks for phrase in _check(check, state)]
+
+
 def summary(state: SessionState) -> list[Phrase]:
     """One line for each service: how the session leaves it."""
     return [_left(service) for service in state.services.values()]

@@ -126,7 +126,8 @@ def phases_line(service: ServiceState, past: Chronicle, now: float) -> str:
     """`build 0.3 · push 0.1 · rollout 1.2 · verify 0.1`, growing while it runs; and how long the last cycles took."""
     running, last = service.running, service.last
     spans = running.phases if running else last.phases if last else ()
-    parts = [f"{span.phase} {span.seconds:.1f}{'' if span.ok else ' ✘'}" for span in spans]
+    told = [span for span in spans if span.seconds >= 0.05 or not span.ok]
+    parts = [f"{span.phase} {span.seconds:.1f}{'' if span.ok else ' ✘'}" for span in told]
     if running is not None and running.phase is not None:
         parts.append(f"{running.phase} {max(0.0, now - running.phase_started):.1f} …")
     bars = _bars(service, past)

@@ -5,7 +5,7 @@ import pytest
 from devloop.core import events as ev
 from devloop.core.failure import Failure, FailureCode
 from devloop.core.reducer import fold
-from devloop.views import summary
+from devloop.views import failed_checks, summary
 
 OLD, NEW = "sha256:" + "a" * 64, "sha256:" + "b" * 64
 STARTED = ev.SessionStarted(ev.PROTOCOL, "1", "kind-x", "shop", ("web",))
@@ -53,3 +53,12 @@ BROKEN_BUILD = [began(3), over(3, ev.Outcome.FAILED, "", Failure(FailureCode.BUI
 def test_the_session_says_how_it_leaves_a_service(events: list[ev.Event], words: str) -> None:
     state = fold(ev.Record(float(second), event) for second, event in enumerate([STARTED, *events]))
     assert [phrase.text for phrase in summary(state)] == [words]
+
+
+def test_why_a_session_did_not_begin_is_told_with_what_to_do() -> None:
+    checks = [
+        ev.CheckFinished("cluster", True, "answers"),
+        ev.CheckFinished("registry of r/web", False, "r cannot be reached", "start it", "registry_unreachable"),
+    ]
+    state = fold(ev.Record(0.0, event) for event in (STARTED, *checks))
+    assert [phrase.text for phrase in failed_checks(state)] == ["FAILED check: r cannot be reached", "→ start it"]

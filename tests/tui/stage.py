@@ -8,6 +8,7 @@ from typing import Any
 from unittest.mock import patch
 
 from textual.app import App
+from textual.message_pump import MessagePump
 from textual.pilot import Pilot
 from textual.widgets import OptionList
 
@@ -158,8 +159,16 @@ def quick(app: App[Any]) -> Iterator[None]:
 
 async def until_quiet(app: App[Any]) -> None:
     """Until no widget has a message left, and nobody who waits for one came back with another."""
-    quiet = 0
+    quiet, pumps = 0, _pumps(app)
     while quiet < _ROUNDS and app.is_running:
         await asyncio.sleep(0)
-        pumps = [app, *(each for screen in app.screen_stack for each in (screen, *screen.query("*")))]
-        quiet = 0 if any(pump.message_queue_size or pump._next_callbacks for pump in pumps) else quiet + 1
+        if any(pump.message_queue_size or pump._next_callbacks for pump in pumps):
+            quiet = 0
+        else:
+            quiet += 1
+        if quiet in {1, _ROUNDS}:
+            pumps = _pumps(app)  # what happened may have opened or closed a screen
+
+
+def _pumps(app: App[Any]) -> list[MessagePump]:
+    return [app, *(each for screen in app.screen_stack for each in (screen, *screen.walk_children()))]
