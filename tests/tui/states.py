@@ -6,7 +6,7 @@ from devloop.core import events as ev
 from devloop.core.failure import Connection, FailureCode
 from tests.tui.stories import Story
 
-MEND = "mend it: a running session builds again at the next save"
+MEND = "mend it; the next save builds again"
 FIVE = ("web", "api", "worker", "cron", "db")
 
 
@@ -106,7 +106,7 @@ def mismatch() -> Story:
     story = _started("web").wait(60).begin("web", "server.py").built("web").patched("web").wait(1.2)
     story.pods("web", 3, 3).ended("web", ev.Phase.ROLLOUT, 1.2).phase("web", ev.Phase.VERIFY)
     number, pod = story.number("web"), story.pod("web", 1)
-    why = "runs 5f2ac8017b7e, not the pushed 000000000000: its pull policy is IfNotPresent (admission changes it)"
+    why = "runs 5f2ac8017b7e, not the pushed b0b4cad03cda: its pull policy is IfNotPresent (admission changes it)"
     for at in range(3):
         found, text = (ev.Verdict.MISMATCH, why) if at == 1 else (ev.Verdict.MATCH, "")
         name, image = story.pod("web", at), "sha256:5f2ac8017b7e"
