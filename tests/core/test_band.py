@@ -133,5 +133,5 @@ def test_all_of_it_can_be_pasted() -> None:
     assert found.text.split("\n") == [
         "web build: [3/3] RUN python -m compileall -q .",
         "jobs.py:41  SyntaxError: '(' was never closed (exit code 1)",
-        "→ mend it: a running session builds again at the next save",
+        "→ mend it; the next save builds again",
     ]
