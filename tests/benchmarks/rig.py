@@ -16,12 +16,9 @@ from pathlib import Path
 from devloop.adapters.kubeconfig import resolve
 from devloop.adapters.kubehttp import KubeConnection, Reply
 from devloop.core.failure import Failure
-from tests.e2e.harness import SERVER, deployment
+from tests.e2e.harness import QUIET, deployment
 
 PATIENCE = 120.0
-QUIET = SERVER.replace("    def do_GET", "    def log_message(*_): pass\n\n    def do_GET")
-"""The harness's server, without a line for each of the 200 questions a second: whoever follows logs would be measured by
-them, and a shell line follows none."""
 ASK_EVERY = 0.005
 """Seconds between two questions to a Pod: the resolution of every figure here."""
 
@@ -66,6 +63,7 @@ class App:
     def create(cls, root: Path, name: str, megabytes: int, cluster: Cluster, namespace: str) -> "App":
         folder = root / name
         (folder / "assets").mkdir(parents=True)
+        # It is asked 200 times a second: whoever follows logs would be measured by them, and a shell line follows none.
         (folder / "server.py").write_text(QUIET)
         (folder / "message.txt").write_text("start")
         (folder / "Dockerfile").write_text(

@@ -30,6 +30,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 print("listening", flush=True)
 http.server.HTTPServer(("", 8080), Handler).serve_forever()
 """
+QUIET = SERVER.replace("    def do_GET", "    def log_message(*_): pass\n\n    def do_GET")
+"""The same server, without a line for each request."""
 PROBE = {"httpGet": {"path": "/", "port": 8080}, "periodSeconds": 1}
 
 Event = dict[str, Any]

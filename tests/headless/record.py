@@ -17,12 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from devloop.core.commands import Restart
-from tests.e2e.harness import SERVER, App, Devloop, apply, build_and_push, deployment, write_toml
+from tests.e2e.harness import QUIET, App, Devloop, apply, build_and_push, deployment, write_toml
 from tests.e2e.insession import in_session
 from tests.headless.sessions import SESSIONS, TIME_ZONE, write_texts
 
-QUIET = SERVER.replace("    def do_GET", "    def log_message(*_): pass\n\n    def do_GET")
-"""The harness's server, without a line for each probe."""
 BROKEN = 'RUN echo "compiling server.c" && echo "server.c:3: expected expression" >&2 && exit 2\n'
 CRASHING = 'import os\nprint("connecting to the database", flush=True)\nos.environ["DATABASE_URL"]\n'
 
