@@ -26,7 +26,7 @@ _NO_RIGHT = re.compile(r'User "[^"]*" cannot \w+ resource')
 _FORBIDDEN = re.compile(r'^\w+\.apps "[^"]*" is forbidden: ')
 _REGISTRY_KEY = "localRegistryHosting.v1"
 _ANONYMOUS = "system:anonymous"
-_PLURALS = {"deployment": "deployments", "statefulset": "statefulsets", "daemonset": "daemonsets"}
+PLURALS = {"deployment": "deployments", "statefulset": "statefulsets", "daemonset": "daemonsets"}
 
 Raw = Mapping[str, Any]
 
@@ -199,7 +199,7 @@ class KubeCluster:
 
 def workload_path(key: WorkloadKey) -> str:
     """The path of a workload under the API server's URL."""
-    return f"/apis/apps/v1/namespaces/{quote(key.namespace, safe='')}/{_PLURALS[key.kind]}/{quote(key.name, safe='')}"
+    return f"/apis/apps/v1/namespaces/{quote(key.namespace, safe='')}/{PLURALS[key.kind]}/{quote(key.name, safe='')}"
 
 
 def log_path(namespace: str, pod: str) -> str:

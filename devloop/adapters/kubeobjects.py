@@ -4,13 +4,12 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
-from devloop.adapters.kube import KubeCluster, Raw
+from devloop.adapters.kube import PLURALS, KubeCluster, Raw
 from devloop.adapters.kubehttp import Query
 from devloop.core import manifest
 from devloop.core.failure import Failure, FailureCode
 from devloop.core.why.subject import NamespaceObjects
 
-_KINDS = {"deployment": "deployments", "statefulset": "statefulsets", "daemonset": "daemonsets"}
 _Listed = Sequence[Raw] | Failure
 _OF_PODS = {"fieldSelector": "involvedObject.kind=Pod"}
 
@@ -25,7 +24,7 @@ async def read_namespace(cluster: KubeCluster, namespace: str, name: str = "") -
     apps, core = f"/apis/apps/v1/{at}", f"/api/v1/{at}"
     called = {"fieldSelector": f"metadata.name={name}"} if name else {}
     asked: list[tuple[str, Query]] = [
-        *((f"{apps}/{plural}", called) for plural in _KINDS.values()),
+        *((f"{apps}/{plural}", called) for plural in PLURALS.values()),
         (f"{apps}/replicasets", {}),
         (f"{apps}/controllerrevisions", {}),
         (f"{core}/pods", {}),
@@ -40,14 +39,14 @@ async def read_namespace(cluster: KubeCluster, namespace: str, name: str = "") -
         return failure
     return NamespaceObjects(
         namespace,
-        {kind: _or_none(found) for kind, found in zip(_KINDS, workloads, strict=True)},
+        {kind: _or_none(found) for kind, found in zip(PLURALS, workloads, strict=True)},
         _or_none(replicasets),
         _or_none(revisions),
         _or_none(pods),
         None if isinstance(events, Failure) else tuple(events),
         None if isinstance(slices, Failure) else tuple(slices),
         None if isinstance(nodes, Failure) else _platforms(nodes),
-        frozenset(kind for kind, found in zip(_KINDS, workloads, strict=True) if isinstance(found, Failure)),
+        frozenset(kind for kind, found in zip(PLURALS, workloads, strict=True) if isinstance(found, Failure)),
     )
 
 

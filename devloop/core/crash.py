@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from devloop.core.failure import Failure, FailureCode
-from devloop.core.image import ResolvedImage
+from devloop.core.image import ResolvedImage, fits
 from devloop.core.status import Broken, ContainerRef, Trouble
 from devloop.core.workload import ClusterEvent, ContainerStatus, Pod, Running, Terminated, Waiting
 
@@ -63,7 +63,7 @@ def explain_crash(
         return failure
     lines = [line for ref in sorted(logs, key=lambda r: not r.previous) for line in logs[ref]]
     platforms = image.platforms if image is not None else ()
-    other = bool(node_platform and platforms) and not any(_fits(p, node_platform) for p in platforms)
+    other = bool(node_platform and platforms) and not any(fits(p, node_platform) for p in platforms)
     format_error = any(_EXEC_FORMAT in text for text in (*lines, failure.message))
     if other:
         built = ", ".join(platforms)
@@ -165,8 +165,3 @@ def _decisive(lines: Sequence[str]) -> str:
 def _clipped(text: str) -> str:
     line = " ".join(text.split())
     return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
-
-
-def _fits(platform: str, node: str) -> bool:
-    """By system and architecture: a variant (`linux/arm64/v8`) is not what a node reports."""
-    return platform.split("/")[:2] == node.split("/")[:2]

@@ -105,6 +105,12 @@ def short(digest: str) -> str:
     return digest.partition(":")[2][:12] if ":" in digest else digest[:12]
 
 
+def fits(platform: str, node: str) -> bool:
+    """Whether an image for that platform runs on that node: by system and architecture, as a variant
+    (`linux/arm64/v8`) is not what a node reports."""
+    return platform.split("/")[:2] == node.split("/")[:2]
+
+
 @dataclass(frozen=True, slots=True)
 class PlatformManifest:
     """One platform's image: its manifest and its config, both by digest."""

@@ -44,13 +44,18 @@ def uid(raw: Raw) -> str:
 
 def controller_uid(raw: Raw) -> str:
     """The uid of the object that controls this one; empty when none does."""
-    return _controller(raw)[0]
+    return str(owner(raw).get("uid", ""))
 
 
 def controller(raw: Raw) -> str:
     """What controls the object, as `KIND/NAME`; empty when nothing does."""
-    owners = _list(_metadata(raw), "ownerReferences")
-    return next((f"{o.get('kind', '')}/{o.get('name', '')}" for o in owners if o.get("controller")), "")
+    found = owner(raw)
+    return f"{found.get('kind', '')}/{found.get('name', '')}" if found else ""
+
+
+def owner(raw: Raw) -> Raw:
+    """The ownerReference of what controls the object; empty when nothing does."""
+    return next((o for o in _list(_metadata(raw), "ownerReferences") if o.get("controller")), {})
 
 
 def deployment(raw: Raw) -> Deployment:
@@ -109,7 +114,7 @@ def pod(raw: Raw) -> Pod:
         name=metadata.get("name", ""),
         uid=uid(raw),
         node=spec.get("nodeName") or "",
-        revision=_controller(raw)[1],
+        revision=owner(raw).get("name", ""),
         phase=status.get("phase") or "",
         created=timestamp(metadata.get("creationTimestamp")),
         deleted=timestamp(metadata.get("deletionTimestamp")),
@@ -205,12 +210,6 @@ def _metadata(raw: Raw) -> Raw:
 
 def _involved(raw: Raw) -> Raw:
     return _dict(raw, "involvedObject") or _dict(raw, "regarding")
-
-
-def _controller(raw: Raw) -> tuple[str, str]:
-    """Uid and name of the controlling owner."""
-    owners = _list(_metadata(raw), "ownerReferences")
-    return next(((o.get("uid", ""), o.get("name", "")) for o in owners if o.get("controller")), ("", ""))
 
 
 def _template(raw: Raw) -> Template:

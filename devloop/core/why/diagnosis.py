@@ -24,9 +24,9 @@ def diagnose(facts: Facts) -> tuple[Cause, ...]:
     seen = seen_in(facts)
     found = [*_found(facts, deployment, seen)]
     if not found:
-        found += [*undecided(facts, seen), *_nothing_runs(facts, deployment, seen)]
-    else:  # what cannot be told of one container is no secret because of another one's trouble
-        found += undecided(facts, seen)
+        found += _nothing_runs(facts, deployment, seen)
+    # What cannot be told of one container is no secret because of another one's trouble.
+    found += undecided(facts, seen)
     if not found and (same := same_content(facts, seen)) is not None:
         return (same,)
     return tuple(sorted(found, key=lambda cause: (-_explains(cause, seen), _ORDER.index(cause.code))))

@@ -9,7 +9,7 @@ from devloop.core.status import Broken, ContainerRef, Trouble
 from devloop.core.why.cause import Cause, CauseCode, Evidence
 from devloop.core.why.facts import Facts, RegistryImage, Unread
 from devloop.core.why.fixes import ON_DELETE, POD, resume
-from devloop.core.why.pods import newest
+from devloop.core.why.pods import newest, ready_of
 from devloop.core.workload import Deployment, Revision, Running, Snapshot
 
 _RECENT = 600.0
@@ -71,7 +71,7 @@ def _still(old: tuple[str, ...]) -> str:
 
 
 def _stuck(facts: Facts, deployment: Deployment, revision: Revision | None) -> Cause | None:
-    key, ready = deployment.key, _ready(facts, revision)
+    key, ready = deployment.key, ready_of(facts, revision)
     serving = _serving(_old_pods(facts, revision), ready, deployment.replicas)
     if deployment.observed_generation < deployment.generation:
         message = f"the {key.kind} controller has not seen the newest change of {key}, {serving}"
@@ -88,12 +88,6 @@ def _stuck(facts: Facts, deployment: Deployment, revision: Revision | None) -> C
     see = f"get {key} --watch" if key.kind == POD else f"rollout status {key}"
     fix = f"kubectl {see} -n {key.namespace}"
     return Cause(CauseCode.ROLLOUT_STUCK, message, _of_revision(revision), fix)
-
-
-def _ready(facts: Facts, revision: Revision | None) -> int:
-    """How many Pods of the newest revision serve."""
-    name = revision.name if revision is not None else None
-    return sum(p.ready and not p.terminating for p in facts.snapshot.pods if p.revision == name)
 
 
 def _serving(old: tuple[str, ...], ready: int, wanted: int) -> str:

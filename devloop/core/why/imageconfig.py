@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from devloop.core.image import PlatformManifest, ResolvedImage
+from devloop.core.image import PlatformManifest, ResolvedImage, fits
 from devloop.core.why.facts import RegistryImage
 
 _LEGACY = "/bin/sh -c #(nop) "
@@ -28,7 +28,7 @@ def described(resolved: ResolvedImage, config: Mapping[str, Any]) -> RegistryIma
 def manifest_for(resolved: ResolvedImage, platform: str) -> PlatformManifest | None:
     """The manifest that a node of that platform takes; any when the platform is not known."""
     with_config = [manifest for manifest in resolved.manifests if manifest.config]
-    fitting = [m for m in with_config if platform and m.platform.split("/")[:2] == platform.split("/")[:2]]
+    fitting = [m for m in with_config if platform and fits(m.platform, platform)]
     return next(iter(fitting or with_config), None)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from devloop.core.events import Verdict
-from devloop.core.image import digest_of, short
+from devloop.core.image import digest_of, fits, short
 from devloop.core.patch import BuildMark
 from devloop.core.proof import verdict_of
 from devloop.core.why.cause import Cause, CauseCode, Evidence
@@ -58,6 +58,12 @@ class Seen:
 def newest(facts: Facts) -> Revision | None:
     """The revision of the template as it stands; None while its controller has not made it."""
     return next((r for r in facts.snapshot.revisions if r.name == facts.newest), None)
+
+
+def ready_of(facts: Facts, revision: Revision | None) -> int:
+    """How many Pods of a revision serve."""
+    name = revision.name if revision is not None else None
+    return sum(p.ready and not p.terminating for p in facts.snapshot.pods if p.revision == name)
 
 
 def seen_in(facts: Facts) -> tuple[Seen, ...]:
@@ -232,8 +238,8 @@ def other_architecture(facts: Facts, seen: Iterable[Seen]) -> Iterator[Cause]:
         if not node or not isinstance(registry, RegistryImage):
             continue
         runs = next((m for m in registry.resolved.manifests if one.digest in {m.digest, m.config}), None)
-        fitting = next((m for m in registry.resolved.manifests if _fits(m.platform, node)), None)
-        if runs is None or fitting is None or _fits(runs.platform, node):
+        fitting = next((m for m in registry.resolved.manifests if fits(m.platform, node)), None)
+        if runs is None or fitting is None or fits(runs.platform, node):
             continue
         message = (
             f"Pod {one.pod.name} on {one.pod.node}, a {node} node, runs the {runs.platform} image of "
@@ -281,7 +287,3 @@ def _make_known(facts: Facts, one: Seen) -> str:
     if not isinstance(registry, RegistryImage):
         return registry.fix
     return _fix(facts, CauseCode.NODE_CACHE, one)
-
-
-def _fits(platform: str, node: str) -> bool:
-    return platform.split("/")[:2] == node.split("/")[:2]

@@ -44,14 +44,10 @@ def _owner(objects: NamespaceObjects, pod: Mapping[str, Any]) -> str:
 
 def _named_owner(objects: NamespaceObjects, pod: Mapping[str, Any]) -> str:
     """As ownerReferences call it: a workload that was not read, or of another kind."""
-    owner = _controller(pod)
-    replicaset = next((raw for raw in objects.replicasets if manifest.uid(raw) == owner.get("uid")), None)
-    owner = (_controller(replicaset) if replicaset is not None else {}) or owner
+    uid = manifest.controller_uid(pod)
+    replicaset = next((raw for raw in objects.replicasets if manifest.uid(raw) == uid), None)
+    owner = (manifest.owner(replicaset) if replicaset is not None else {}) or manifest.owner(pod)
     return f"{owner['kind'].lower()}/{owner['name']}" if owner else ""
-
-
-def _controller(raw: Mapping[str, Any]) -> Mapping[str, Any]:
-    return next((each for each in raw["metadata"].get("ownerReferences") or () if each.get("controller")), {})
 
 
 def _digests(raw: Mapping[str, Any]) -> frozenset[str]:
