@@ -162,12 +162,24 @@ def _cycle_finished(service: ServiceState, event: ev.CycleFinished, time: float)
     if running is None or running.number != event.cycle:
         return service
     superseded = event.outcome is ev.Outcome.SUPERSEDED
-    service = replace(service, running=None, hold=None, echo=_echo(service.echo, running, superseded))
+    finished = _over(running, event, time)
+    service = replace(service, running=None, hold=None, over=finished, echo=_echo(service.echo, running, superseded))
     if superseded:
         return replace(service, want=_superseded(running, service.want))
     if event.outcome is ev.Outcome.STOPPED:
         return service
-    finished = FinishedCycle(
+    live = finished if event.outcome in {ev.Outcome.VERIFIED, ev.Outcome.UNCHANGED} else service.live
+    settled = service.settled or event.outcome.settles
+    unproved = None if event.outcome.settles or running.on_workloads else service.unproved
+    ended = replace(service, last=finished, live=live, settled=settled, unproved=unproved)
+    if ended.lost or ended.blocked:
+        # Nothing is lost: the same cycle is wanted again as soon as what it failed on is mended.
+        return replace(ended, want=_again(running.want, service.want))
+    return ended
+
+
+def _over(running: RunningCycle, event: ev.CycleFinished, time: float) -> FinishedCycle:
+    return FinishedCycle(
         running.number,
         running.want,
         running.started,
@@ -182,14 +194,6 @@ def _cycle_finished(service: ServiceState, event: ev.CycleFinished, time: float)
         event.builder,
         event.text,
     )
-    live = finished if event.outcome in {ev.Outcome.VERIFIED, ev.Outcome.UNCHANGED} else service.live
-    settled = service.settled or event.outcome.settles
-    unproved = None if event.outcome.settles or running.on_workloads else service.unproved
-    ended = replace(service, last=finished, live=live, settled=settled, unproved=unproved)
-    if ended.lost or ended.blocked:
-        # Nothing is lost: the same cycle is wanted again as soon as what it failed on is mended.
-        return replace(ended, want=_again(running.want, service.want))
-    return ended
 
 
 def _again(earlier: Want, later: Want | None) -> Want:

@@ -131,6 +131,8 @@ class ServiceState:
     running: RunningCycle | None = None
     last: FinishedCycle | None = None
     """The newest cycle that ended, superseded and stopped ones left out."""
+    over: FinishedCycle | None = None
+    """The newest cycle that ended, however it did."""
     live: FinishedCycle | None = None
     """The newest cycle that ended `verified` or `unchanged`: what the Pods run since then, unless it drifted."""
     cycles: int = 0

@@ -14,6 +14,7 @@ from pathlib import Path
 from textual.driver import Driver
 from textual.worker import WorkerFailed
 
+from devloop.adapters.statefolder import FileStateFolder, default_root
 from devloop.core.failure import ExitCode
 from devloop.session import say
 from devloop.session.ownterminal import Keys, Terminal, knows_only_ascii, own_terminal
@@ -26,6 +27,14 @@ from devloop.tui.talk import Ended
 Clock = Callable[[], float]
 """Unix seconds."""
 Run = Callable[["Screen"], Awaitable[Ended]]
+
+
+_THEME = "theme"
+
+
+def _choices() -> FileStateFolder:
+    """What was chosen by key. That it cannot be kept is not worth a word."""
+    return FileStateFolder(default_root(), lambda trouble: None)
 
 
 def show(run: Run, *, clock: Clock = time.time) -> int:
@@ -94,6 +103,15 @@ class Screen(DevloopApp):
             return await behind
         except (Exception, asyncio.CancelledError):
             return Ended(ExitCode.BUG)
+
+    # dark or light, as in the session before ---------------------------------------------------------------------
+
+    def _first_theme(self) -> str:
+        first = super()._first_theme()
+        return first.replace("dark", "light") if _choices().load(_THEME) == b"light" else first
+
+    def remember_theme(self, *, dark: bool) -> None:
+        _choices().store(_THEME, b"dark" if dark else b"light")
 
     # what Textual calls ------------------------------------------------------------------------------------------
 

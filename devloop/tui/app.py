@@ -124,10 +124,13 @@ class DevloopApp(Looking):
             await self.push_screen_wait(Told(f"restored {service}", Text("\n".join(lines))))
 
     def action_pane(self, name: str) -> None:
+        self.open_pane(name)
+
+    def open_pane(self, name: str) -> None:
         if name == "why" and not self.answer:
             self.action_why()
-        elif self.scene.has_begun:
-            self.show_pane(name)
+        else:
+            super().open_pane(name)
 
     # beside it ---------------------------------------------------------------------------------------------------
 

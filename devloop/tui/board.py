@@ -32,6 +32,12 @@ from devloop.views.board import STOPPED, row, title
 from devloop.views.chronicle import Chronicle
 from devloop.views.loglines import Level, Line
 
+
+def pane_of(broken: Band) -> str:
+    """The pane that tells more of a failure."""
+    return {"build": "build", "rollout": "pods"}.get(broken.where, "why")
+
+
 READ = 4.0
 """Seconds in which what came of a key is read."""
 
@@ -180,7 +186,9 @@ class Board(Coloured):
         return Where(
             pane=self.pane,
             begun=self.scene.has_begun,
+            chosen=self.chosen,
             several=len(self.state.services) > 1,
+            broken=broken.service if broken is not None else "",
             busy=service is not None and service.running is not None,
             paused=service is not None and service.paused,
             off=service is not None and row(service, self.past, self.clock()).rank <= STOPPED,
@@ -205,7 +213,7 @@ class Board(Coloured):
         now, (width, height) = self.clock(), self.size
         state, past, where, broken = self.state, self.past, self.where, self.band
         self._paint_log()
-        self._put("status", texts.status_text(state, past, now, width, height))
+        self._put("status", texts.status_text(state, past, now, width, height, self.chosen))
         self._put("services", self._services(now, width, height, broken))
         self._put("band", self._band(broken, where, width, height))
         about, right = self._about(where)
@@ -237,8 +245,10 @@ class Board(Coloured):
             return None
         self.main.query_one("#band").set_class(broken.warns, "warns")
         keys = [("e", "edit")] if broken.file else []
-        told = {"build": ("i", "build"), "rollout": ("p", "pods")}.get(broken.where, ("d", "why"))
-        keys += [told] if told[1] != self.pane else []
+        if where.elsewhere:
+            keys.append(("x", "show"))  # other keys are about the chosen service
+        elif (pane := pane_of(broken)) != self.pane:
+            keys.append((PANES[pane], pane))
         return texts.band_text(broken, keys, width, height, several=where.several)
 
     def _paint_log(self) -> None:

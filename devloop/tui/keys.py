@@ -21,7 +21,10 @@ class Where:
     pane: str = "logs"
     begun: bool = True
     """Whether there is more than checks to be seen."""
+    chosen: str = ""
     several: bool = False
+    broken: str = ""
+    """The service whose failure is shown."""
     busy: bool = False
     """Whether a cycle of the chosen service runs."""
     paused: bool = False
@@ -35,6 +38,11 @@ class Where:
     pods: bool = False
     """Whether more than one Pod, or container, wrote lines."""
     containers: bool = False
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether the failure that is shown is not the chosen service's."""
+        return self.broken not in {"", self.chosen}
 
 
 class Group(StrEnum):
@@ -109,7 +117,10 @@ KEYS = (
     Key("e", "edit", "open the failing file", Group.SERVICE, lambda w: 1 if w.editable else None,
         lambda w: w.editable, lambda w: "edit"),
     Key("s", "stop", "stop the running cycle", Group.SERVICE, lambda w: 2, lambda w: w.busy, lambda w: "stop"),
-    Key("b", "build", "build now", Group.SERVICE, lambda w: 3),
+    Key("x", "show_broken", "go to the service that failed", Group.LOOK, lambda w: 2, lambda w: w.elsewhere,
+        lambda w: f"go to {w.broken}"),
+    Key("b", "build", "build now", Group.SERVICE, lambda w: 3, _begun,
+        lambda w: f"build {w.chosen}" if w.elsewhere else "build now"),
     Key("r", "restart", "restart Pods without a build", Group.SERVICE, lambda w: 6, _begun, lambda w: "restart"),
     Key("space", "pause", "pause, or go on", Group.SERVICE, lambda w: 1 if w.paused else 4, _begun,
         lambda w: "go on" if w.paused else "pause"),

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from textual import work
 
-from devloop.tui.board import Board
+from devloop.tui.board import Board, pane_of
 from devloop.tui.dialogs import Ask
 from devloop.views.board import rows
 from devloop.views.loglines import Level
@@ -19,6 +19,18 @@ class Looking(Board):
     def action_pick(self, service: str) -> None:
         if service in self.state.services:
             self.choose(service)
+
+    def action_show_broken(self) -> None:
+        """The service that the band is about, and the pane that tells more of it."""
+        broken = self.band
+        if broken is not None and self.where.elsewhere:
+            self.choose(broken.service)
+            self.open_pane(pane_of(broken))
+
+    def open_pane(self, name: str) -> None:
+        """Show it; what has to be asked for first is asked for."""
+        if self.scene.has_begun:
+            self.show_pane(name)
 
     def action_step(self, step: int) -> None:
         names = [each.service for each in rows(self.state, self.past, self.clock())]
@@ -100,6 +112,10 @@ class Looking(Board):
         """Dark or light, of as many colours as before."""
         kind, _, _ = self.theme.partition("-")
         self.theme = f"{kind}-light" if self.current_theme.dark else f"{kind}-dark"
+        self.remember_theme(dark=self.current_theme.dark)
+
+    def remember_theme(self, *, dark: bool) -> None:
+        """For the next session; nothing here knows where."""
 
 
 def _after(value: T, order: Sequence[T]) -> T:

@@ -13,7 +13,7 @@ from devloop.core.state import SessionState
 from devloop.tui.painted import columns, cut, spread, styled, widest
 from devloop.views import Tone
 from devloop.views.band import Band
-from devloop.views.board import FINE, Row, headline, overall, phases_line, rows, summed, trouble
+from devloop.views.board import FINE, Row, headline, others, overall, phases_line, rows, summed, trouble
 from devloop.views.chronicle import Chronicle
 
 LOW = 16
@@ -29,23 +29,31 @@ def is_low(height: int) -> bool:
     return height < LOW
 
 
-def status_text(state: SessionState, past: Chronicle, now: float, width: int, height: int) -> Text:
+def status_text(state: SessionState, past: Chronicle, now: float, width: int, height: int, chosen: str = "") -> Text:
     """Of one service how it is, of several how many are how; where that is; and what is away."""
     away = trouble(state)
     right = styled(f"! {away} ", Tone.BAD) if away else Text()
     where = f"{state.context} / {state.namespace}" if state.context else "devloop"
-    if len(state.services) == 1 and _has_begun(state):
+    if not _has_begun(state):
+        return spread(styled(f" {where}", "key"), right, width)
+    if len(state.services) == 1:
         (only,) = state.services.values()
-        parts, tone = headline(only, past, now)
-        line = _fitting(parts, tone, width - right.cell_len - 2)
-        if is_low(height) and not away and line.cell_len + len(where) + 3 < width:
-            right = styled(f"{where} ", Tone.QUIET)  # elsewhere it stands in the second line
-        return spread(line, right, width)
-    left = styled(f" {where}", "key")
-    counted = overall(state, past, now) if _has_begun(state) else []
-    for at, (text, tone) in enumerate(counted):
-        left.append("   " if at == 0 else DOT, Tone.QUIET).append(text, tone)
+        left = _fitting(*headline(only, past, now), width - right.cell_len - 2)
+    elif is_low(height):
+        left = _joined(others(state, past, now, chosen, width - right.cell_len))
+    else:
+        told = _joined(overall(state, past, now))
+        return spread(Text.assemble(styled(f" {where}", "key"), "  ", told), right, width)
+    if is_low(height) and not away and left.cell_len + len(where) + 3 < width:
+        right = styled(f"{where} ", Tone.QUIET)  # elsewhere it stands in another line
     return spread(left, right, width)
+
+
+def _joined(parts: Sequence[tuple[str, Tone]]) -> Text:
+    line = Text(" ")
+    for at, (text, tone) in enumerate(parts):
+        line.append(DOT if at else "", Tone.QUIET).append(text, tone)
+    return line
 
 
 def _has_begun(state: SessionState) -> bool:
@@ -58,10 +66,10 @@ def _fitting(parts: Sequence[tuple[str, int]], tone: Tone, width: int) -> Text:
     while len(DOT.join(text for text, _ in kept)) + 1 > width and any(rank for _, rank in kept):
         worst = max(rank for _, rank in kept)
         kept = [part for part in kept if part[1] != worst]
-    first, *others = [text for text, _ in kept]
+    first, *more = [text for text, _ in kept]
     line = Text(" ").append(first, tone)
     line.stylize("bold", 1)
-    for text in others:
+    for text in more:
         line.append(DOT, Tone.QUIET).append(text)
     return line
 

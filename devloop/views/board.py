@@ -7,10 +7,10 @@ broke, what still runs meanwhile. Pure; `now` is Unix seconds.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from devloop.core.events import Outcome, Phase, StepState, Trigger
+from devloop.core.events import Outcome, Phase, PodVerified, StepState, Trigger, Verdict
 from devloop.core.state import FinishedCycle, RunningCycle, ServiceState, SessionState, Want
 from devloop.views import Tone, files, seconds
-from devloop.views.chronicle import Chronicle, sparkline
+from devloop.views.chronicle import Chronicle, trend
 from devloop.views.times import minute, moment
 
 _RUNNING = {
@@ -39,7 +39,7 @@ class Row:
     detail: str = ""
     """What is going on, or since when it is live, or what still runs meanwhile."""
     bars: str = ""
-    """How long the last cycles took."""
+    """How long the last cycles took, and what is usual."""
     rank: int = FINE
 
 
@@ -79,6 +79,22 @@ def summed(found: Sequence[Row]) -> list[tuple[str, Tone]]:
     return [(f"{count} {word}", tone) for (word, tone), count in counts.items()]
 
 
+def others(state: SessionState, past: Chronicle, now: float, chosen: str, room: int) -> list[tuple[str, Tone]]:
+    """`worker FAILED build`, `cron waiting for worker`, `1 verified`: where only the chosen one has a row of its own.
+
+    As many by their names as `room` columns hold, the worst first.
+    """
+    found = sorted(rows(state, past, now), key=lambda each: each.rank)
+    left = [each for each in found if each.service != chosen or each.rank == FINE]
+    off = [each for each in left if each.rank < FINE]
+    for many in range(len(off), 0, -1):
+        named = [(f"{each.service} {each.word} {each.pods}".rstrip(), each.tone) for each in off[:many]]
+        told = [*named, *summed([each for each in left if each not in off[:many]])]
+        if sum(len(text) + 3 for text, _ in told) <= room:
+            return told
+    return summed(left)
+
+
 def _kind(each: Row) -> str:
     """What a row is counted as: only what needs somebody stays in capitals."""
     word = each.word.partition(" for ")[0]
@@ -110,7 +126,9 @@ def headline(service: ServiceState, past: Chronicle, now: float) -> tuple[list[t
     if found.rank == FAILED and service.last is not None:
         what = found.word.removeprefix("FAILED").strip() or "the last cycle"
         verb = "has failed" if what == "the last cycle" else "failed"
-        return [(f"NOT LIVE: {what} {verb}; {meanwhile(service, now)}", 0)], found.tone
+        ended = (f"failed {moment(service.last.finished, now)}", 3)
+        told = [(f"NOT LIVE: {what} {verb}; {meanwhile(service, now)}", 0), (found.files, 1), (found.saved, 2), ended]
+        return [part for part in told if part[0]], found.tone
     is_one = found.word in {"VERIFIED", *_RUNNING.values()}  # `building routes.py`, but `paused · routes.py`
     pods = (f"{found.pods} Pods" if found.pods else "", 0 if found.rank == BUSY else 1)
     parts = [
@@ -130,12 +148,8 @@ def phases_line(service: ServiceState, past: Chronicle, now: float) -> str:
     parts = [f"{span.phase} {span.seconds:.1f}{'' if span.ok else ' ✘'}" for span in told]
     if running is not None and running.phase is not None:
         parts.append(f"{running.phase} {max(0.0, now - running.phase_started):.1f} …")
-    bars = _bars(service, past)
+    bars = trend(past, service.name)
     return " · ".join(parts) + (f"   {bars}" if bars and running is None else "")
-
-
-def _bars(service: ServiceState, past: Chronicle) -> str:
-    return sparkline([cycle.seconds for cycle in past.cycles(service.name) if cycle.outcome is Outcome.VERIFIED])
 
 
 def meanwhile(service: ServiceState, now: float) -> str:
@@ -143,6 +157,8 @@ def meanwhile(service: ServiceState, now: float) -> str:
     live, last = service.live, service.last
     if service.serving is not None and not service.serving:
         return "no Pod serves"
+    if last is not None and last.failure is not None and (told := _not_all(last.verdicts)):
+        return told
     if live is not None and service.serves_live:
         if live.want.trigger is Trigger.FILES:
             return f"the cluster runs your {minute(live.want.since, now)} save"
@@ -150,6 +166,20 @@ def meanwhile(service: ServiceState, now: float) -> str:
     if service.unproved is not None or (last and any(span.phase is Phase.ROLLOUT for span in last.phases)):
         return "what the cluster runs is not proved"
     return "the cluster runs what it ran before"
+
+
+def _not_all(verdicts: Sequence[PodVerified]) -> str:
+    """`2 of 3 Pods run the pushed image, 1 another`; empty where none was seen to run another."""
+    pods: dict[str, set[Verdict]] = {}
+    for each in verdicts:
+        pods.setdefault(each.pod, set()).add(each.verdict)
+    others = sum(Verdict.MISMATCH in found for found in pods.values())
+    right = sum(found == {Verdict.MATCH} for found in pods.values())
+    if not others:
+        return ""
+    if not right:
+        return "no Pod runs the pushed image"
+    return f"{right} of {len(pods)} Pods run the pushed image, {others} another"
 
 
 def short_pod(pod: str) -> str:
@@ -229,7 +259,7 @@ def _of_finished(service: ServiceState, last: FinishedCycle, past: Chronicle, no
     taken = seconds(max(0.0, last.finished - last.want.since)) if last.want.trigger is Trigger.FILES else ""
     since = "proved" if last.outcome is Outcome.UNCHANGED else "live"
     detail = f"{since} {moment(last.finished, now)}" + (f" ({taken})" if taken else "")
-    return Row(service.name, "VERIFIED", Tone.GOOD, pods, shown, saved, detail, _bars(service, past))
+    return Row(service.name, "VERIFIED", Tone.GOOD, pods, shown, saved, detail, trend(past, service.name))
 
 
 def _count(service: ServiceState) -> str:

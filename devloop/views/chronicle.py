@@ -22,7 +22,8 @@ from devloop.core.events import (
     StepState,
     WorkloadObserved,
 )
-from devloop.core.state import FinishedCycle, SessionState
+from devloop.core.state import FinishedCycle, ServiceState, SessionState
+from devloop.views import seconds
 from devloop.views.times import span
 
 KEPT = 200
@@ -82,18 +83,20 @@ class Chronicle:
                 self._of(event.service).steps.take(event)
             case CycleStarted():
                 self._newest[event.service] = _Newest(event, steps=Steps(event.cycle))
-            case CycleFinished(outcome=Outcome.STOPPED):
-                self._of(event.service).given_up = True
+            case CycleFinished() if event.service in state.services:
+                self._of(event.service).given_up = event.outcome is Outcome.STOPPED
+                self._end(state.services[event.service])
             case WorkloadObserved():
                 self._take_pods(record.time, event)
             case ServiceRemoved():
                 self._cycles.pop(event.service, None)
                 self._newest.pop(event.service, None)
                 self._pods = {key: pods for key, pods in self._pods.items() if key[0] != event.service}
-            case _ if (service := state.services.get(getattr(event, "service", ""))) and service.last:
-                past = self._cycles.setdefault(service.name, deque(maxlen=KEPT))
-                if not past or past[-1].number != service.last.number:
-                    past.append(service.last)
+
+    def _end(self, service: ServiceState) -> None:
+        past = self._cycles.setdefault(service.name, deque(maxlen=KEPT))
+        if service.over is not None and (not past or past[-1].number != service.over.number):
+            past.append(service.over)
 
     def take_line(self, event: Log) -> None:
         """What a build wrote, or a container before it ended; others are not remembered here."""
@@ -103,7 +106,7 @@ class Chronicle:
             self._of(event.service).last_words.append(event.text)
 
     def cycles(self, service: str) -> tuple[FinishedCycle, ...]:
-        """Oldest first."""
+        """All that ended, the superseded and the stopped too; oldest first."""
         return tuple(self._cycles.get(service, ()))
 
     def steps(self, service: str) -> Steps:
@@ -134,7 +137,7 @@ class Chronicle:
             for each in cycle.phases:
                 if each.ok:
                     spans.setdefault(each.phase, []).append(each.seconds)
-        return {phase: median(seconds) for phase, seconds in spans.items()}
+        return {phase: median(taken) for phase, taken in spans.items()}
 
     def age(self, service: str, pod: str, now: float) -> str:
         """`12s`; `>5m` of a Pod that was there before the session."""
@@ -155,6 +158,13 @@ class Chronicle:
 
 
 _BARS = "▁▂▃▄▅▆▇█"
+
+
+def trend(past: Chronicle, service: str) -> str:
+    """`▂▃▂▁▂▁ usually 1.8s`: how long the last cycles took that were proved; empty before there were three."""
+    bars = sparkline([cycle.seconds for cycle in past.cycles(service) if cycle.outcome is Outcome.VERIFIED])
+    usual = past.usual(service)
+    return f"{bars} usually {seconds(usual)}" if bars and usual is not None else ""
 
 
 def sparkline(values: Sequence[float], width: int = 12) -> str:

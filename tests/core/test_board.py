@@ -10,7 +10,7 @@ from devloop.core import events as ev
 from devloop.core.events import HoldCode, Outcome, Phase, StepState, Trigger
 from devloop.core.failure import Connection, FailureCode
 from devloop.views import Tone
-from devloop.views.board import Row, headline, overall, phases_line, row, rows, title, trouble
+from devloop.views.board import Row, headline, others, overall, phases_line, row, rows, title, trouble
 from tests.core.folding import folded
 from tests.tui.states import STATES
 from tests.tui.stories import Story
@@ -45,6 +45,15 @@ def _started() -> Story:
     return Story("web").begin("web")
 
 
+def _none_runs_it() -> Story:
+    story = _live().begin("web", "x.py").built("web").patched("web").pods("web", 1, 1)
+    story.ended("web", Phase.ROLLOUT, 1.2).phase("web", Phase.VERIFY)
+    image, pod = "sha256:5f2ac8017b7e", story.pod("web")
+    for verdict in (ev.Verdict.MATCH, ev.Verdict.MISMATCH):  # one of its containers is enough
+        story.tell(ev.PodVerified("web", 3, "deployment/web", pod, "node1", "web", image, verdict))
+    return story.ended("web", Phase.VERIFY, 0.1, ok=False).failed("web", FailureCode.MISMATCH, "x", "")
+
+
 def _held(code: HoldCode, text: str) -> Story:
     return _live().saved("web", "x.py").hold("web", code, "", text).wait(2)
 
@@ -71,7 +80,9 @@ ROWS: list[tuple[str, Callable[[], Story], tuple[object, ...]]] = [
     ("nothing serves", STATES["crash_loop"],
      ("FAILED rollout", Tone.BAD, "", "server.py", "saved 14:06:04", "no Pod serves")),
     ("mismatch", STATES["mismatch"],
-     ("FAILED verify", Tone.BAD, "", "server.py", "saved 14:01:01", "what the cluster runs is not proved")),
+     ("FAILED verify", Tone.BAD, "", "server.py", "saved 14:01:01", "2 of 3 Pods run the pushed image, 1 another")),
+    ("no Pod runs it", _none_runs_it,
+     ("FAILED verify", Tone.BAD, "", "x.py", "saved 14:01:33", "no Pod runs the pushed image")),
     ("never ran", lambda: _started().phase("web", Phase.BUILD, 1, ok=False).failed(
         "web", FailureCode.BUILD_FAILED, "x", ""),
      ("FAILED build", Tone.BAD, "", "", "", "cluster still runs what it ran before")),
@@ -100,11 +111,15 @@ def test_row(story: Callable[[], Story], expected: tuple[object, ...]) -> None:
 
 HEADLINES: list[tuple[Callable[[], Story], str]] = [
     (_live, "VERIFIED server.py +2 · saved 14:01:01 · live 14:01:03 (1.8s) · 3/3 Pods"),
-    (STATES["broken_build"], "NOT LIVE: build failed; the cluster runs your 14:01 save"),
-    (STATES["crash_loop"], "NOT LIVE: rollout failed; no Pod serves"),
-    (STATES["mismatch"], "NOT LIVE: verify failed; what the cluster runs is not proved"),
+    (STATES["broken_build"],
+     "NOT LIVE: build failed; the cluster runs your 14:01 save · jobs.py · saved 14:06:04 · failed 14:06:05"),
+    (STATES["crash_loop"],
+     "NOT LIVE: rollout failed; no Pod serves · server.py · saved 14:06:04 · failed 14:06:06"),
+    (STATES["mismatch"],
+     "NOT LIVE: verify failed; 2 of 3 Pods run the pushed image, 1 another"
+     " · server.py · saved 14:01:01 · failed 14:01:03"),
     (lambda: _started().failed("web", FailureCode.BUG, "x", ""),
-     "NOT LIVE: the last cycle has failed; the cluster runs what it ran before"),
+     "NOT LIVE: the last cycle has failed; the cluster runs what it ran before · failed 14:00:00"),
     (STATES["building"],
      "building routes.py · saved 14:01:04 · 1.4s, usually 1.7s · [3/3] RUN pip install -r requirements.txt"),
     (STATES["paused"], "paused · server.py +1 · saved 14:01:07 · saves gather; the cluster runs your 14:01:01 save"),
@@ -126,7 +141,7 @@ PHASES: list[tuple[Callable[[], Story], str]] = [
     (_live, "build 0.3 · push 0.1 · rollout 1.2 · verify 0.1"),
     (STATES["broken_build"], "build 0.4 ✘"),
     (STATES["rolling_out"], "build 0.3 · push 0.1 · rollout 1.4 …"),
-    (lambda: _live().whole("web", "c.py"), "build 0.3 · push 0.1 · rollout 1.2 · verify 0.1   ▅▅▅"),
+    (lambda: _live().whole("web", "c.py"), "build 0.3 · push 0.1 · rollout 1.2 · verify 0.1   ▅▅▅ usually 1.7s"),
     (lambda: Story("web"), ""),
 ]
 
@@ -151,6 +166,21 @@ COUNTS = [
 def test_counts_begin_with_the_worst(state: str, counts: list[str]) -> None:
     story = STATES[state]()
     assert [text for text, _ in overall(*folded(story), story.now)] == counts
+
+
+NAMED = [
+    ("mixed", "web", 80, ["worker FAILED build", "api rolling out 1/3", "1 waiting", "1 verified"]),
+    ("mixed", "web", 90, ["worker FAILED build", "api rolling out 1/3", "cron waiting for worker", "1 verified"]),
+    ("mixed", "worker", 80, ["api rolling out 1/3", "cron waiting for worker", "1 verified"]),
+    ("mixed", "web", 20, ["1 FAILED", "1 rolling out", "1 waiting", "1 verified"]),
+    ("five_verified", "web", 80, ["5 verified"]),
+]
+
+
+@pytest.mark.parametrize(("state", "chosen", "room", "told"), NAMED)
+def test_the_others_are_named_as_far_as_there_is_room(state: str, chosen: str, room: int, told: list[str]) -> None:
+    story = STATES[state]()
+    assert [text for text, _ in others(*folded(story), story.now, chosen, room)] == told
 
 
 def test_failures_are_first_and_the_others_stay_where_they_are() -> None:

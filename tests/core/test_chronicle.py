@@ -19,11 +19,13 @@ def test_cycles_that_ended_oldest_first() -> None:
     assert past_of(story).cycles("no such service") == ()
 
 
-def test_superseded_and_stopped_ones_are_no_past() -> None:
+def test_superseded_and_stopped_ones_are_past_and_not_what_is_usual() -> None:
     story = Story("web").whole("web")
     for outcome in (Outcome.SUPERSEDED, Outcome.STOPPED):
         story.begin("web", "a.py").finished("web", outcome)
-    assert [cycle.number for cycle in past_of(story).cycles("web")] == [1]
+    past = past_of(story)
+    assert [cycle.number for cycle in past.cycles("web")] == [1, 2, 3]
+    assert past.usual("web") is None
 
 
 def test_only_so_many_are_remembered() -> None:

@@ -1,6 +1,7 @@
 """A person at a terminal: a shell under tmux into which keys are typed, and whose screen is read."""
 
 import json
+import os
 import shlex
 import subprocess
 import time
@@ -11,6 +12,8 @@ from typing import Any
 from tests.e2e.harness import DEVLOOP, PATIENCE, Event
 
 _LOOK_EVERY = 0.1
+_PANES = os.environ.get("DEVLOOP_E2E_PANES")
+"""A file to which every screen is added that was waited for: for people who want to see what the tests see."""
 
 
 class Tmux:
@@ -70,6 +73,7 @@ class Tmux:
             screen = self.screen
             lines = screen.splitlines()
             if any(all(text in line for text in texts) for line in lines) and not (without and without in screen):
+                _keep(screen, texts)
                 return screen
             time.sleep(_LOOK_EVERY)
         raise AssertionError(f"no line with {texts}, or {without!r} is still there:\n{self.screen}")
@@ -77,6 +81,13 @@ class Tmux:
     def _run(self, *args: str) -> str:
         done = subprocess.run([*self._tmux, *args], capture_output=True, text=True, timeout=PATIENCE, check=True)
         return done.stdout
+
+
+def _keep(screen: str, texts: tuple[str, ...]) -> None:
+    if _PANES:
+        test = os.environ["PYTEST_CURRENT_TEST"].rpartition("::")[2].partition(" ")[0]
+        with Path(_PANES).open("a") as file:
+            file.write(f"── {test}: {', '.join(texts)}\n{screen.rstrip()}\n\n")
 
 
 class Recording:

@@ -49,6 +49,31 @@ def on_terminal(folder: Path, *lines: str, stdout: int | None = None) -> OnTermi
     return OnTerminal([sys.executable, "-c", PREAMBLE + "\n".join(lines)], folder, stdout=stdout)
 
 
+TELLS_THEME = """
+async def whole(screen):
+    first = screen.theme
+    if CHANGES:
+        screen.action_theme()
+    return Ended(0, (first,))
+"""
+
+
+def test_the_theme_is_the_one_of_the_session_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In as many colours as the terminal has now."""
+    monkeypatch.setenv("DEVLOOP_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.delenv("COLORTERM", raising=False)
+    for changes, terminal, theme in (
+        (True, "xterm-256color", "devloop-dark"),
+        (False, "xterm-256color", "devloop-light"),
+        (True, "xterm-16color", "ansi-light"),
+        (False, "xterm-256color", "devloop-dark"),
+    ):
+        lines = (f"os.environ['TERM'] = {terminal!r}", f"CHANGES = {changes}", TELLS_THEME, SHOW)
+        with on_terminal(tmp_path, *lines) as shown:
+            assert shown.finish() == 0
+        assert shown.said.split("\r\n")[0] == theme
+
+
 def test_a_screen_that_breaks_ends_the_session_and_leaves_a_report(tmp_path: Path) -> None:
     with on_terminal(tmp_path, CRASH, SHOW) as terminal:
         assert terminal.finish() == 1

@@ -22,6 +22,8 @@ SENT: list[tuple[str, str, list[Command]]] = [
     ("five_verified", "A", [Pause(name, True) for name in ("web", "api", "worker", "cron", "db")]),
     ("mixed", "j b", [Rebuild("api")]),
     ("mixed", "k b", [Rebuild("worker")]),
+    ("mixed", "x b", [Rebuild("worker")]),
+    ("broken_build", "x", []),
 ]
 """State, keys, and the commands that are sent."""
 
@@ -75,6 +77,18 @@ async def test_a_key_shows_a_pane() -> None:
             assert stage.app.pane == pane, keys
             assert stage.app.query_one(f"#{pane}").display
             assert f"[{pane}]" in stage.said("tabs")
+
+
+@pytest.mark.parametrize(("state", "keys", "pane"), [("mixed", "x", "build"), ("crash_loop", "x", "logs")])
+async def test_going_to_what_failed(state: str, keys: str, pane: str) -> None:
+    """Where the chosen service is the one that failed, the keys for its panes are named instead."""
+    async with on_stage(STATES[state]()) as stage:
+        is_elsewhere = state == "mixed"
+        assert (" x show" in stage.said("band")) is is_elsewhere
+        assert (" x go to worker" in stage.said("keys")) is is_elsewhere
+        await stage.press(*keys.split())
+        assert stage.app.pane == pane
+        assert stage.app.chosen == ("worker" if is_elsewhere else "web")
 
 
 async def test_before_the_first_cycle_nothing_is_sent() -> None:
