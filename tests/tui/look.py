@@ -16,7 +16,7 @@ from pathlib import Path
 from devloop.core.failure import Failure, FailureCode
 from tests.headless.sessions import NAMES, recorded
 from tests.tui.stage import Stage, on_stage
-from tests.tui.states import STATES
+from tests.tui.states import STATES, among_five
 from tests.tui.stories import Story
 
 REFUSED = Failure(
@@ -34,17 +34,23 @@ class Look:
     size: tuple[int, int]
     light: bool
     plain: bool
+    among_five: bool
     keys: tuple[str, ...]
 
     @property
     def name(self) -> str:
-        how = [*(["light"] if self.light else []), *(["plain"] if self.plain else []), *self.keys]
+        how = [
+            *(["five"] if self.among_five else []),
+            *(["light"] if self.light else []),
+            *(["plain"] if self.plain else []),
+            *self.keys,
+        ]
         return "-".join([self.state, f"{self.size[0]}x{self.size[1]}", *how])
 
 
-def story_of(state: str) -> Story:
+def story_of(state: str, *, five: bool) -> Story:
     if state in STATES:
-        return STATES[state]()
+        return among_five(STATES[state]) if five else STATES[state]()
     story = Story()
     story.records = recorded(state)
     story.now = story.records[-1].time
@@ -61,7 +67,7 @@ async def _press(stage: Stage, key: str) -> None:
 
 
 async def shot(look: Look) -> str:
-    async with on_stage(story_of(look.state), look.size, plain=look.plain) as stage:
+    async with on_stage(story_of(look.state, five=look.among_five), look.size, plain=look.plain) as stage:
         if look.light:
             await stage.press("T")
         for key in look.keys:
@@ -84,6 +90,7 @@ def main() -> None:
     parser.add_argument("--size", default="110x30")
     parser.add_argument("--light", action="store_true")
     parser.add_argument("--plain", action="store_true", help="a terminal without Unicode")
+    parser.add_argument("--five", action="store_true", help="a state of one service among four others")
     parser.add_argument("--few", action="store_true", help="a terminal of 16 colours")
     parser.add_argument("--keys", default="", help="with commas; `refused` asks about a context")
     parser.add_argument("--to", default="/tmp/look", type=Path)
@@ -94,7 +101,7 @@ def main() -> None:
     width, _, height = args.size.partition("x")
     keys = tuple(key for key in args.keys.split(",") if key)
     for state in args.states or STATES:
-        look = Look(state, (int(width), int(height)), args.light, args.plain, keys)
+        look = Look(state, (int(width), int(height)), args.light, args.plain, args.five, keys)
         print(write(asyncio.run(shot(look)), args.to / f"{look.name}.svg"))
 
 

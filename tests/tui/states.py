@@ -1,6 +1,7 @@
 """The states of a session that matter, each as a story; the snapshots and `look` show them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from devloop.core import events as ev
 from devloop.core.failure import Connection, FailureCode
@@ -162,6 +163,17 @@ def drifted() -> Story:
     story = _chatting(_started("web").wait(60).whole("web", "server.py"), "web", 2)
     what = "image of web was changed from localhost:5001/web:dev to nginx:1.27"
     return story.wait(20).tell(ev.WorkloadDrifted("web", "deployment/web", "kubectl-set", what)).wait(3)
+
+
+def among_five(state: Callable[[], Story]) -> Story:
+    """The same of one service, with four others that were verified before."""
+    own, story = state(), Story(*FIVE).watching()
+    for at, name in enumerate(FIVE[1:]):
+        story.wait(20).whole(name, "server.py", f"views/{name}.py", took=(0.3 + at, 0.1, 1.2, 0.1))
+    later = story.now - own.records[0].time
+    story.records += [replace(record, time=record.time + later) for record in own.records[1:]]
+    story.now = own.now + later
+    return story
 
 
 def thirty() -> Story:
