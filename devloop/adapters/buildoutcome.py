@@ -162,7 +162,7 @@ def _advice(cause: str) -> str:
         return "does it exist in the build context, and does no pattern of .dockerignore leave it out?"
     if "not found" in cause and "exit code" not in cause:
         return "does the image that FROM names exist under that name and tag?"
-    return "mend it; the next save builds again"
+    return "fix it; the next save builds again"
 
 
 def decisive_line(lines: tuple[str, ...]) -> str:

@@ -188,7 +188,7 @@ def _weakened(seen: _Seen) -> str:
     spec, asked = seen.pod.spec(seen.name), seen.asked
     if spec is None or asked is None or asked.pull_policy != "Always" or spec.pull_policy == "Always":
         return ""
-    changed = f"its pull policy is {spec.pull_policy} although the workload asks for Always (admission changes it)"
+    changed = f"admission set its pull policy to {spec.pull_policy}, although the workload asks for Always"
     return f"but {changed}: when the tag has moved, its next start takes {seen.pod.node}'s own copy"
 
 

@@ -231,7 +231,7 @@ def _for(service: ServiceState) -> dict[str, Command]:
     """What the command palette does to any service by its name."""
     name, paused = service.name, service.paused
     stop: dict[str, Command] = {"Stop": Stop(name)} if service.running is not None else {}
-    return {"Build": Rebuild(name), "Go on with" if paused else "Pause": Pause(name, not paused), **stop}
+    return {"Build": Rebuild(name), "Resume" if paused else "Pause": Pause(name, not paused), **stop}
 
 
 def _runs(app: DevloopApp, action: str) -> Callable[[], Awaitable[object]]:

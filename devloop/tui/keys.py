@@ -63,7 +63,7 @@ def _in_logs(where: Where) -> bool:
 
 
 def _rank_of_why(where: Where) -> int | None:
-    return None if where.pane == "why" else 2 if where.off else 5
+    return None if where.pane == "why" else 2 if where.off else 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,14 +116,14 @@ _SIGNS = {
 KEYS = (
     Key("e", "edit", "open the failing file", Group.SERVICE, lambda w: 1 if w.editable else None,
         lambda w: w.editable, lambda w: "edit"),
-    Key("s", "stop", "stop the running cycle", Group.SERVICE, lambda w: 2, lambda w: w.busy, lambda w: "stop"),
+    Key("s", "stop", "stop the running cycle", Group.SERVICE, lambda w: 2, lambda w: w.busy, lambda w: "stop cycle"),
     Key("x", "show_broken", "go to the service that failed", Group.LOOK, lambda w: 2, lambda w: w.elsewhere,
         lambda w: f"go to {w.broken}"),
     Key("b", "build", "build now", Group.SERVICE, lambda w: 3, _begun,
         lambda w: f"build {w.chosen}" if w.elsewhere else "build now"),
     Key("r", "restart", "restart Pods without a build", Group.SERVICE, lambda w: 6, _begun, lambda w: "restart"),
-    Key("space", "pause", "pause, or go on", Group.SERVICE, lambda w: 1 if w.paused else 4, _begun,
-        lambda w: "go on" if w.paused else "pause"),
+    Key("space", "pause", "pause, or resume", Group.SERVICE, lambda w: 1 if w.paused else 4, _begun,
+        lambda w: "resume" if w.paused else "pause"),
     Key("f", "follow", "follow the end, or stay here", Group.LOG, lambda w: None if w.following else 2, _in_logs,
         lambda w: "stay here" if w.following else "follow"),
     Key("slash", "find", "find in the log", Group.LOG, lambda w: 5, _in_logs, lambda w: "find"),
@@ -149,10 +149,10 @@ KEYS = (
     Key("i", "pane('build')", "the build", Group.LOOK),
     Key("p,o,enter", "pane('pods')", "the Pods", Group.LOOK),
     Key("h", "pane('history')", "the cycles so far", Group.LOOK),
-    Key("down,j,tab", "step(1)", "next service, or a line down", Group.LOOK, lambda w: 6 if w.several else None,
+    Key("down,j,tab", "step(1)", "next service, or a line down", Group.LOOK, lambda w: 5 if w.several else None,
         _begun, lambda w: "service" if w.several else "a line down"),
     Key("k,up,shift+tab", "step(-1)", "previous service, or a line up", Group.LOOK),
-    Key("A", "pause_all", "pause all, or let all go on", Group.SERVICE, means=lambda w: w.begun and w.several),
+    Key("A", "pause_all", "pause all, or resume all", Group.SERVICE, means=lambda w: w.begun and w.several),
     Key("S", "shell", "a shell in a Pod", Group.SERVICE, lambda w: 9, _begun, lambda w: "shell"),
     Key("R", "restore", "put the workload back as it was", Group.SERVICE),
     Key("y", "copy", "copy what broke, or a line", Group.SCREEN, lambda w: 3 if w.off else 7, _begun,

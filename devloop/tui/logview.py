@@ -163,6 +163,11 @@ class LogView(ScrollView, can_focus=True):
             self.following = False
         self._anchor = self._rows[round(new_value)] if self._rows and not self.following else None
 
+    def watch_show_vertical_scrollbar(self, shown: bool) -> None:
+        """Textual tells a scrollbar that is not there yet nothing of where one is."""
+        if shown:
+            self.vertical_scrollbar.position = self.scroll_y
+
     def on_resize(self) -> None:
         if self._breaks and self.size.width != self._width:
             self._rebuild()

@@ -32,9 +32,19 @@ _ANSI = {
     "key": "bold", "rule": "bold", "match": "reverse", "here": "bold reverse",
     "alarm": "bold reverse red", "caution": "bold reverse yellow",
 }  # fmt: skip
-_DARK_PODS = ("#7ac8f2", "#d9a5e8", "#a8d08d", "#f0b48a", "#8fb4ff", "#7fd6c2", "#e8a0b4", "#d3cf87")
-_LIGHT_PODS = ("#0b5c9a", "#7b2d9b", "#3d6b12", "#9a4a10", "#3347b0", "#0b6b5d", "#a3224f", "#6b6400")
-_ANSI_PODS = ("cyan", "magenta", "green", "yellow", "blue", "bright_cyan", "bright_magenta", "bright_green")
+# No green, amber, red or light blue: those say how something is.
+_DARK_PODS = ("#d9a5e8", "#8fa8ff", "#7fd6c2", "#e8a0b4", "#c9b79c", "#b79cff", "#9dc3c9", "#e3c1dd")
+_LIGHT_PODS = ("#7b2d9b", "#3347b0", "#0b6b5d", "#a3224f", "#6b5632", "#5b35c9", "#33606b", "#84406b")
+_ANSI_PODS = (
+    "magenta",
+    "blue",
+    "bright_cyan",
+    "bright_magenta",
+    "bright_blue",
+    "white",
+    "bright_white",
+    "bright_green",
+)
 NAMES = frozenset(_DARK)
 """What a text may name besides `plain` and the colours of Pods."""
 THEMES = (

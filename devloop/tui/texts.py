@@ -3,7 +3,9 @@
 What can be clicked carries its action: a row of a service, a tab, a key at the foot.
 """
 
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rich.style import Style
 from rich.text import Text
@@ -13,7 +15,7 @@ from devloop.core.state import SessionState
 from devloop.tui.painted import columns, cut, spread, styled, widest
 from devloop.views import Tone
 from devloop.views.band import Band
-from devloop.views.board import FINE, Row, headline, others, overall, phases_line, rows, summed, trouble
+from devloop.views.board import FINE, NOTHING_SERVES, Row, headline, others, overall, phases_line, rows, summed, trouble
 from devloop.views.chronicle import Chronicle
 
 LOW = 16
@@ -23,6 +25,8 @@ _HIGH = 26
 _MOST_ROWS = 5
 _NARROW, _WIDE = 100, 120
 DOT = " · "
+_POD = re.compile(r"\bPod [\w.-]+-(\w{5})\b")
+"""The end of its name tells a Pod from another; copying a failure copies the whole."""
 
 
 def is_low(height: int) -> bool:
@@ -103,7 +107,9 @@ def services_text(
     if len(state.services) == 1:
         (only,) = state.services.values()
         where = f"{only.name} on {state.context} / {state.namespace} "
-        return spread(styled(f" {phases_line(only, past, now)}", Tone.QUIET), styled(where, Tone.QUIET), width)
+        spans = styled(f" {phases_line(only, past, now)}", Tone.QUIET)
+        spans.highlight_words("✘", Tone.BAD)
+        return spread(spans, styled(where, Tone.QUIET), width)
     found = rows(state, past, now)
     shown = _that_fit(found, chosen, _room(height, taken))
     lines = _lines(shown, chosen, width)
@@ -156,7 +162,8 @@ def _lines(shown: Sequence[Row], chosen: str, width: int) -> list[Text]:
 def _cells(each: Row, chosen: str, width: int) -> list[tuple[str, str]]:
     mark, style = (">", "key") if each.service == chosen else (" ", "plain")
     middle = [(each.files, "plain"), (each.saved, "quiet")] if width >= _NARROW else []
-    tone = "plain" if each.detail and each.tone in {Tone.BAD, Tone.WARN} else "quiet"
+    tone = "plain" if each.tone in {Tone.BAD, Tone.WARN} else "quiet"
+    tone = "bad" if each.detail == NOTHING_SERVES else tone
     bars = f"   {each.bars}" if each.bars and width >= _WIDE else ""
     word = f"{each.word} {each.pods}".rstrip()
     return [(f"{mark}{each.service}", style), (word, each.tone), *middle, (each.detail, tone), (bars, "quiet")]
@@ -165,6 +172,7 @@ def _cells(each: Row, chosen: str, width: int) -> list[tuple[str, str]]:
 def band_text(broken: Band, keys: Sequence[tuple[str, str]], width: int, height: int, *, several: bool) -> Text:
     """What broke and the keys that act on it; the line that tells why, whole if two lines hold it; what to do."""
     head, right = _head(broken, several=several), _named(keys)
+    broken = replace(broken, what=_without_what_is_known(broken))
     what, why = styled(f" {broken.what}"), styled(broken.decisive, "key")
     if is_low(height) and broken.where in {"build", "rollout"} and broken.decisive:
         first, more = _parted(Text.assemble(head, " ", why), width)
@@ -175,11 +183,18 @@ def band_text(broken: Band, keys: Sequence[tuple[str, str]], width: int, height:
         sentence, more = _parted(sentence, width - right.cell_len - 1)
     first = spread(sentence, right, width)
     if is_low(height):
-        below = Text(" ").join(part for part in (more, why) if part)
-        return Text("\n").join([first, *([cut(Text.assemble("   ", below), width)] if below else [])])
+        below = [Text(" ").join(part for part in (more, why) if part)]
+        # What to do is worth a row more where no service has one of its own.
+        below += [styled(f"→ {broken.hint}")] if broken.hint and not several else []
+        return Text("\n").join([first, *(cut(Text.assemble("   ", line), width) for line in below if line)])
     hint = styled(f"→ {broken.hint}") if broken.hint else Text()
     below_it = (line for part in (more, why, hint) for line in _wrapped(part, width))
     return Text("\n").join([first, *below_it])
+
+
+def _without_what_is_known(broken: Band) -> str:
+    """What failed, without the container that is called as its service, and with the ends of Pods' names."""
+    return _POD.sub(r"Pod \1", broken.what.replace(f"container {broken.service} of Pod", "Pod"))
 
 
 def _head(broken: Band, *, several: bool) -> Text:

@@ -114,7 +114,7 @@ def still_runs(service: ServiceState) -> str:
     live, serving = service.live, service.serving
     was = f"{short(live.digest)} of cycle {live.number}" if live else ""
     if serving is not None and not serving:
-        return f"no Pod serves; the last that was proved is {was}" if was else "no Pod serves"
+        return f"no Pod is ready; the last that was proved is {was}" if was else "no Pod is ready"
     if live and service.serves_live:
         return f"the cluster still runs {was}"
     return "the cluster runs what it ran before" if serving else ""
@@ -214,7 +214,7 @@ def _connection(event: ev.ConnectionChanged, _: SessionState) -> list[Phrase]:
 
 
 def _paused(event: ev.ServicePaused, _: SessionState) -> list[Phrase]:
-    return [Phrase("paused: saves gather" if event.paused else "goes on")]
+    return [Phrase("paused: saves wait" if event.paused else "resumed")]
 
 
 def _trigger(event: ev.CycleStarted) -> str:

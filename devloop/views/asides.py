@@ -97,7 +97,9 @@ class Asides:
         if event.failure is not None:
             where = failed_phase(service.last) if service and service.last else ""
             what, why = parted(event.failure.message)
-            yield note(time, f"✘ FAILED {where}: {why or what}".replace(" :", ":"), Tone.BAD)
+            last = service.last if service else None
+            saved = f" ({files(last.want.files, last.want.count)})" if last and last.want.count else ""
+            yield note(time, f"✘ cycle {event.cycle}{saved} FAILED {where}: {why or what}".replace(" :", ":"), Tone.BAD)
         elif took_over(event, state) and service and service.last and self._told.get(event.service) != event.cycle:
             self._told[event.service] = event.cycle  # nothing of the new code has said a word
             yield rule(time, _new_code(event.cycle, service.last.want, ""))
@@ -130,4 +132,4 @@ def _restarts(time: float, event: ev.WorkloadObserved, service: ServiceState | N
     known = {row.pod: row.restarts for row in earlier.pods} if earlier else {}
     for row in event.pods:
         if row.restarts > known.get(row.pod, row.restarts):
-            yield rule(time, f"{short_pod(row.pod)} begins again · restart {row.restarts}")
+            yield rule(time, f"{short_pod(row.pod)} restarted · restart {row.restarts}")

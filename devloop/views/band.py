@@ -25,6 +25,8 @@ _PYTHON_PLACE = re.compile(r'File "([^"]+)", line (\d+)')
 _PLACE = re.compile(rf"([\w./@+-]*[\w+-]\.(?:{_SOURCES}))(?::(\d+)|\((\d+),\d+\))")
 _FOREIGN = re.compile(r"^<|(?:^|/)(?:site-packages|dist-packages|node_modules|vendor)/|^/usr/")
 """What nobody mends here: libraries, and the runtime's own."""
+_EXIT = re.compile(r"(?<=.) \(exit code \d+\)$")
+"""Of the step, behind the words of what it ran: they tell more."""
 _DOCKERFILE = re.compile(r"^(\S*Dockerfile\S*):(\d+)$")
 """BuildKit's own last words: the line of the step, which is seldom the line that is wrong."""
 
@@ -92,7 +94,9 @@ def _of(service: ServiceState, last: FinishedCycle, failure: Failure, past: Chro
     file, line = _place((*said, failure.message))
     if file and decisive and f"{_name(file)}:{line}" not in decisive:
         decisive = f"{_name(file)}:{line}  {decisive}"
-    return Band(service.name, where, what, decisive, failure.hint, file, line, others)
+    # What a crashed container wrote stands in the log below; how to read it elsewhere need not be said.
+    hint = "" if failure.code is FailureCode.CRASH and past.last_words(service.name) else failure.hint
+    return Band(service.name, where, what, decisive, hint, file, line, others)
 
 
 def parted(message: str) -> tuple[str, str]:
@@ -100,7 +104,7 @@ def parted(message: str) -> tuple[str, str]:
     first, _, more = message.partition("\n")
     step, failed, cause = first.rpartition("` failed: ")
     if failed and step.startswith("`"):
-        return step[1:], cause
+        return step[1:], _EXIT.sub("", cause)
     what, _, why = first.partition(": ")
     return what, why or more.strip().partition("\n")[0]
 

@@ -19,6 +19,7 @@ _RUNNING = {
     Phase.ROLLOUT: "rolling out",
     Phase.VERIFY: "verifying",
 }
+NOTHING_SERVES = "no Pod is ready"
 FAILED, STOPPED, BUSY, WAITING, FINE = range(5)
 """Ranks: where there is no room for all, the lower ones are shown."""
 
@@ -70,29 +71,27 @@ def overall(state: SessionState, past: Chronicle, now: float) -> list[tuple[str,
     return summed(sorted(rows(state, past, now), key=lambda each: each.rank))
 
 
-def summed(found: Sequence[Row]) -> list[tuple[str, Tone]]:
-    """The same of these rows alone."""
+def summed(found: Sequence[Row], named: Sequence[Row] = ()) -> list[tuple[str, Tone]]:
+    """The same of these rows alone; the `named` ones each by its name instead."""
     counts: dict[tuple[str, Tone], int] = {}
     for each in found:
-        word = _kind(each)
-        counts[word, each.tone] = counts.get((word, each.tone), 0) + 1
-    return [(f"{count} {word}", tone) for (word, tone), count in counts.items()]
+        key = f"{each.service} {each.word} {each.pods}".rstrip() if each in named else _kind(each)
+        counts[key, each.tone] = 0 if each in named else counts.get((key, each.tone), 0) + 1
+    return [(f"{count} {word}" if count else word, tone) for (word, tone), count in counts.items()]
 
 
 def others(state: SessionState, past: Chronicle, now: float, chosen: str, room: int) -> list[tuple[str, Tone]]:
-    """`worker FAILED build`, `cron waiting for worker`, `1 verified`: where only the chosen one has a row of its own.
+    """`worker FAILED build`, `1 paused`, `1 verified`: where only the chosen one has a row of its own.
 
-    As many by their names as `room` columns hold, the worst first.
+    As many of the others by their names as `room` columns hold, the worst first.
     """
     found = sorted(rows(state, past, now), key=lambda each: each.rank)
-    left = [each for each in found if each.service != chosen or each.rank == FINE]
-    off = [each for each in left if each.rank < FINE]
+    off = [each for each in found if each.rank < FINE and each.service != chosen]
     for many in range(len(off), 0, -1):
-        named = [(f"{each.service} {each.word} {each.pods}".rstrip(), each.tone) for each in off[:many]]
-        told = [*named, *summed([each for each in left if each not in off[:many]])]
+        told = summed(found, named=off[:many])
         if sum(len(text) + 3 for text, _ in told) <= room:
             return told
-    return summed(left)
+    return summed(found)
 
 
 def _kind(each: Row) -> str:
@@ -127,7 +126,8 @@ def headline(service: ServiceState, past: Chronicle, now: float) -> tuple[list[t
         what = found.word.removeprefix("FAILED").strip() or "the last cycle"
         verb = "has failed" if what == "the last cycle" else "failed"
         ended = (f"failed {moment(service.last.finished, now)}", 3)
-        told = [(f"NOT LIVE: {what} {verb}; {meanwhile(service, now)}", 0), (found.files, 1), (found.saved, 2), ended]
+        first = f"{_how_bad(service)}: {what} {verb}; {meanwhile(service, now)}"
+        told = [(first, 0), (found.files, 1), (found.saved, 2), ended]
         return [part for part in told if part[0]], found.tone
     is_one = found.word in {"VERIFIED", *_RUNNING.values()}  # `building routes.py`, but `paused · routes.py`
     pods = (f"{found.pods} Pods" if found.pods else "", 0 if found.rank == BUSY else 1)
@@ -149,14 +149,15 @@ def phases_line(service: ServiceState, past: Chronicle, now: float) -> str:
     if running is not None and running.phase is not None:
         parts.append(f"{running.phase} {max(0.0, now - running.phase_started):.1f} …")
     bars = trend(past, service.name)
-    return " · ".join(parts) + (f"   {bars}" if bars and running is None else "")
+    line = " · ".join(parts) + (f"   {bars}" if bars and running is None else "")
+    return f"last: {line}" if line and running is None and service.want is not None else line
 
 
 def meanwhile(service: ServiceState, now: float) -> str:
     """What runs while the newest save does not."""
     live, last = service.live, service.last
     if service.serving is not None and not service.serving:
-        return "no Pod serves"
+        return NOTHING_SERVES
     if last is not None and last.failure is not None and (told := _not_all(last.verdicts)):
         return told
     if live is not None and service.serves_live:
@@ -168,18 +169,25 @@ def meanwhile(service: ServiceState, now: float) -> str:
     return "the cluster runs what it ran before"
 
 
+def _how_bad(service: ServiceState) -> str:
+    """Of a service whose newest save does not run: nothing does, some Pods have it, or what ran before still does."""
+    if service.serving is not None and not service.serving:
+        return "DOWN"
+    verdicts = service.last.verdicts if service.last else ()
+    return "PARTLY LIVE" if " of " in _not_all(verdicts) else "NOT LIVE"
+
+
 def _not_all(verdicts: Sequence[PodVerified]) -> str:
-    """`2 of 3 Pods run the pushed image, 1 another`; empty where none was seen to run another."""
+    """`1 of 3 Pods runs another image`; empty where none was seen to run another."""
     pods: dict[str, set[Verdict]] = {}
     for each in verdicts:
         pods.setdefault(each.pod, set()).add(each.verdict)
     others = sum(Verdict.MISMATCH in found for found in pods.values())
-    right = sum(found == {Verdict.MATCH} for found in pods.values())
     if not others:
         return ""
-    if not right:
+    if others == len(pods):
         return "no Pod runs the pushed image"
-    return f"{right} of {len(pods)} Pods run the pushed image, {others} another"
+    return f"{others} of {len(pods)} Pods run{'s' if others == 1 else ''} another image"
 
 
 def short_pod(pod: str) -> str:
@@ -220,21 +228,30 @@ def _at(service: ServiceState, running: RunningCycle, past: Chronicle) -> str:
         for pod in observed.pods:
             if pod.current and not pod.ready and running.phase is not None:
                 where = f" on {pod.node}" if pod.node else ""
-                return f"{short_pod(pod.pod)}{where}: {pod.reason or pod.phase.lower()}"
+                return f"{short_pod(pod.pod)}: {pod.reason or pod.phase.lower()}{where}"
     return ""
 
 
 def _of_held(service: ServiceState, now: float) -> Row:
     """It waits, and says for what; the reason goes into the detail where it is a sentence."""
     want = service.want or (service.last.want if service.last else None)
-    text = service.hold.text if service.hold else "paused"
-    still = meanwhile(service, now)
+    text, still = service.hold.text if service.hold else "PAUSED", meanwhile(service, now)
     if service.paused:
-        text = "paused"
-        still = f"saves gather; {still}" if service.want else still
+        text = "PAUSED"
+        still = f"{_waiting(service.want)}; {still}" if service.want else still
     word, rest = (text, "") if len(text) <= 24 else (text.partition(" ")[0].rstrip(":;"), text)
     detail = " · ".join(part for part in (rest, still) if part)
-    return Row(service.name, word, Tone.BUSY, "", _files(want), _saved(want, now), detail, rank=WAITING)
+    tone = Tone.WARN if service.paused else Tone.BUSY
+    return Row(service.name, word, tone, "", _files(want), _saved(want, now), detail, rank=WAITING)
+
+
+def _waiting(want: Want) -> str:
+    """What gathers while it is paused."""
+    return (
+        f"{want.count} saved file{'' if want.count == 1 else 's'} wait{'s' if want.count == 1 else ''}"
+        if want.count
+        else "a cycle waits"
+    )
 
 
 def _of_failed(service: ServiceState, last: FinishedCycle, now: float) -> Row:

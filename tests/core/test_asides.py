@@ -67,7 +67,7 @@ def test_a_pod_that_comes_without_a_cycle_replaces_the_one_before() -> None:
 def test_a_container_that_began_again() -> None:
     story = Story("web").whole("web", pods=1).log("web", "one").pods("web", 0, 1, reason="Error", restarts=1)
     story.pods("web", 0, 1, reason="CrashLoopBackOff", restarts=2)
-    assert log_of(story)[-1] == "── k9d0s begins again · restart 2"
+    assert log_of(story)[-1] == "── k9d0s restarted · restart 2"
 
 
 def test_last_words_are_shown_as_such_unless_they_were_shown_already() -> None:
@@ -87,9 +87,9 @@ def test_last_words_of_a_recorded_crash_repeat_nothing() -> None:
     assert [line for line in log if "KeyError" in line] == [
         "vcjn8 KeyError: 'DATABASE_URL'",
         "vcjn8 KeyError: 'DATABASE_URL'",
-        "✘ FAILED rollout: KeyError: 'DATABASE_URL'",
+        "✘ cycle 2 (server.py) FAILED rollout: KeyError: 'DATABASE_URL'",
     ]
-    assert [line for line in log if line.startswith("── ")][-1] == "── vcjn8 begins again · restart 1"
+    assert [line for line in log if line.startswith("── ")][-1] == "── vcjn8 restarted · restart 1"
 
 
 def test_what_is_left_out_is_counted() -> None:
@@ -114,7 +114,7 @@ def test_a_lost_connection_is_noted_in_every_log() -> None:
 def test_a_failure_is_noted_by_what_tells_why() -> None:
     story = Story("web").begin("web").phase("web", Phase.BUILD, 1.0, ok=False)
     story.failed("web", FailureCode.BUILD_FAILED, "`RUN make` failed: main.c:3: expected ;", "mend it")
-    assert log_of(story) == ["✘ FAILED build: main.c:3: expected ;"]
+    assert log_of(story) == ["✘ cycle 1 FAILED build: main.c:3: expected ;"]
 
 
 def test_what_only_waits_is_not_noted() -> None:

@@ -66,7 +66,7 @@ ROWS: list[tuple[str, Callable[[], Story], tuple[object, ...]]] = [
     ("push", lambda: _live().begin("web", "x.py").phase("web", Phase.BUILD, 1).phase("web", Phase.PUSH).wait(1),
      ("pushing", Tone.BUSY, "", "x.py", "saved 14:01:33", "2.0s, usually 1.7s")),
     ("rollout", lambda: _live().begin("web", "x.py").built("web").patched("web").pods("web", 1, 3, reason="pulling"),
-     ("rolling out", Tone.BUSY, "1/3", "x.py", "saved 14:01:33", "0.4s, usually 1.7s · c48xr on node2: pulling")),
+     ("rolling out", Tone.BUSY, "1/3", "x.py", "saved 14:01:33", "0.4s, usually 1.7s · c48xr: pulling on node2")),
     ("at the gate", lambda: _live().begin("web").built("web").hold("web", HoldCode.DEPENDENCY, "db", "waiting for db"),
      ("waiting for db", Tone.BUSY, "", "", "", "0.4s · built and pushed")),
     ("verified", _live, ("VERIFIED", Tone.GOOD, "3/3", "server.py +2", "saved 14:01:01", "live 14:01:03 (1.8s)")),
@@ -78,9 +78,9 @@ ROWS: list[tuple[str, Callable[[], Story], tuple[object, ...]]] = [
     ("broken", STATES["broken_build"],
      ("FAILED build", Tone.BAD, "", "jobs.py", "saved 14:06:04", "cluster still runs your 14:01 save")),
     ("nothing serves", STATES["crash_loop"],
-     ("FAILED rollout", Tone.BAD, "", "server.py", "saved 14:06:04", "no Pod serves")),
+     ("FAILED rollout", Tone.BAD, "", "server.py", "saved 14:06:04", "no Pod is ready")),
     ("mismatch", STATES["mismatch"],
-     ("FAILED verify", Tone.BAD, "", "server.py", "saved 14:01:01", "2 of 3 Pods run the pushed image, 1 another")),
+     ("FAILED verify", Tone.BAD, "", "server.py", "saved 14:01:01", "1 of 3 Pods runs another image")),
     ("no Pod runs it", _none_runs_it,
      ("FAILED verify", Tone.BAD, "", "x.py", "saved 14:01:33", "no Pod runs the pushed image")),
     ("never ran", lambda: _started().phase("web", Phase.BUILD, 1, ok=False).failed(
@@ -89,9 +89,10 @@ ROWS: list[tuple[str, Callable[[], Story], tuple[object, ...]]] = [
     ("drift", STATES["drifted"],
      ("NOT AS PROVED", Tone.WARN, "3/3", "server.py", "saved 14:01:01", "was live 14:01:03")),
     ("paused", lambda: _live().tell(ev.ServicePaused("web", True)),
-     ("paused", Tone.BUSY, "", "server.py +2", "saved 14:01:01", "the cluster runs your 14:01:01 save")),
+     ("PAUSED", Tone.WARN, "", "server.py +2", "saved 14:01:01", "the cluster runs your 14:01:01 save")),
     ("paused with a save", STATES["paused"],
-     ("paused", Tone.BUSY, "", "server.py +1", "saved 14:01:07", "saves gather; the cluster runs your 14:01:01 save")),
+     ("PAUSED", Tone.WARN, "", "server.py +1", "saved 14:01:07",
+      "2 saved files wait; the cluster runs your 14:01:01 save")),
     ("lost", lambda: _held(HoldCode.CONNECTION, "waiting for the cluster"),
      ("waiting for the cluster", Tone.BUSY, "", "x.py", "saved 14:01:33", "the cluster runs your 14:01:01 save")),
     ("a hold that is a sentence", lambda: _held(HoldCode.LOOP, "stopped: each build changes x.py; ignore it"),
@@ -114,15 +115,16 @@ HEADLINES: list[tuple[Callable[[], Story], str]] = [
     (STATES["broken_build"],
      "NOT LIVE: build failed; the cluster runs your 14:01 save · jobs.py · saved 14:06:04 · failed 14:06:05"),
     (STATES["crash_loop"],
-     "NOT LIVE: rollout failed; no Pod serves · server.py · saved 14:06:04 · failed 14:06:06"),
+     "DOWN: rollout failed; no Pod is ready · server.py · saved 14:06:04 · failed 14:06:06"),
     (STATES["mismatch"],
-     "NOT LIVE: verify failed; 2 of 3 Pods run the pushed image, 1 another"
+     "PARTLY LIVE: verify failed; 1 of 3 Pods runs another image"
      " · server.py · saved 14:01:01 · failed 14:01:03"),
     (lambda: _started().failed("web", FailureCode.BUG, "x", ""),
      "NOT LIVE: the last cycle has failed; the cluster runs what it ran before · failed 14:00:00"),
     (STATES["building"],
      "building routes.py · saved 14:01:04 · 1.4s, usually 1.7s · [3/3] RUN pip install -r requirements.txt"),
-    (STATES["paused"], "paused · server.py +1 · saved 14:01:07 · saves gather; the cluster runs your 14:01:01 save"),
+    (STATES["paused"],
+     "PAUSED · server.py +1 · saved 14:01:07 · 2 saved files wait; the cluster runs your 14:01:01 save"),
     (STATES["drifted"], "NOT AS PROVED · server.py · saved 14:01:01 · was live 14:01:03 · 3/3 Pods"),
 ]  # fmt: skip
 
@@ -171,7 +173,7 @@ def test_counts_begin_with_the_worst(state: str, counts: list[str]) -> None:
 NAMED = [
     ("mixed", "web", 80, ["worker FAILED build", "api rolling out 1/3", "1 waiting", "1 verified"]),
     ("mixed", "web", 90, ["worker FAILED build", "api rolling out 1/3", "cron waiting for worker", "1 verified"]),
-    ("mixed", "worker", 80, ["api rolling out 1/3", "cron waiting for worker", "1 verified"]),
+    ("mixed", "worker", 80, ["1 FAILED", "api rolling out 1/3", "cron waiting for worker", "1 verified"]),
     ("mixed", "web", 20, ["1 FAILED", "1 rolling out", "1 waiting", "1 verified"]),
     ("five_verified", "web", 80, ["5 verified"]),
 ]

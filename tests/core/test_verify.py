@@ -181,7 +181,7 @@ NEVER = replace(TEMPLATE, containers=(ContainerSpec("web", DEV, "IfNotPresent"),
         (
             pod(image="b", policy="IfNotPresent"),
             TEMPLATE,
-            "although the workload asks for Always (admission changes it)",
+            "admission set its pull policy to IfNotPresent, although the workload asks for Always",
         ),
         (pod(image="b", policy="IfNotPresent"), NEVER, "under IfNotPresent the copy that node1 already had was used"),
         (
@@ -203,7 +203,7 @@ def test_why_a_pod_runs_another_image(found: Pod, template: Template, words: str
 def test_a_match_says_what_may_make_its_next_start_stale() -> None:
     changed = verdict(pod(image="a", policy="IfNotPresent"))
     assert changed.verdict is Verdict.MATCH
-    assert "its pull policy is IfNotPresent although the workload asks for Always" in changed.text
+    assert "admission set its pull policy to IfNotPresent, although the workload asks for Always" in changed.text
     (asked,) = verify(
         snapshot(pod(image="a", policy="IfNotPresent")), replace(revision(), template=NEVER), ("web",), A, {}
     )

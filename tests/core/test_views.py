@@ -235,8 +235,8 @@ def test_connections() -> None:
 
 
 def test_services_that_pause_come_and_go() -> None:
-    assert told(ev.ServicePaused("web", True)) == ["paused: saves gather"]
-    assert told(ev.ServicePaused("web", False)) == ["goes on"]
+    assert told(ev.ServicePaused("web", True)) == ["paused: saves wait"]
+    assert told(ev.ServicePaused("web", False)) == ["resumed"]
     assert told(ev.ServiceAdded("api")) == ["added to the session"]
     assert told(ev.ServiceRemoved("web")) == ["left the session"]
 
@@ -334,9 +334,9 @@ def pods_of(*rows: tuple[str, bool, str]) -> ev.WorkloadObserved:
         (
             [("old", True, "Terminating"), ("new", False, "Running")],
             True,
-            "no Pod serves; the last that was proved is old",
+            "no Pod is ready; the last that was proved is old",
         ),
-        ([("new", False, "Running")], False, "no Pod serves"),
+        ([("new", False, "Running")], False, "no Pod is ready"),
         ([("other", True, "Running")], True, "the cluster runs what it ran before"),
         ([("other", True, "Running")], False, "the cluster runs what it ran before"),
         (None, True, "the cluster still runs old of cycle 1"),

@@ -143,7 +143,9 @@ def test_admission_that_changes_the_pull_policy_is_found_out(scene: Scene) -> No
         (pod,) = scene.new_pods()
         assert pod["spec"]["containers"][0]["imagePullPolicy"] == "IfNotPresent"
         assert reported(pod) == old
-        assert "its pull policy is IfNotPresent although the workload asks for Always" in failure["message"]
+        assert (
+            "admission set its pull policy to IfNotPresent, although the workload asks for Always" in failure["message"]
+        )
         assert "mutatingadmissionpolicies" in failure["hint"]
         assert [e["verdict"] for e in devloop.of("pod_verified")] == ["mismatch"]
     code, devloop = scene.once()

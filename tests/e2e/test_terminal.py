@@ -51,7 +51,8 @@ def test_a_session_from_its_first_start_to_its_last_words(scene: Scene, tmux: Tm
     assert "main.c:3: expected ;" in screen
 
     speak(scene, "said-three")
-    tmux.until("VERIFIED Dockerfile", "1/1 Pods", without="NOT LIVE")
+    tmux.until("said-three")
+    tmux.until("VERIFIED", "1/1 Pods", without="NOT LIVE")
 
     tmux.press("d")
     screen = tmux.until("deployment/web", without="looking")
@@ -91,13 +92,13 @@ def test_a_crash_loop_shows_what_the_container_said(scene: Scene, tmux: Tmux) ->
 def test_saves_while_paused_are_one_cycle(scene: Scene, tmux: Tmux, recording: Recording) -> None:
     _started(scene, tmux)
     tmux.press("Space")
-    tmux.until("paused")
+    tmux.until("PAUSED")
     for name in ("a.txt", "b.txt", "c.txt"):
         (scene.folder / "web" / name).write_text("saved")
         recording.wait_for("change_detected", files=[name])
     assert len(recording.of("cycle_started")) == 1
     tmux.press("Space")
-    tmux.until("VERIFIED", "+2", "1/1 Pods", without="paused")
+    tmux.until("VERIFIED", "+2", "1/1 Pods", without="PAUSED")
     assert [event["count"] for event in recording.of("cycle_started", trigger="files")] == [3]
 
 

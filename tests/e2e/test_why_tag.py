@@ -189,7 +189,7 @@ def test_admission_that_changes_the_policy_of_pods(scene: Scene) -> None:
     new = push(scene, "new")
     with never_always(scene):
         restart(scene)
-    said = ("its pull policy is IfNotPresent although the workload asks for Always", "admission changes it")
+    said = ("admission set its pull policy to IfNotPresent", "although the workload asks for Always")
     cause = expect(why(scene, name="policy-mutated"), "policy-mutated", *said)
     assert digests(cause, "registry") == {new}
     assert "kubectl get mutatingwebhookconfigurations,mutatingadmissionpolicies" in cause["fix"]

@@ -7,7 +7,7 @@ from devloop.core import events as ev
 from devloop.core.failure import Connection, FailureCode
 from tests.tui.stories import Story
 
-MEND = "mend it; the next save builds again"
+MEND = "fix it; the next save builds again"
 FIVE = ("web", "api", "worker", "cron", "db")
 
 
@@ -107,14 +107,18 @@ def mismatch() -> Story:
     story = _started("web").wait(60).begin("web", "server.py").built("web").patched("web").wait(1.2)
     story.pods("web", 3, 3).ended("web", ev.Phase.ROLLOUT, 1.2).phase("web", ev.Phase.VERIFY)
     number, pod = story.number("web"), story.pod("web", 1)
-    why = "runs 5f2ac8017b7e, not the pushed b0b4cad03cda: its pull policy is IfNotPresent (admission changes it)"
+    why = (
+        "runs 5f2ac8017b7e, not the pushed b0b4cad03cda: admission set its pull policy to IfNotPresent, although the "
+        "workload asks for Always, so the copy of localhost:5001/web:dev that node2 already had was used"
+    )
     for at in range(3):
         found, text = (ev.Verdict.MISMATCH, why) if at == 1 else (ev.Verdict.MATCH, "")
         name, image = story.pod("web", at), "sha256:5f2ac8017b7e"
         story.tell(ev.PodVerified("web", number, "deployment/web", name, "node2", "web", image, found, None, text))
     story.ended("web", ev.Phase.VERIFY, 0.1, ok=False)
-    message = f"Pod {pod} on node2 {why}"
-    return story.failed("web", FailureCode.MISMATCH, message, 'set `pin = "digest"`, which cannot mean another image')
+    message = f"container web of Pod {pod} on node2 {why}"
+    hint = "find what rewrites Pods: `kubectl get mutatingwebhookconfigurations,mutatingadmissionpolicies`"
+    return story.failed("web", FailureCode.MISMATCH, message, hint)
 
 
 def five_verified() -> Story:

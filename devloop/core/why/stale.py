@@ -55,11 +55,12 @@ def why_stale(start: Start, moved: Moved, *, from_here: bool | None) -> Stale:
     """`from_here`: whether the engine on this machine knows the image that the reference means now; None: not asked."""
     if not same_image(start.got.image, start.asked.image):
         asks = f"the Pod asks for {start.got.image} although the workload asks for {start.asked.image}"
-        return Stale(CauseCode.POLICY_MUTATED, f"{asks} (admission changes it)")
+        return Stale(CauseCode.POLICY_MUTATED, f"{asks}: admission changes it")
     if start.got.pull_policy != start.asked.pull_policy and start.used_copy:
-        policy = f"its pull policy is {start.got.pull_policy} although the workload asks for {start.asked.pull_policy}"
+        policy = f"admission set its pull policy to {start.got.pull_policy}"
         used = f"so the copy of {start.got.image} that {start.node} already had was used"
-        return Stale(CauseCode.POLICY_MUTATED, f"{policy} (admission changes it), {used}")
+        asked = f"although the workload asks for {start.asked.pull_policy}"
+        return Stale(CauseCode.POLICY_MUTATED, f"{policy}, {asked}, {used}")
     if moved is not Moved.AFTER and start.used_copy:
         used = f"the copy that {start.node} already had was used, without asking the registry"
         open_too = _OR_MOVED if moved is Moved.OPEN and not start.pulled else ""

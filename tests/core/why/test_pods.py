@@ -101,7 +101,7 @@ def test_a_tag_that_was_moved_to_a_newer_image_and_back() -> None:
 def test_a_policy_that_admission_changed_is_named_before_what_it_led_to() -> None:
     (cause,) = diagnose(facts(running("one", "b"), template=ALWAYS))
     assert cause.code is CauseCode.POLICY_MUTATED
-    assert "its pull policy is IfNotPresent although the workload asks for Always" in cause.message
+    assert "admission set its pull policy to IfNotPresent, although the workload asks for Always" in cause.message
     assert "mutatingadmissionpolicies" in cause.fix
 
 
