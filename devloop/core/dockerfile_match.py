@@ -54,6 +54,11 @@ def hit(source: Source, path: str, *, folder: bool = False) -> Hit | None:
     return matched if matched.doubt else _excluded(source.excludes, matched, path)
 
 
+def is_plain(source: Source) -> bool:
+    """Whether it names one file or folder, and takes all of it."""
+    return not (source.excludes or source.parents or UNKNOWN in source.pattern or _split(clean(source.pattern))[1])
+
+
 def clean(path: str) -> str:
     """Relative to the context, without `.` and `..`; empty for the context itself."""
     return posixpath.normpath("/" + path).lstrip("/")
