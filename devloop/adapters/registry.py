@@ -72,6 +72,19 @@ class HttpRegistry:
         """The config of an image of that repository, by its digest: what the image says of itself."""
         return await self._config(_scope(ref), {"digest": digest})
 
+    @property
+    def http(self) -> RegistryHttp:
+        return self._http
+
+    def scope_of(self, ref: ImageRef) -> Scope:
+        """What somebody who pushes to the reference asks for."""
+        return _scope(ref, PUSH)
+
+    def remember(self, ref: ImageRef, digest: str, config: str, platform: str) -> None:
+        """What was pushed a moment ago under the reference: a HEAD is enough to confirm that it is still there."""
+        image = PlatformManifest(platform, digest, config)
+        self._resolved[_scope(ref), ref.effective_tag] = ResolvedImage(digest, (image,))
+
     async def check(self, ref: ImageRef) -> Failure | None:
         scope = _scope(ref, PUSH)
         answer = await self._http.request("GET", scope, "/v2/")

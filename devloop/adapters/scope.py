@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from devloop.core.ignore import Decision, Matcher, never_triggers, parse
-from devloop.core.service import Service
+from devloop.core.picture import Picture
+from devloop.core.service import BuildSpec, Service
 
 _FAR = "../../../"
 
@@ -52,6 +53,10 @@ class Area:
         context = _absolute(service.build.context)
         watch = tuple(sorted({_absolute(path) for path in service.watch} or {context}))
         return cls(context, _absolute(service.build.dockerfile), watch, service.ignore)
+
+    def is_of(self, spec: BuildSpec) -> bool:
+        """Whether a build takes its context from here."""
+        return (self.context, self.dockerfile) == (_absolute(spec.context), _absolute(spec.dockerfile))
 
     def folders(self) -> frozenset[str]:
         """Folders that exist now and have, somewhere below, all that is of interest."""
@@ -132,6 +137,14 @@ class Scope:
         if leads_out(name) or ignored.whole or (ignored.ignored and not is_folder):
             return False
         return is_folder or self.in_roots(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """A build context as it is known."""
+
+    scope: Scope
+    picture: Picture
 
 
 def name_of(path: str | Path, context: Path) -> str:

@@ -11,7 +11,7 @@ from devloop.adapters.filesystems import git_folder, git_is_writing, silent_file
 from devloop.adapters.inotify import Inotify, NoEventsError, Touched
 from devloop.adapters.pictures import Taken, refresh, take
 from devloop.adapters.recursive_events import RecursiveEvents
-from devloop.adapters.scope import Area, Scope, name_of, shown
+from devloop.adapters.scope import Area, Context, Scope, name_of, shown
 from devloop.adapters.threads import in_daemon_thread
 from devloop.core.picture import Picture
 
@@ -128,6 +128,11 @@ class WatchedTree:
             self._tell_if(await self._look(None))
             assert self._taken is not None
             return self._taken.picture
+
+    @property
+    def latest(self) -> Context | None:
+        """As it was seen last: every change that was told is in it."""
+        return Context(self._taken.scope, self._taken.picture) if self._taken is not None else None
 
     @property
     def files(self) -> int:

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from devloop.adapters.picture_store import decode, encode
-from devloop.adapters.scope import Area
+from devloop.adapters.scope import Area, Context
 from devloop.adapters.threads import in_daemon_thread
 from devloop.adapters.watched_tree import OpenEvents, WatchedTree, system_events
 from devloop.core.failure import Failure, FailureCode
 from devloop.core.picture import Picture
 from devloop.core.ports import StateFolder, Watched
-from devloop.core.service import Service
+from devloop.core.service import BuildSpec, Service
 
 
 @dataclass(slots=True)
@@ -72,6 +72,16 @@ class FileWatcher:
 
     async def picture(self, service: str) -> Picture:
         return await self._trees[self._areas[service]].tree.picture()
+
+    async def context(self, spec: BuildSpec, *, anew: bool) -> Context | None:
+        """The build context of a watched service: as it was seen last, or looked at `anew`; None for any other."""
+        found = (each.tree for area, each in self._trees.items() if area.is_of(spec))
+        tree = next(found, None)
+        if tree is None:
+            return None
+        if anew:
+            await tree.picture()
+        return tree.latest
 
     async def close(self) -> None:
         """Stop watching everything, and store the pictures."""

@@ -177,6 +177,9 @@ class BuildConfig(_Table):
     environment."""
     flags: Flags = Field(default=(), examples=[["--network=host"]])
     """More flags for `docker buildx build`, one item a word. Those that devloop sets itself are refused."""
+    delta: bool = Field(default=True, examples=[False])
+    """Whether a change becomes one more layer on the last full build, without the engine, where that gives the image
+    that a full build would give."""
 
     @model_serializer(mode="wrap")
     def _as_written(self, serialize: Callable[["BuildConfig"], dict[str, Any]]) -> Any:

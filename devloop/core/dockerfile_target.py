@@ -108,6 +108,8 @@ class Target:
     """RUN, COPY and ADD that make the image, in order."""
     others: tuple[Step, ...] = ()
     """Those of the stages that are copied from or mounted."""
+    images: tuple[str, ...] = ()
+    """What the stages are built on that it needs, `scratch` left out; with `UNKNOWN` where a variable is not known."""
 
     @property
     def copies(self) -> tuple[Copy, ...]:
@@ -169,6 +171,7 @@ def target_of(
         tuple(dict.fromkeys(doubts)),
         tuple(step for walked in chain for step in walked.steps),
         tuple(step for walked in needed for step in walked.steps),
+        tuple(dict.fromkeys(each.image for each in (*chain, *needed) if each.image not in {"", "scratch"})),
     )
 
 

@@ -86,6 +86,8 @@ class Walked:
     stage: Stage
     base: "Walked | None"
     state: State
+    image: str = ""
+    """What it is built on where that is no stage; with `UNKNOWN` in it where a variable is not known."""
     steps: list[Step] = field(default_factory=list)
     needs: list["Walked"] = field(default_factory=list)
     """The stages that its COPY --from and RUN --mount=from read."""
@@ -146,7 +148,7 @@ class Walker:
             state.working_dir = ""
         if "onbuild" in base.lower():
             doubts.append(f"the image `{stage.base}` may have ONBUILD instructions that read the context")
-        return Walked(stage, None, state, doubts=doubts)
+        return Walked(stage, None, state, base, doubts=doubts)
 
     def _context_doubt(self, name: str) -> str:
         replaced = name.lower().removesuffix(":latest") in self._contexts

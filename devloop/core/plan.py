@@ -9,7 +9,7 @@ from devloop.core.masking import MASK, Masker, secret_like, secrets_of_args, sec
 from devloop.core.ports import BuildRequest
 from devloop.core.service import BuildSpec
 
-BUILDX = "buildx"
+BUILDX, DELTA = "buildx", "delta"
 
 _BUILDERS_OWN = re.compile(
     r"PATH|HOME|USER|SHELL|TMPDIR|LANG|PWD|(DOCKER|BUILDX|BUILDKIT|OTEL|SSH|SSL|LD|DYLD|XDG|LC|GO)[A-Z_].*|"
@@ -31,6 +31,8 @@ def choose_builder(spec: BuildSpec) -> BuilderChoice:
     """Every build goes through BuildKit; one builder may be named."""
     if spec.builder:
         return BuilderChoice(BUILDX, f"the configuration names the buildx builder `{spec.builder}`")
+    if spec.delta:
+        return BuilderChoice(BUILDX, "BuildKit; after that a change that only COPY takes is a layer on what it built")
     return BuilderChoice(BUILDX, "a Dockerfile is built by BuildKit, which pushes what it built in the same step")
 
 

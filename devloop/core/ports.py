@@ -29,6 +29,7 @@ class StepProgress:
     seconds: float | None = None
     current: int | None = None
     total: int | None = None
+    builder: str = "buildx"
 
 
 @dataclass(frozen=True, slots=True)

@@ -190,6 +190,7 @@ def build_spec(config: BuildConfig, root: Path) -> BuildSpec:
         cache_from=tuple(_local_cache(spec, root, "src") for spec in config.cache_from),
         cache_to=tuple(_local_cache(spec, root, "dest") for spec in config.cache_to),
         flags=config.flags,
+        delta=config.delta,
     )
 
 

@@ -45,6 +45,8 @@ class BuildSpec:
     cache_from: tuple[str, ...] = ()
     cache_to: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
+    delta: bool = True
+    """Whether a change may become a layer on the last full build where that gives the same image."""
 
 
 @dataclass(frozen=True, slots=True)

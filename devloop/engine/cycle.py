@@ -107,8 +107,9 @@ class _Cycle:
                 self._emit(Log(name, LogSource.BUILD, item.text, number))
             case StepProgress():
                 step = BuildStep(
-                    name, number, item.step, item.name, item.state, item.cached, item.seconds, item.current, item.total
-                )
+                    name, number, item.step, item.name, item.state, item.cached, item.seconds, item.current, item.total,
+                    item.builder,
+                )  # fmt: skip
                 self._emit(step)
 
     async def _confirm(self, built: Built) -> PushedImage:

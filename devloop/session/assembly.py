@@ -5,15 +5,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from devloop.adapters.buildx import BuildxBuilder
+from devloop.adapters.deltabuilder import DeltaBuilder
 from devloop.adapters.engine import DockerEngine
 from devloop.adapters.kube import KubeCluster
 from devloop.adapters.observer import KubeObserver
 from devloop.adapters.podlogs import PodLogs
 from devloop.adapters.prober import BackoffProber
 from devloop.adapters.registry import HttpRegistry
+from devloop.adapters.watcher import FileWatcher
 from devloop.core.failure import Connection, Failure, FailureCode
 from devloop.core.image import ImageRef, InvalidReferenceError
 from devloop.core.manifest import deployment as parse_deployment
+from devloop.core.ports import StateFolder
 from devloop.core.service import Service, WorkloadKey
 from devloop.core.workload import Deployment, Snapshot
 from devloop.engine.observations import Observations
@@ -37,11 +40,17 @@ class Assembly:
     observer: KubeObserver
     prober: BackoffProber
     _tails: list[PodLogs] = field(default_factory=list)
+    _deltas: list[DeltaBuilder] = field(default_factory=list)
 
     def tail(self, line: Callable[[str, str, str, str], None]) -> PodLogs:
         """Follow Pod logs from here on; `line` gets service, Pod, container and text."""
         self._tails.append(PodLogs(self.cluster, line, _EARLIER_LINES))
         return self._tails[-1]
+
+    def appending(self, watcher: FileWatcher, state: StateFolder) -> DeltaBuilder:
+        """Builds by a layer where that is right; what is under watch tells what has changed."""
+        self._deltas.append(DeltaBuilder(self.builder, self.registry, watcher, state))
+        return self._deltas[-1]
 
     async def platform(self, services: Sequence[Service]) -> str:
         """What to build for: the nodes' platform where they may be read, else that of an image that runs there now.
@@ -84,6 +93,8 @@ class Assembly:
         await self.observer.close()
         for tail in self._tails:
             await tail.close()
+        for builder in self._deltas:
+            await builder.close()
         await self.cluster.close()
         await self.registry.close()
 

@@ -38,6 +38,7 @@ from devloop.session.undo import is_marked, undo_line
 from devloop.views import exit_code, summary
 
 if TYPE_CHECKING:
+    from devloop.adapters.watcher import FileWatcher
     from devloop.session.assembly import Assembly
 
 Feed = Callable[[list[ev.Record]], None]
@@ -195,8 +196,9 @@ class Session:
             await watcher.remove(service.name)
         return await self._leave(assembly, keys)
 
-    def _conduct(self, assembly: "Assembly", watcher: Watcher, facts: SessionFacts) -> Conductor:
-        builds = SharedBuilds(assembly.builder, lambda: self._log.state.wanted)
+    def _conduct(self, assembly: "Assembly", watcher: "NoWatcher | FileWatcher", facts: SessionFacts) -> Conductor:
+        builder = assembly.builder if isinstance(watcher, NoWatcher) else assembly.appending(watcher, self._state)
+        builds = SharedBuilds(builder, lambda: self._log.state.wanted)
         ports = Ports(builds, assembly.registry, assembly.cluster, watcher, self._observations, self._clock)
 
         async def run(order: Order, *, emit: Emit, gate: Gate) -> CycleResult:
@@ -226,7 +228,7 @@ class Session:
 
     # files -------------------------------------------------------------------------------------------------------
 
-    def _watcher(self) -> Watcher:
+    def _watcher(self) -> "NoWatcher | FileWatcher":
         if self._options.once:
             return NoWatcher()
         from devloop.adapters.watcher import FileWatcher

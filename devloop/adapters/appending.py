@@ -1,0 +1,190 @@
+"""Appends one layer to an image in a registry and moves a tag to the result: no builder, no engine.
+
+Manifest and config are those of the base with the layer added, in the base's own media types (Docker's or OCI's), over
+the OCI distribution protocol: blobs are uploaded monolithically (POST, then PUT), the manifest last.
+"""
+
+import asyncio
+import hashlib
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
+
+from devloop.adapters.layer import Layer, NoLayerError, folders_in
+from devloop.adapters.registryauth import Scope
+from devloop.adapters.registryhttp import HUB_HOST, RegistryHttp
+from devloop.adapters.threads import in_daemon_thread
+from devloop.core.delta import Folder
+from devloop.core.failure import Failure
+
+_GZIPPED = {
+    "application/vnd.docker.distribution.manifest.v2+json": "application/vnd.docker.image.rootfs.diff.tar.gzip",
+    "application/vnd.oci.image.manifest.v1+json": "application/vnd.oci.image.layer.v1.tar+gzip",
+}
+"""The layers of each kind of manifest."""
+_LARGEST_LAYER = 512 * 2**20
+_WORTH_ASKING = 1 << 16
+"""Bytes of a blob from which on it is asked whether the registry has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Appendable:
+    """An image of one platform, as its registry holds it."""
+
+    digest: str
+    media_type: str
+    body: bytes
+    """Its manifest as the registry gave it."""
+    manifest: Mapping[str, Any]
+    config: Mapping[str, Any]
+
+    @property
+    def volumes(self) -> tuple[str, ...]:
+        return tuple((self.config.get("config") or {}).get("Volumes") or ())
+
+    @property
+    def platform(self) -> str:
+        parts = (self.config.get(key) for key in ("os", "architecture", "variant"))
+        return "/".join(str(part) for part in parts if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """What a tag holds now."""
+
+    digest: str
+    config: str
+
+
+async def read_base(http: RegistryHttp, scope: Scope, digest: str) -> Appendable | Failure:
+    """The image of that digest; raises `NoLayerError` where nothing can be appended to it."""
+    answer = await http.request("GET", scope, f"/v2/{scope.repository}/manifests/{digest}", accept=(*_GZIPPED,))
+    if isinstance(answer, Failure):
+        return answer
+    if answer.status != 200:
+        raise NoLayerError("the registry does not have the last full build any more")
+    manifest = json.loads(answer.body)
+    media_type = manifest.get("mediaType") or answer.headers.get("Content-Type", "")
+    if media_type not in _GZIPPED:
+        raise NoLayerError("the last full build is no image of one platform")
+    config = await http.request("GET", scope, f"/v2/{scope.repository}/blobs/{manifest['config']['digest']}")
+    if isinstance(config, Failure):
+        return config
+    if config.status != 200:
+        raise NoLayerError("the registry does not have the config of the last full build")
+    return Appendable(digest, media_type, answer.body, manifest, json.loads(config.body))
+
+
+async def read_folders(http: RegistryHttp, scope: Scope, base: Appendable) -> Mapping[str, Folder] | Failure:
+    """The folders in the layers that the last COPY and ADD of the base made: all that come after its last RUN."""
+    found: dict[str, Folder] = {}
+    for layer in _copied(base):
+        if int(layer.get("size") or 0) > _LARGEST_LAYER:
+            raise NoLayerError("a layer of the last full build is too large to look into")
+        with tempfile.TemporaryFile(prefix="devloop-") as file:
+            answer = await http.download(scope, f"/v2/{scope.repository}/blobs/{layer['digest']}", file)
+            if isinstance(answer, Failure):
+                return answer
+            if answer.status != 200:
+                raise NoLayerError("the registry does not have all layers of the last full build")
+            file.seek(0)
+            inside = await in_daemon_thread(partial(folders_in, file))
+        found = {**inside, **found}  # the later layer counts
+    return found
+
+
+def _copied(base: Appendable) -> Sequence[Mapping[str, Any]]:
+    """The last layer first."""
+    layers = list(base.manifest.get("layers") or ())
+    made = [
+        str(step.get("created_by") or "") for step in base.config.get("history") or () if not step.get("empty_layer")
+    ]
+    if len(made) != len(layers):
+        raise NoLayerError("the history of the last full build does not tell what made its layers")
+    found = []
+    for layer, by in zip(reversed(layers), reversed(made), strict=True):
+        if not by.startswith(("COPY ", "ADD ", "WORKDIR ")):
+            break
+        found.append(layer)
+    return found
+
+
+async def append(
+    http: RegistryHttp, scope: Scope, tag: str, base: Appendable, layer: Layer | None
+) -> Appended | Failure:
+    """Move the tag to the base with the layer on top; without one, to the base. Raises `NoLayerError`."""
+    if layer is None:
+        config = str(base.manifest["config"]["digest"])
+        return await _move(http, scope, tag, base, base.body, config)
+    config_body, manifest_body = _documents(base, layer)
+    config = _digest(config_body)
+    failures = await asyncio.gather(
+        _upload(http, scope, layer.blob, layer.digest), _upload(http, scope, config_body, config)
+    )
+    if failed := next((failure for failure in failures if failure), None):
+        return failed
+    return await _move(http, scope, tag, base, manifest_body, config)
+
+
+def _documents(base: Appendable, layer: Layer) -> tuple[bytes, bytes]:
+    """The config and the manifest of the base with the layer on top. Nothing in them depends on when this is done."""
+    config = dict(base.config)
+    rootfs = dict(config.get("rootfs") or {})
+    config["rootfs"] = {**rootfs, "diff_ids": [*(rootfs.get("diff_ids") or ()), layer.diff_id]}
+    step = {"created": config.get("created"), "created_by": "devloop delta", "comment": "devloop"}
+    config["history"] = [*(config.get("history") or ()), {key: value for key, value in step.items() if value}]
+    config_body = _encoded(config)
+    described = {**base.manifest["config"], "size": len(config_body), "digest": _digest(config_body)}
+    added = {"mediaType": _GZIPPED[base.media_type], "size": len(layer.blob), "digest": layer.digest}
+    manifest = {**base.manifest, "config": described, "layers": [*base.manifest["layers"], added]}
+    return config_body, _encoded(manifest)
+
+
+async def _upload(http: RegistryHttp, scope: Scope, body: bytes, digest: str) -> Failure | None:
+    blobs = f"/v2/{scope.repository}/blobs/"
+    if len(body) >= _WORTH_ASKING:
+        known = await http.request("HEAD", scope, blobs + digest)
+        if isinstance(known, Failure) or known.status == 200:
+            return known if isinstance(known, Failure) else None
+    begun = await http.request("POST", scope, f"{blobs}uploads/", body=b"", media_type="application/octet-stream")
+    if isinstance(begun, Failure):
+        return begun
+    if begun.status != 202:
+        raise NoLayerError(f"the registry answers {begun.status} to an upload")
+    path = f"{_continued(scope, begun.headers.get('Location', ''))}digest={digest}"
+    ended = await http.request("PUT", scope, path, body=body, media_type="application/octet-stream")
+    if not isinstance(ended, Failure) and ended.status != 201:
+        raise NoLayerError(f"the registry answers {ended.status} to a layer")
+    return ended if isinstance(ended, Failure) else None
+
+
+def _continued(scope: Scope, location: str) -> str:
+    """Where an upload goes on; credentials go to no other host."""
+    parts = urlsplit(location)
+    if not parts.path or parts.netloc not in {"", scope.host, HUB_HOST}:
+        raise NoLayerError("the registry takes uploads at another place")
+    return f"{parts.path}?{parts.query}&" if parts.query else f"{parts.path}?"
+
+
+async def _move(
+    http: RegistryHttp, scope: Scope, tag: str, base: Appendable, body: bytes, config: str
+) -> Appended | Failure:
+    path = f"/v2/{scope.repository}/manifests/{tag}"
+    answer = await http.request("PUT", scope, path, body=body, media_type=base.media_type)
+    if isinstance(answer, Failure):
+        return answer
+    if answer.status != 201:
+        raise NoLayerError(f"the registry answers {answer.status} to the manifest")
+    return Appended(_digest(body), config)
+
+
+def _encoded(document: Mapping[str, Any]) -> bytes:
+    return json.dumps(document, separators=(",", ":")).encode()
+
+
+def _digest(body: bytes) -> str:
+    return f"sha256:{hashlib.sha256(body).hexdigest()}"

@@ -1,0 +1,287 @@
+"""Builds by appending a layer to the last full build where that is right, and by a full build where it is not.
+
+What a layer is decided on (`devloop.core.delta`) is gathered after each full build, beside the rollout: the context
+before and after it, the folders of its layers, the images that it is built on. It is kept in the state folder, so that
+a session can begin with a delta.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+from devloop.adapters.appending import Appendable, append, read_base, read_folders
+from devloop.adapters.basefile import Kept, Recipe, decoded, encoded, recipe_of
+from devloop.adapters.layer import Layer, NoLayerError, pack
+from devloop.adapters.registry import HttpRegistry
+from devloop.adapters.scope import Context
+from devloop.adapters.threads import in_daemon_thread
+from devloop.core.delta import Base, Delta, FullBuild, decide
+from devloop.core.dockerfile import parse
+from devloop.core.dockerfile_target import Target, target_of
+from devloop.core.dockerfile_words import UNKNOWN
+from devloop.core.events import StepState
+from devloop.core.failure import Failure
+from devloop.core.image import ImageRef, InvalidReferenceError
+from devloop.core.picture import EntryType, Picture
+from devloop.core.plan import DELTA
+from devloop.core.ports import Builder, BuildProgress, BuildRequest, Built, PushStarted, StateFolder, StepProgress
+from devloop.core.service import BuildSpec
+
+_LOOK_AGAIN = 60.0
+"""Seconds between two looks whether the images moved that a service is built on."""
+
+Progress = Callable[[BuildProgress], None]
+
+
+class Contexts(Protocol):
+    """The build contexts of the services under watch."""
+
+    async def context(self, spec: BuildSpec, *, anew: bool) -> Context | None:
+        """As it was seen last, or looked at `anew`; None where it is not watched."""
+
+
+@dataclass(slots=True)
+class _Known:
+    """What is known of the last full build of a recipe."""
+
+    kept: Kept
+    base: Base
+    image: Appendable
+    target: Target
+    looked: float = 0.0
+    moved: str = ""
+    """The image that moved since, on which it is built."""
+
+
+@dataclass(slots=True)
+class _Memory:
+    """Of one service: what is known, or why there is nothing."""
+
+    recipe: Recipe
+    known: _Known | None = None
+    nothing: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A delta that can be appended."""
+
+    delta: Delta
+    known: _Known
+    context: Path
+
+
+class DeltaBuilder:
+    """Implements `core.ports.Builder`."""
+
+    name = DELTA
+
+    def __init__(self, full: Builder, registry: HttpRegistry, contexts: Contexts, state: StateFolder) -> None:
+        """`full` builds what no layer can; `registry` is where both push to."""
+        self._full, self._registry, self._contexts, self._state = full, registry, contexts, state
+        self._memories: dict[str, _Memory] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def close(self) -> None:
+        """What is still being gathered is given up."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def check(self, request: BuildRequest) -> Failure | None:
+        """A full build must be possible where there is nothing yet to append to."""
+        memory = await self._memory(request)
+        return None if memory is not None and memory.known is not None else await self._full.check(request)
+
+    async def build(self, request: BuildRequest, progress: Progress) -> Built | Failure:
+        planned = await self._plan(request)
+        if isinstance(planned, _Ready):
+            built = await self._append(request, planned, progress)
+            if not isinstance(built, FullBuild):
+                return built
+            planned = built
+        return await self._build_fully(request, planned, progress)
+
+    # deciding ----------------------------------------------------------------------------------------------------
+
+    async def _plan(self, request: BuildRequest) -> _Ready | FullBuild:
+        if reason := _never(request):
+            return FullBuild(reason)
+        memory = await self._memory(request)
+        if memory is None or memory.known is None:
+            return FullBuild(memory.nothing if memory else "the context is not watched")
+        context = await self._contexts.context(request.spec, anew=memory.known.kept.has_quiet)
+        if context is None:
+            return FullBuild("the context is not watched")
+        recipe = await in_daemon_thread(partial(recipe_of, request, context.scope))
+        if changed := recipe.differs_from(memory.known.kept.recipe):
+            return FullBuild(f"{changed} changed")
+        if memory.known.moved:
+            return FullBuild(f"{memory.known.moved} moved")
+        known, scope = memory.known, context.scope
+        found = decide(known.target, known.base, context.picture, scope.steering, scope.is_beside)
+        return found if isinstance(found, FullBuild) else _Ready(found, known, scope.area.context)
+
+    async def _memory(self, request: BuildRequest) -> _Memory | None:
+        """What is known of the service, at first from an earlier session; None where nothing can be."""
+        key = _key(request)
+        if key not in self._memories:
+            context = await self._contexts.context(request.spec, anew=False)
+            if context is None:
+                return None
+            recipe = await in_daemon_thread(partial(recipe_of, request, context.scope))
+            memory = self._memories[key] = _Memory(recipe, nothing="there was no full build yet")
+            kept = await in_daemon_thread(lambda: decoded(self._state.load(f"base {key}")))
+            if kept is not None and not recipe.differs_from(kept.recipe):
+                await self._learn(request, memory, kept)
+            elif kept is not None:
+                memory.nothing = f"{recipe.differs_from(kept.recipe)} changed"
+        return self._memories[key]
+
+    async def _learn(self, request: BuildRequest, memory: _Memory, kept: Kept) -> None:
+        """Take a full build as the base, if its registry still has it."""
+        try:
+            image = await read_base(self._registry.http, self._registry.scope_of(request.push), kept.digest)
+        except NoLayerError as error:
+            memory.nothing = str(error)
+            return
+        if isinstance(image, Failure):
+            memory.nothing = "the registry could not be asked for the last full build"
+            return
+        target = target_of(parse(kept.recipe.dockerfile), request.spec.target, args=dict(request.spec.args))
+        base = Base(kept.picture, kept.unsure, kept.folders, image.volumes, kept.links)
+        memory.known = _Known(kept, base, image, target)
+
+    # a layer -----------------------------------------------------------------------------------------------------
+
+    async def _append(self, request: BuildRequest, ready: _Ready, progress: Progress) -> Built | Failure | FullBuild:
+        name, began = f"delta: {ready.delta.text}", time.monotonic()
+        progress(StepProgress("delta", name, StepState.STARTED, builder=DELTA))
+        try:
+            layer = await self._layer(ready)
+            progress(StepProgress("delta", name, StepState.DONE, seconds=time.monotonic() - began, builder=DELTA))
+            progress(PushStarted())
+            scope = self._registry.scope_of(request.push)
+            pushed = await append(self._registry.http, scope, request.push.effective_tag, ready.known.image, layer)
+        except NoLayerError as error:
+            return FullBuild(str(error))
+        if isinstance(pushed, Failure):
+            return pushed
+        self._registry.remember(request.push, pushed.digest, pushed.config, ready.known.image.platform)
+        self._spawn(self._look_whether_moved(ready.known))
+        return Built(pushed.digest, self.name)
+
+    async def _layer(self, ready: _Ready) -> Layer | None:
+        if not ready.delta.puts:
+            return None
+        return await in_daemon_thread(partial(pack, ready.delta.puts, ready.context))
+
+    async def _look_whether_moved(self, known: _Known) -> None:
+        """A full build would take what its FROM names now."""
+        now = time.monotonic()
+        if now - known.looked < _LOOK_AGAIN:
+            return
+        known.looked = now
+        for name, digest in known.kept.images.items():
+            found = await self._registry.resolve(ImageRef.parse(name), configs=False)
+            if found is not None and not isinstance(found, Failure) and found.digest != digest:
+                known.moved = name
+
+    # a full build ------------------------------------------------------------------------------------------------
+
+    async def _build_fully(self, request: BuildRequest, why: FullBuild, progress: Progress) -> Built | Failure:
+        name = f"full build: {why.reason}"
+        progress(StepProgress("plan", name, StepState.DONE, builder=self._full.name))
+        before = None if _never(request) else await self._contexts.context(request.spec, anew=False)
+        if before is not None:
+            recipe = await in_daemon_thread(partial(recipe_of, request, before.scope))
+            self._memories[_key(request)] = _Memory(recipe, nothing="the last full build is still being looked at")
+        built = await self._full.build(request, progress)
+        if before is not None and isinstance(built, Built):
+            self._spawn(self._gather(request, self._memories[_key(request)], before, built.digest))
+        elif before is not None:
+            self._memories[_key(request)].nothing = "the last full build failed"
+        return built
+
+    async def _gather(self, request: BuildRequest, memory: _Memory, before: Context, digest: str) -> None:
+        """Learn what is needed to append to what was just built."""
+        try:
+            kept = await self._looked_at(request, memory.recipe, before, digest)
+        except NoLayerError as error:
+            memory.nothing = str(error)
+            return
+        if isinstance(kept, Failure):
+            memory.nothing = "the registry could not be asked for the last full build"
+            return
+        await self._learn(request, memory, kept)
+        data = await in_daemon_thread(partial(encoded, kept))
+        await in_daemon_thread(lambda: self._state.store(f"base {_key(request)}", data))
+
+    async def _looked_at(self, request: BuildRequest, recipe: Recipe, before: Context, digest: str) -> Kept | Failure:
+        after = await self._contexts.context(request.spec, anew=True)
+        if after is None or recipe_of(request, after.scope).differs_from(recipe):
+            raise NoLayerError("what steers the build changed while it ran")
+        scope = self._registry.scope_of(request.push)
+        target = target_of(parse(recipe.dockerfile), request.spec.target, args=dict(request.spec.args))
+        images = await self._built_on(target)
+        base = await read_base(self._registry.http, scope, digest)
+        folders = base if isinstance(base, Failure) else await read_folders(self._registry.http, scope, base)
+        if isinstance(folders, Failure):
+            return folders
+        links, has_quiet = await in_daemon_thread(partial(_links_of, after.picture))
+        unsure = frozenset(after.picture.changed_since(before.picture, quiet=True))
+        return Kept(recipe, digest, after.picture, unsure, folders, images, links, has_quiet)
+
+    async def _built_on(self, target: Target) -> dict[str, str]:
+        """The images that FROM names, with their digests now; one that cannot be looked up may have ONBUILD in it."""
+        found: dict[str, str] = {}
+        for name in target.images:
+            try:
+                ref = ImageRef.parse(name)
+            except InvalidReferenceError:
+                raise NoLayerError(f"it is not known which image `{name.replace(UNKNOWN, '?')}` is") from None
+            resolved = await self._registry.resolve(ref)
+            if resolved is None or isinstance(resolved, Failure):
+                raise NoLayerError(f"{name} cannot be looked up")
+            for digest in resolved.configs:
+                config = await self._registry.config(ref, digest)
+                if isinstance(config, Failure) or (config.get("config") or {}).get("OnBuild"):
+                    raise NoLayerError(f"{name} has ONBUILD instructions, or cannot be looked into")
+            found[name] = resolved.digest
+        return found
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _never(request: BuildRequest) -> str:
+    """Why this build is never a layer; empty where it may be one."""
+    spec = request.spec
+    if not spec.delta:
+        return "`build.delta` is false"
+    given = [name for name in ("secrets", "ssh", "flags") if getattr(spec, name)]
+    if given:
+        return f"`build.{given[0]}` may change what it is built from"
+    return "an image of several platforms" if "," in request.platform else ""
+
+
+def _key(request: BuildRequest) -> str:
+    spec = request.spec
+    return "\0".join((str(spec.context), str(spec.dockerfile), spec.target, str(request.push)))
+
+
+def _links_of(picture: Picture) -> tuple[dict[str, str], bool]:
+    """The links of a context, and whether it has anything whose changes are not told."""
+    links, has_quiet = {}, False
+    for name, entry in picture.entries.items():
+        has_quiet = has_quiet or entry.quiet
+        if entry.type is EntryType.LINK:
+            links[name] = entry.content
+    return links, has_quiet
