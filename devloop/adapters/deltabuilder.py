@@ -6,6 +6,7 @@ a session can begin with a delta.
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -31,9 +32,6 @@ from devloop.core.plan import DELTA
 from devloop.core.ports import Builder, BuildProgress, BuildRequest, Built, PushStarted, StateFolder, StepProgress
 from devloop.core.service import BuildSpec
 
-_LOOK_AGAIN = 60.0
-"""Seconds between two looks whether the images moved that a service is built on."""
-
 Progress = Callable[[BuildProgress], None]
 
 
@@ -52,7 +50,7 @@ class _Known:
     base: Base
     image: Appendable
     target: Target
-    looked: float = 0.0
+    looked: float = -math.inf
     moved: str = ""
     """The image that moved since, on which it is built."""
 
@@ -80,9 +78,13 @@ class DeltaBuilder:
 
     name = DELTA
 
-    def __init__(self, full: Builder, registry: HttpRegistry, contexts: Contexts, state: StateFolder) -> None:
-        """`full` builds what no layer can; `registry` is where both push to."""
+    def __init__(
+        self, full: Builder, registry: HttpRegistry, contexts: Contexts, state: StateFolder, *, look_again: float = 60.0
+    ) -> None:
+        """`full` builds what no layer can; `registry` is where both push to. `look_again`: seconds between two looks
+        whether the images moved that a service is built on."""
         self._full, self._registry, self._contexts, self._state = full, registry, contexts, state
+        self._look_again = look_again
         self._memories: dict[str, _Memory] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -91,6 +93,11 @@ class DeltaBuilder:
         for task in self._tasks:
             task.cancel()
         if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def gathered(self) -> None:
+        """Wait until what was built last is known as far as it can be."""
+        while self._tasks:
             await asyncio.wait(self._tasks)
 
     async def check(self, request: BuildRequest) -> Failure | None:
@@ -184,7 +191,7 @@ class DeltaBuilder:
     async def _look_whether_moved(self, known: _Known) -> None:
         """A full build would take what its FROM names now."""
         now = time.monotonic()
-        if now - known.looked < _LOOK_AGAIN:
+        if now - known.looked < self._look_again:
             return
         known.looked = now
         for name, digest in known.kept.images.items():

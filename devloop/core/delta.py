@@ -113,7 +113,10 @@ class _Deciding:
     def take(self, name: str) -> None:
         """Every place of the image that a changed path of the context gets to."""
         entry = self._changed(name)
-        reading = self._target.reads(name, folder=entry.type is EntryType.FOLDER, links=self._base.links)
+        is_folder = entry.type is EntryType.FOLDER
+        if link := self._target.link_followed(name, self._base.links, folder=is_folder):
+            raise _OnlyFullError(f"{name} is taken through the link {link}")
+        reading = self._target.reads(name, folder=is_folder)
         if reading.fate is Fate.NOTHING:
             return
         if not reading.only_copied:

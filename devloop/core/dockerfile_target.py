@@ -131,6 +131,12 @@ class Target:
         fate = next(sure, Fate.UNKNOWN if unsure else Fate.NOTHING)
         return Reading(fate, takes, unsure[0] if unsure else "")
 
+    def link_followed(self, path: str, links: Mapping[str, str], *, folder: bool = False) -> str:
+        """The link of the context under whose name some instruction takes the path; empty where none does."""
+        led = [(alias, link) for alias, link in aliases(clean(path), links)]
+        steps = (*self.image, *self.others)
+        return next((link for alias, link in led for step in steps if _find(step, ((alias, link),), folder)), "")
+
     def _takes(self, names: _Names, folder: bool) -> Iterator[Take]:
         for step in self.others:
             if found := _find(step, names, folder):

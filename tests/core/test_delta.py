@@ -241,10 +241,11 @@ def test_a_file_where_the_image_has_a_folder() -> None:
     assert found == FullBuild("/app/opt is a folder of the image")
 
 
-def test_a_link_of_the_context_that_a_copy_follows() -> None:
-    """It lands under the name of the link."""
-    found = decided("FROM x\nCOPY link /app/\n", {"main.py": NEW})
-    assert found == Delta((APP, put("/app/link", "main.py")), "1 file into /app")
+@pytest.mark.parametrize("source", ["link", "*"])
+def test_a_link_of_the_context_that_a_copy_follows(source: str) -> None:
+    """It lands under two names, or under the name of the link."""
+    found = decided(f"FROM x\nCOPY {source} /app/\n", {"main.py": NEW})
+    assert found == FullBuild("main.py is taken through the link link")
 
 
 def test_too_much_for_a_layer() -> None:

@@ -1,0 +1,209 @@
+"""When a session appends a layer and when it builds: earlier sessions, what moved, what no layer holds, who may push."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from devloop.adapters.basefile import decoded, encoded
+from devloop.adapters.deltabuilder import DeltaBuilder
+from devloop.adapters.registry import HttpRegistry
+from devloop.core.failure import ExitCode, Failure, FailureCode
+from devloop.core.image import ImageRef
+from tests.adapters.bothways import BothWays, OnDisk, both_ways, write
+from tests.adapters.own_registry import own_registry
+
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(120)]
+FROM = "FROM {registry}/busybox:1"
+
+
+@pytest.fixture
+async def ways(tmp_path: Path, registry: str) -> AsyncIterator[BothWays]:
+    """A tree that was built fully once."""
+    async with both_ways(tmp_path / "app", registry, f"ways-{os.getpid()}") as ways:
+        write(ways.folder, "main.py", "0")
+        write(ways.folder, "requirements.txt", "0")
+        _dockerfile(ways, FROM, "COPY requirements.txt /", "RUN cat /requirements.txt", "WORKDIR /app", "COPY . .")
+        await ways.build()
+        assert ways.words == "full build: there was no full build yet"
+        yield ways
+
+
+def _dockerfile(ways: BothWays, *lines: str) -> None:
+    text = "\n".join((*lines, "")).format(registry=ways.request.push.registry)
+    write(ways.folder, "Dockerfile", text)
+
+
+async def _words(ways: BothWays, name: str = "main.py", content: str = "1") -> str:
+    write(ways.folder, name, content)
+    await ways.build()
+    return ways.words
+
+
+async def test_what_a_run_reads_is_built(ways: BothWays) -> None:
+    assert await _words(ways) == "delta: 1 file into /app"
+    found = await _words(ways, "requirements.txt")
+    assert found == "full build: requirements.txt is there for `RUN cat /requirements.txt`"
+    assert await _words(ways, content="2") == "delta: 1 file into /app"
+
+
+async def test_a_later_session_begins_with_a_layer_and_needs_no_engine(ways: BothWays) -> None:
+    ways.env = {**os.environ, "DOCKER_HOST": "unix:///nowhere/docker.sock"}
+    ways.__post_init__()
+    assert await ways.delta.check(ways.request) is None
+    assert await _words(ways) == "delta: 1 file into /app"
+    (ways.folder / "main.py").unlink()
+    failure = await ways.delta.build(ways.request, lambda _: None)
+    assert isinstance(failure, Failure)
+    assert failure.code is FailureCode.ENGINE_UNREACHABLE
+
+
+async def test_without_an_earlier_full_build_the_engine_is_needed(ways: BothWays) -> None:
+    ways.env = {**os.environ, "DOCKER_HOST": "unix:///nowhere/docker.sock"}
+    ways.state.kept.clear()
+    ways.__post_init__()
+    failure = await ways.delta.check(ways.request)
+    assert failure is not None
+    assert failure.code is FailureCode.ENGINE_UNREACHABLE
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("dockerfile", "full build: the Dockerfile changed"),
+        ("ignore", "full build: what the ignore file says changed"),
+        ("arguments", "full build: the build's arguments, platform or builder changed"),
+        ("lost", "full build: the registry does not have the last full build any more"),
+        ("broken", "full build: there was no full build yet"),
+    ],
+)
+async def test_what_changed_between_two_sessions(ways: BothWays, change: str, words: str) -> None:
+    (key, data), *_ = ways.state.kept.items()
+    kept = decoded(data)
+    assert kept is not None
+    if change == "dockerfile":
+        _dockerfile(ways, FROM, "WORKDIR /app", "COPY . .")
+    elif change == "ignore":
+        write(ways.folder, ".dockerignore", "*.log")
+    elif change == "arguments":
+        ways.request = replace(ways.request, spec=replace(ways.request.spec, args=(("A", "b"),)))
+    elif change == "lost":
+        ways.state.kept[key] = encoded(replace(kept, digest=f"sha256:{'0' * 64}"))
+    else:
+        ways.state.kept[key] = data[:-20]
+    ways.anew()
+    assert await _words(ways) == words
+
+
+async def test_steering_files_that_change_in_a_session(ways: BothWays) -> None:
+    _dockerfile(ways, FROM, "WORKDIR /app", "COPY . .")
+    assert await _words(ways) == "full build: the Dockerfile changed"
+    assert await _words(ways, ".dockerignore", "*.log") == "full build: what the ignore file says changed"
+    assert await _words(ways, content="2") == "delta: 1 file into /app"
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ({"delta": False}, "full build: `build.delta` is false"),
+        ({"flags": ("--label", "a=b")}, "full build: `build.flags` may change what it is built from"),
+        ({"ssh": ("default=/nowhere",)}, ""),
+    ],
+)
+async def test_builds_that_are_never_a_layer(ways: BothWays, spec: dict[str, object], words: str) -> None:
+    ways.request = replace(ways.request, spec=replace(ways.request.spec, **spec))  # type: ignore[arg-type]
+    write(ways.folder, "main.py", "1")
+    await ways.delta.build(ways.request, ways.hear)
+    assert ways.words == words or ways.words.startswith("full build: `build.ssh`")
+
+
+async def test_files_that_cannot_be_packed_as_buildkit_does(ways: BothWays) -> None:
+    (ways.folder / "twin.py").hardlink_to(ways.folder / "main.py")
+    await ways.build()
+    assert ways.words == "full build: twin.py is a hard link"
+    write(ways.folder, "named.py", "1")
+    os.setxattr(ways.folder / "named.py", "user.note", b"x")
+    await ways.build()
+    assert ways.words == "full build: named.py has extended attributes"
+
+
+async def test_an_image_that_moved_is_built_on_again(ways: BothWays) -> None:
+    parent = f"{ways.request.push.name}-parent"
+    _dockerfile(ways, FROM, "WORKDIR /parent")
+    await ways.full.build(replace(ways.request, push=ImageRef.parse(f"{parent}:1")), lambda _: None)
+    _dockerfile(ways, f"FROM {parent}:1", "WORKDIR /app", "COPY . .")
+    ways.delta = DeltaBuilder(ways.full, ways.registry, OnDisk(), ways.state, look_again=0)
+    await ways.build()
+    assert await _words(ways) == "delta: 1 file into /app"
+    await _move(ways, parent)
+    assert await _words(ways, content="2") == "delta: 1 file into /app"  # it looks beside the build
+    assert await _words(ways, content="3") == f"full build: {parent}:1 moved"
+    assert await _words(ways, content="4") == "delta: 1 file into /app"
+
+
+async def _move(ways: BothWays, parent: str) -> None:
+    kept = (ways.folder / "Dockerfile").read_text()
+    _dockerfile(ways, FROM, "WORKDIR /another")
+    await ways.full.build(replace(ways.request, push=ImageRef.parse(f"{parent}:1")), lambda _: None)
+    write(ways.folder, "Dockerfile", kept)
+
+
+async def test_what_an_image_adds_to_whatever_is_built_on_it(ways: BothWays) -> None:
+    parent = f"{ways.request.push.name}-onbuild-not-told"[:-10]
+    _dockerfile(ways, FROM, "ONBUILD COPY main.py /early.py")
+    await ways.full.build(replace(ways.request, push=ImageRef.parse(f"{parent}:1")), lambda _: None)
+    _dockerfile(ways, f"FROM {parent}:1", "WORKDIR /app", "COPY . .")
+    await ways.build()
+    assert "ONBUILD" in await _words(ways)
+
+
+async def test_two_saves_in_a_row_do_not_wait_for_what_is_gathered(ways: BothWays) -> None:
+    _dockerfile(ways, FROM, "WORKDIR /app", "COPY . .")
+    await ways.delta.build(ways.request, ways.hear)
+    await ways.delta.build(ways.request, ways.hear)
+    assert ways.words == "full build: the last full build is still being looked at"
+    await ways.delta.gathered()
+    assert await _words(ways) == "delta: 1 file into /app"
+
+
+async def test_closing_leaves_nothing_running(ways: BothWays) -> None:
+    _dockerfile(ways, FROM, "WORKDIR /app", "COPY . .")
+    await ways.delta.build(ways.request, ways.hear)
+    await ways.delta.close()
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_a_registry_that_asks_who_one_is(tmp_path: Path, registry: str) -> None:
+    async with own_registry(tmp_path) as own:
+        env = {**os.environ, "DOCKER_CONFIG": str(own.docker_config())}
+        async with both_ways(tmp_path / "app", own.host, "private", env) as ways:
+            write(ways.folder, "main.py", "0")
+            write(ways.folder, "Dockerfile", f"FROM {registry}/busybox:1\nWORKDIR /app\nCOPY . .\n")
+            await ways.build()
+            assert await _words(ways) == "delta: 1 file into /app"
+            ways.env = {**env, "DOCKER_CONFIG": str(own.docker_config("wrong"))}
+            async with HttpRegistry(env=ways.env) as stranger:
+                ways.registry = stranger
+                ways.__post_init__()
+                failure = await ways.delta.build(ways.request, ways.hear)
+    assert isinstance(failure, Failure)
+    assert failure.code is FailureCode.REGISTRY_DENIED
+    assert failure.exit_code is ExitCode.UNREACHABLE
+    assert f"docker login {own.host}" in failure.hint
+
+
+async def test_credentials_that_end_between_two_layers(tmp_path: Path, registry: str) -> None:
+    async with own_registry(tmp_path) as own:
+        env = {**os.environ, "DOCKER_CONFIG": str(own.docker_config())}
+        async with both_ways(tmp_path / "app", own.host, "ended", env) as ways:
+            write(ways.folder, "main.py", "0")
+            write(ways.folder, "Dockerfile", f"FROM {registry}/busybox:1\nWORKDIR /app\nCOPY . .\n")
+            await ways.build()
+            (own.folder / "htpasswd").write_text("nobody:x\n")
+            write(ways.folder, "main.py", "1")
+            failure = await ways.delta.build(ways.request, ways.hear)
+    assert isinstance(failure, Failure)
+    assert failure.code is FailureCode.REGISTRY_DENIED
