@@ -24,9 +24,10 @@ from devloop.core.delta import Base, Delta, FullBuild, decide
 from devloop.core.dockerfile import parse
 from devloop.core.dockerfile_target import Target, target_of
 from devloop.core.dockerfile_words import UNKNOWN
-from devloop.core.events import StepState
+from devloop.core.events import HOW, StepState
 from devloop.core.failure import Failure
 from devloop.core.image import ImageRef, InvalidReferenceError
+from devloop.core.masking import Masker, secrets_of_args, without_url_secrets
 from devloop.core.picture import EntryType, Picture
 from devloop.core.plan import DELTA
 from devloop.core.ports import Builder, BuildProgress, BuildRequest, Built, PushStarted, StateFolder, StepProgress
@@ -168,10 +169,10 @@ class DeltaBuilder:
 
     async def _append(self, request: BuildRequest, ready: _Ready, progress: Progress) -> Built | Failure | FullBuild:
         name, began = f"delta: {ready.delta.text}", time.monotonic()
-        progress(StepProgress("delta", name, StepState.STARTED, builder=DELTA))
+        progress(StepProgress(HOW, name, StepState.STARTED, builder=DELTA))
         try:
             layer = await self._layer(ready)
-            progress(StepProgress("delta", name, StepState.DONE, seconds=time.monotonic() - began, builder=DELTA))
+            progress(StepProgress(HOW, name, StepState.DONE, seconds=time.monotonic() - began, builder=DELTA))
             progress(PushStarted())
             scope = self._registry.scope_of(request.push)
             pushed = await append(self._registry.http, scope, request.push.effective_tag, ready.known.image, layer)
@@ -202,8 +203,8 @@ class DeltaBuilder:
     # a full build ------------------------------------------------------------------------------------------------
 
     async def _build_fully(self, request: BuildRequest, why: FullBuild, progress: Progress) -> Built | Failure:
-        name = f"full build: {why.reason}"
-        progress(StepProgress("plan", name, StepState.DONE, builder=self._full.name))
+        name = _harmless(f"full build: {why.reason}", request.spec)
+        progress(StepProgress(HOW, name, StepState.DONE, builder=self._full.name))
         before = None if _never(request) else await self._contexts.context(request.spec, anew=False)
         if before is not None:
             recipe = await in_daemon_thread(partial(recipe_of, request, before.scope))
@@ -277,6 +278,11 @@ def _never(request: BuildRequest) -> str:
     if given:
         return f"`build.{given[0]}` may change what it is built from"
     return "an image of several platforms" if "," in request.platform else ""
+
+
+def _harmless(text: str, spec: BuildSpec) -> str:
+    """Without what is secret in an instruction that is named in it."""
+    return without_url_secrets(Masker(secrets_of_args(spec.args)).mask(text))
 
 
 def _key(request: BuildRequest) -> str:

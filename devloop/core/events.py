@@ -275,6 +275,10 @@ class PhaseFinished(CycleEvent):
     ok: bool
 
 
+HOW = "how"
+"""The step of a build that tells which builder was chosen, and why."""
+
+
 @dataclass(frozen=True, slots=True)
 class BuildStep(CycleEvent):
     """Progress of one step of a build."""
@@ -291,6 +295,11 @@ class BuildStep(CycleEvent):
     """Bytes done and to do, when they make sense."""
     total: int | None = None
     builder: str = "buildx"
+
+    @property
+    def tells_how(self) -> bool:
+        """Whether it is no step of a builder, but which one was chosen and why."""
+        return self.step == HOW
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from textual.widgets import Static
 
 from devloop.core.events import BuildStep, Phase, PodRow, PodVerified, StepState, Verdict
 from devloop.core.image import digest_of, short
+from devloop.core.plan import DELTA
 from devloop.core.state import FinishedCycle, ServiceState
 from devloop.tui.painted import columns, cut, styled, widest
 from devloop.views import Tone, files, seconds
@@ -159,6 +160,8 @@ def _cycle(cycle: FinishedCycle, scale: float, now: float) -> Cells:
     spans = [(span.phase, span.seconds) for span in cycle.phases]
     named = (moment(cycle.finished, now), f"#{cycle.number}", cycle.outcome, what)
     cells = _cells(named, cycle.seconds, spans, scale)
+    if cycle.builder == DELTA:
+        cells[-1] = (f"delta · {cells[-1][0]}", cells[-1][1])
     tone = Tone.GOOD if cycle.outcome.settles else Tone.BAD if cycle.failure else Tone.QUIET
     cells[2] = (cells[2][0], tone)
     return cells

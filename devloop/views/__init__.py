@@ -156,6 +156,11 @@ def _started(event: ev.CycleStarted, _: SessionState) -> list[Phrase]:
     return [Phrase(f"cycle {event.cycle}: {_trigger(event)}", Tone.BUSY)]
 
 
+def _how(event: ev.BuildStep, _: SessionState) -> list[Phrase]:
+    """By a layer or fully, and why; of the steps that BuildKit makes nothing is told here."""
+    return [Phrase(event.name, Tone.QUIET)] if event.tells_how and event.state is ev.StepState.DONE else []
+
+
 def _pushed(event: ev.ImagePushed, _: SessionState) -> list[Phrase]:
     return [Phrase(f"pushed {event.push_ref} as {short(event.digest)}")]
 
@@ -283,6 +288,7 @@ _WORDS: dict[type[ev.Event], Callable[[Any, SessionState], list[Phrase]]] = {
     ev.ChangeDetected: _change,
     ev.CycleHeld: _held,
     ev.CycleStarted: _started,
+    ev.BuildStep: _how,
     ev.ImagePushed: _pushed,
     ev.WorkloadPatched: _patched,
     ev.PodVerified: _verdict,

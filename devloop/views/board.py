@@ -148,7 +148,9 @@ def phases_line(service: ServiceState, past: Chronicle, now: float) -> str:
     parts = [f"{span.phase} {span.seconds:.1f}{'' if span.ok else ' ✘'}" for span in told]
     if running is not None and running.phase is not None:
         parts.append(f"{running.phase} {max(0.0, now - running.phase_started):.1f} …")
-    bars = trend(past, service.name)
+    bars, steps = trend(past, service.name), past.steps(service.name)
+    newest = running.number if running else last.number if last else 0
+    parts += [steps.how] if steps.how and steps.cycle == newest else []
     line = " · ".join(parts) + (f"   {bars}" if bars and running is None else "")
     return f"last: {line}" if line and running is None and service.want is not None else line
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from statistics import median
 
 from devloop.core.events import (
+    HOW,
     BuildStep,
     CycleFinished,
     CycleStarted,
@@ -22,6 +23,7 @@ from devloop.core.events import (
     StepState,
     WorkloadObserved,
 )
+from devloop.core.plan import DELTA
 from devloop.core.state import FinishedCycle, ServiceState, SessionState
 from devloop.views import seconds
 from devloop.views.times import span
@@ -47,6 +49,15 @@ class Steps:
             self.cycle, self.steps = step.cycle, {}
         if step.step in self.steps or len(self.steps) < _STEPS:
             self.steps[step.step] = step
+
+    @property
+    def how(self) -> str:
+        """`delta: 2 files into /app`, `full build: requirements.txt is there for ...`; empty where nobody chose."""
+        return self.steps[HOW].name if HOW in self.steps else ""
+
+    @property
+    def builder(self) -> str:
+        return self.steps[HOW].builder if HOW in self.steps else ""
 
     @property
     def failed(self) -> BuildStep | None:
@@ -126,8 +137,11 @@ class Chronicle:
         return newest.started if newest.given_up else None
 
     def usual(self, service: str) -> float | None:
-        """Median seconds of a cycle that was rolled out; None before there were two."""
-        taken = [cycle.seconds for cycle in self.cycles(service) if cycle.outcome == "verified"]
+        """Median seconds of a verified cycle, of those built as the newest is; None before there were two."""
+        cycles = self.cycles(service)
+        builder = self.steps(service).builder or (cycles[-1].builder if cycles else "")
+        alike = (cycle for cycle in cycles if (cycle.builder == DELTA) is (builder == DELTA))
+        taken = [cycle.seconds for cycle in alike if cycle.outcome == "verified"]
         return median(taken) if len(taken) > 1 else None
 
     def usual_phases(self, service: str) -> Mapping[Phase, float]:

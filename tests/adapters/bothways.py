@@ -18,6 +18,7 @@ from devloop.adapters.deltabuilder import DeltaBuilder
 from devloop.adapters.pictures import take
 from devloop.adapters.registry import HttpRegistry
 from devloop.adapters.scope import Area, Context, Scope
+from devloop.core.events import HOW
 from devloop.core.failure import Failure
 from devloop.core.image import ImageRef
 from devloop.core.ports import BuildProgress, BuildRequest, Built, StepProgress
@@ -82,7 +83,7 @@ class BothWays:
         return built
 
     def hear(self, item: BuildProgress) -> None:
-        if isinstance(item, StepProgress) and item.step in {"delta", "plan"}:
+        if isinstance(item, StepProgress) and item.step == HOW:
             self.told.append(item.name)
 
     @property

@@ -1,4 +1,4 @@
-"""When a session appends a layer and when it builds: earlier sessions, what moved, what no layer holds, who may push."""
+"""When a session appends a layer and when it builds: earlier sessions, what moved, what no layer holds, who pushes."""
 
 import asyncio
 import os
@@ -158,6 +158,15 @@ async def test_what_an_image_adds_to_whatever_is_built_on_it(ways: BothWays) -> 
     _dockerfile(ways, f"FROM {parent}:1", "WORKDIR /app", "COPY . .")
     await ways.build()
     assert "ONBUILD" in await _words(ways)
+
+
+async def test_no_secret_of_an_instruction_is_told(ways: BothWays) -> None:
+    url = "https://me:hunter22@example.com/x"
+    _dockerfile(ways, FROM, "ARG KEY", "COPY main.py /m", f"RUN echo {url} s3cret-value", "COPY . /app")
+    ways.request = replace(ways.request, spec=replace(ways.request.spec, args=(("API_TOKEN", "s3cret-value"),)))
+    await ways.build()
+    words = await _words(ways)
+    assert words == "full build: main.py is there for `RUN echo https://example.com/x ***`"
 
 
 async def test_two_saves_in_a_row_do_not_wait_for_what_is_gathered(ways: BothWays) -> None:
