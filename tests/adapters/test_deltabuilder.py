@@ -162,7 +162,7 @@ async def test_what_an_image_adds_to_whatever_is_built_on_it(ways: BothWays) -> 
 
 async def test_no_secret_of_an_instruction_is_told(ways: BothWays) -> None:
     url = "https://me:hunter22@example.com/x"
-    _dockerfile(ways, FROM, "ARG KEY", "COPY main.py /m", f"RUN echo {url} s3cret-value", "COPY . /app")
+    _dockerfile(ways, FROM, "ARG KEY", "COPY main.py /m.py", f"RUN echo {url} s3cret-value", "COPY . /app")
     ways.request = replace(ways.request, spec=replace(ways.request.spec, args=(("API_TOKEN", "s3cret-value"),)))
     await ways.build()
     words = await _words(ways)
