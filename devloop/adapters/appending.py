@@ -67,16 +67,17 @@ async def read_base(http: RegistryHttp, scope: Scope, digest: str) -> Appendable
         return answer
     if answer.status != 200:
         raise NoLayerError("the registry does not have the last full build any more")
-    manifest = json.loads(answer.body)
+    manifest = _read(answer.body)
     media_type = manifest.get("mediaType") or answer.headers.get("Content-Type", "")
     if media_type not in _GZIPPED:
         raise NoLayerError("the last full build is no image of one platform")
-    config = await http.request("GET", scope, f"/v2/{scope.repository}/blobs/{manifest['config']['digest']}")
+    described = manifest.get("config") or {}
+    config = await http.request("GET", scope, f"/v2/{scope.repository}/blobs/{described.get('digest')}")
     if isinstance(config, Failure):
         return config
     if config.status != 200:
         raise NoLayerError("the registry does not have the config of the last full build")
-    return Appendable(digest, media_type, answer.body, manifest, json.loads(config.body))
+    return Appendable(digest, media_type, answer.body, manifest, _read(config.body))
 
 
 async def read_folders(http: RegistryHttp, scope: Scope, base: Appendable) -> Mapping[str, Folder] | Failure:
@@ -180,6 +181,16 @@ async def _move(
     if answer.status != 201:
         raise NoLayerError(f"the registry answers {answer.status} to the manifest")
     return Appended(_digest(body), config)
+
+
+def _read(body: bytes) -> Mapping[str, Any]:
+    try:
+        document = json.loads(body)
+    except ValueError:
+        document = None
+    if not isinstance(document, dict):
+        raise NoLayerError("the registry's answer about the last full build cannot be read")
+    return document
 
 
 def _encoded(document: Mapping[str, Any]) -> bytes:

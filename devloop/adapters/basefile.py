@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from devloop.adapters import picture_store
-from devloop.adapters.scope import Scope
+from devloop.adapters.scope import read_ignore_file
 from devloop.core.delta import Folder
 from devloop.core.picture import Picture
 from devloop.core.ports import BuildRequest
@@ -49,7 +49,7 @@ class Kept:
     """Whether the context has what may change without being told."""
 
 
-def recipe_of(request: BuildRequest, scope: Scope) -> Recipe:
+def recipe_of(request: BuildRequest) -> Recipe:
     """As it is on disk now; blocks."""
     spec = request.spec
     try:
@@ -58,7 +58,8 @@ def recipe_of(request: BuildRequest, scope: Scope) -> Recipe:
         dockerfile = f"cannot be read: {error}"
     given = repr((spec.args, spec.builder, spec.cache_from, spec.target))
     arguments = hashlib.sha256(given.encode("utf-8", "surrogateescape")).hexdigest()
-    return Recipe(dockerfile, repr(scope.ignore_file.says), arguments, request.platform)
+    ignore = read_ignore_file(spec.context, spec.dockerfile)
+    return Recipe(dockerfile, repr(ignore.says), arguments, request.platform)
 
 
 def encoded(kept: Kept) -> bytes:

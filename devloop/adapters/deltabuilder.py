@@ -6,10 +6,11 @@ a session can begin with a delta.
 """
 
 import asyncio
+import hashlib
 import math
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -80,40 +81,56 @@ class DeltaBuilder:
     name = DELTA
 
     def __init__(
-        self, full: Builder, registry: HttpRegistry, contexts: Contexts, state: StateFolder, *, look_again: float = 60.0
+        self,
+        full: Builder,
+        registry: HttpRegistry,
+        contexts: Contexts,
+        state: StateFolder,
+        *,
+        look_again: float = 60.0,
+        idle_after: float = 60.0,
     ) -> None:
         """`full` builds what no layer can; `registry` is where both push to. `look_again`: seconds between two looks
-        whether the images moved that a service is built on."""
+        whether the images moved that a service is built on. `idle_after`: seconds without a save after which a full
+        build is made beside."""
         self._full, self._registry, self._contexts, self._state = full, registry, contexts, state
-        self._look_again = look_again
+        self._look_again, self._idle_after = look_again, idle_after
         self._memories: dict[str, _Memory] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._gathering: set[asyncio.Task[None]] = set()
+        self._passing: set[asyncio.Task[None]] = set()
+        self._stale: dict[str, BuildRequest] = {}
+        """Services whose newest image is a layer on a full build."""
 
     async def close(self) -> None:
         """What is still being gathered is given up."""
-        for task in self._tasks:
+        self._stale.clear()
+        for task in (tasks := self._gathering | self._passing):
             task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        if tasks:
+            await asyncio.wait(tasks)
 
     async def gathered(self) -> None:
         """Wait until what was built last is known as far as it can be."""
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+        while self._gathering:
+            await asyncio.wait(self._gathering)
 
     async def check(self, request: BuildRequest) -> Failure | None:
         """A full build must be possible where there is nothing yet to append to."""
-        memory = await self._memory(request)
+        memory = None if _never(request) else await self._memory(request)
         return None if memory is not None and memory.known is not None else await self._full.check(request)
 
     async def build(self, request: BuildRequest, progress: Progress) -> Built | Failure:
-        planned = await self._plan(request)
-        if isinstance(planned, _Ready):
-            built = await self._append(request, planned, progress)
-            if not isinstance(built, FullBuild):
-                return built
-            planned = built
-        return await self._build_fully(request, planned, progress)
+        self._disturb()
+        try:
+            planned = await self._plan(request)
+            if isinstance(planned, _Ready):
+                built = await self._append(request, planned, progress)
+                if not isinstance(built, FullBuild):
+                    return built
+                planned = built
+            return await self._build_fully(request, planned, progress)
+        finally:
+            self._pass_time()
 
     # deciding ----------------------------------------------------------------------------------------------------
 
@@ -121,12 +138,12 @@ class DeltaBuilder:
         if reason := _never(request):
             return FullBuild(reason)
         memory = await self._memory(request)
-        if memory is None or memory.known is None:
-            return FullBuild(memory.nothing if memory else "the context is not watched")
+        if memory.known is None:
+            return FullBuild(memory.nothing)
         context = await self._contexts.context(request.spec, anew=memory.known.kept.has_quiet)
         if context is None:
             return FullBuild("the context is not watched")
-        recipe = await in_daemon_thread(partial(recipe_of, request, context.scope))
+        recipe = await in_daemon_thread(partial(recipe_of, request))
         if changed := recipe.differs_from(memory.known.kept.recipe):
             return FullBuild(f"{changed} changed")
         if memory.known.moved:
@@ -135,14 +152,11 @@ class DeltaBuilder:
         found = decide(known.target, known.base, context.picture, scope.steering, scope.is_beside)
         return found if isinstance(found, FullBuild) else _Ready(found, known, scope.area.context)
 
-    async def _memory(self, request: BuildRequest) -> _Memory | None:
-        """What is known of the service, at first from an earlier session; None where nothing can be."""
+    async def _memory(self, request: BuildRequest) -> _Memory:
+        """What is known of the service, at first from an earlier session."""
         key = _key(request)
         if key not in self._memories:
-            context = await self._contexts.context(request.spec, anew=False)
-            if context is None:
-                return None
-            recipe = await in_daemon_thread(partial(recipe_of, request, context.scope))
+            recipe = await in_daemon_thread(partial(recipe_of, request))
             memory = self._memories[key] = _Memory(recipe, nothing="there was no full build yet")
             kept = await in_daemon_thread(lambda: decoded(self._state.load(f"base {key}")))
             if kept is not None and not recipe.differs_from(kept.recipe):
@@ -181,7 +195,8 @@ class DeltaBuilder:
         if isinstance(pushed, Failure):
             return pushed
         self._registry.remember(request.push, pushed.digest, pushed.config, ready.known.image.platform)
-        self._spawn(self._look_whether_moved(ready.known))
+        _spawn(self._gathering, self._look_whether_moved(ready.known))
+        self._stale[_key(request)] = request
         return Built(pushed.digest, self.name)
 
     async def _layer(self, ready: _Ready) -> Layer | None:
@@ -200,6 +215,37 @@ class DeltaBuilder:
             if found is not None and not isinstance(found, Failure) and found.digest != digest:
                 known.moved = name
 
+    # when nobody saves --------------------------------------------------------------------------------------------
+
+    def _pass_time(self) -> None:
+        if self._stale:
+            _spawn(self._passing, self._build_when_idle())
+
+    def _disturb(self) -> None:
+        """A save waits for nothing that was done to pass the time: what is cancelled here ends by itself."""
+        for task in self._passing:
+            task.cancel()
+
+    async def _build_when_idle(self) -> None:
+        """Keep BuildKit's cache and the bases fresh."""
+        await asyncio.sleep(self._idle_after)
+        while self._stale:
+            request = next(iter(self._stale.values()))
+            await self._build_beside(request)
+            self._stale.pop(_key(request))
+
+    async def _build_beside(self, request: BuildRequest) -> None:
+        """A full build under a tag of its own: a Pod that starts meanwhile is not changed by it."""
+        before = await self._contexts.context(request.spec, anew=False)
+        memory = _Memory(await in_daemon_thread(partial(recipe_of, request)))
+        name = hashlib.sha256(_key(request).encode("utf-8", "surrogateescape")).hexdigest()[:8]
+        beside = replace(request, push=request.push.with_tag(f"devloop-base-{name}"))
+        built = await self._full.build(beside, lambda _: None)
+        if before is not None and isinstance(built, Built):
+            await self._gather(request, memory, before, built.digest)
+            if memory.known is not None:
+                self._memories[_key(request)] = memory
+
     # a full build ------------------------------------------------------------------------------------------------
 
     async def _build_fully(self, request: BuildRequest, why: FullBuild, progress: Progress) -> Built | Failure:
@@ -207,11 +253,12 @@ class DeltaBuilder:
         progress(StepProgress(HOW, name, StepState.DONE, builder=self._full.name))
         before = None if _never(request) else await self._contexts.context(request.spec, anew=False)
         if before is not None:
-            recipe = await in_daemon_thread(partial(recipe_of, request, before.scope))
+            recipe = await in_daemon_thread(partial(recipe_of, request))
             self._memories[_key(request)] = _Memory(recipe, nothing="the last full build is still being looked at")
         built = await self._full.build(request, progress)
         if before is not None and isinstance(built, Built):
-            self._spawn(self._gather(request, self._memories[_key(request)], before, built.digest))
+            self._stale.pop(_key(request), None)
+            _spawn(self._gathering, self._gather(request, self._memories[_key(request)], before, built.digest))
         elif before is not None:
             self._memories[_key(request)].nothing = "the last full build failed"
         return built
@@ -232,7 +279,7 @@ class DeltaBuilder:
 
     async def _looked_at(self, request: BuildRequest, recipe: Recipe, before: Context, digest: str) -> Kept | Failure:
         after = await self._contexts.context(request.spec, anew=True)
-        if after is None or recipe_of(request, after.scope).differs_from(recipe):
+        if after is None or recipe_of(request).differs_from(recipe):
             raise NoLayerError("what steers the build changed while it ran")
         scope = self._registry.scope_of(request.push)
         target = target_of(parse(recipe.dockerfile), request.spec.target, args=dict(request.spec.args))
@@ -263,10 +310,11 @@ class DeltaBuilder:
             found[name] = resolved.digest
         return found
 
-    def _spawn(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+
+def _spawn(tasks: set[asyncio.Task[None]], work: Coroutine[None, None, None]) -> None:
+    task = asyncio.ensure_future(work)
+    tasks.add(task)
+    task.add_done_callback(tasks.discard)
 
 
 def _never(request: BuildRequest) -> str:

@@ -40,7 +40,7 @@ class Assembly:
     observer: KubeObserver
     prober: BackoffProber
     _tails: list[PodLogs] = field(default_factory=list)
-    _deltas: list[DeltaBuilder] = field(default_factory=list)
+    _deltas: dict[FileWatcher, DeltaBuilder] = field(default_factory=dict)
 
     def tail(self, line: Callable[[str, str, str, str], None]) -> PodLogs:
         """Follow Pod logs from here on; `line` gets service, Pod, container and text."""
@@ -49,8 +49,10 @@ class Assembly:
 
     def appending(self, watcher: FileWatcher, state: StateFolder) -> DeltaBuilder:
         """Builds by a layer where that is right; what is under watch tells what has changed."""
-        self._deltas.append(DeltaBuilder(self.builder, self.registry, watcher, state))
-        return self._deltas[-1]
+        found = self._deltas.get(watcher)
+        if found is None:
+            found = self._deltas[watcher] = DeltaBuilder(self.builder, self.registry, watcher, state)
+        return found
 
     async def platform(self, services: Sequence[Service]) -> str:
         """What to build for: the nodes' platform where they may be read, else that of an image that runs there now.
@@ -93,7 +95,7 @@ class Assembly:
         await self.observer.close()
         for tail in self._tails:
             await tail.close()
-        for builder in self._deltas:
+        for builder in self._deltas.values():
             await builder.close()
         await self.cluster.close()
         await self.registry.close()

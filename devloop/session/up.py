@@ -18,7 +18,7 @@ from devloop.core.config import OnExit
 from devloop.core.containers import choose
 from devloop.core.failure import Connection, ExitCode, Failure
 from devloop.core.picture import Picture
-from devloop.core.ports import LogTail, Watched, Watcher
+from devloop.core.ports import Builder, LogTail, Watched, Watcher
 from devloop.core.scheduler import Limits
 from devloop.core.service import Service, WorkloadKey
 from devloop.core.workload import Snapshot
@@ -197,8 +197,7 @@ class Session:
         return await self._leave(assembly, keys)
 
     def _conduct(self, assembly: "Assembly", watcher: "NoWatcher | FileWatcher", facts: SessionFacts) -> Conductor:
-        builder = assembly.builder if isinstance(watcher, NoWatcher) else assembly.appending(watcher, self._state)
-        builds = SharedBuilds(builder, lambda: self._log.state.wanted)
+        builds = SharedBuilds(self._builder(assembly, watcher), lambda: self._log.state.wanted)
         ports = Ports(builds, assembly.registry, assembly.cluster, watcher, self._observations, self._clock)
 
         async def run(order: Order, *, emit: Emit, gate: Gate) -> CycleResult:
@@ -209,14 +208,20 @@ class Session:
             self._project.services, limits, self._log, run, self._observations, assembly.prober, self._report
         )
 
-    async def _prepare(self, assembly: "Assembly", watcher: Watcher, facts: SessionFacts) -> ExitCode:
+    def _builder(self, assembly: "Assembly", watcher: "NoWatcher | FileWatcher") -> Builder:
+        """What a save becomes a layer of is known where the source is watched."""
+        if isinstance(watcher, NoWatcher):
+            return assembly.builder
+        return assembly.appending(watcher, self._state)
+
+    async def _prepare(self, assembly: "Assembly", watcher: "NoWatcher | FileWatcher", facts: SessionFacts) -> ExitCode:
         """Check what is needed, and take the picture of the source meanwhile."""
         services = self._project.services
         facts.platform = await assembly.platform(services)
         watching = asyncio.gather(*(self._watch(watcher, service) for service in services))
         checked = preflight(
             services,
-            assembly.builder,
+            self._builder(assembly, watcher),
             assembly.registry,
             assembly.cluster,
             assembly.cluster.ping,

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +12,8 @@ from devloop.adapters.basefile import decoded, encoded
 from devloop.adapters.deltabuilder import DeltaBuilder
 from devloop.adapters.registry import HttpRegistry
 from devloop.core.failure import ExitCode, Failure, FailureCode
-from devloop.core.image import ImageRef
+from devloop.core.image import ImageRef, ResolvedImage
+from devloop.core.ports import Builder, BuildProgress, BuildRequest, Built
 from tests.adapters.bothways import BothWays, OnDisk, both_ways, write
 from tests.adapters.own_registry import own_registry
 
@@ -216,3 +217,53 @@ async def test_credentials_that_end_between_two_layers(tmp_path: Path, registry:
             failure = await ways.delta.build(ways.request, ways.hear)
     assert isinstance(failure, Failure)
     assert failure.code is FailureCode.REGISTRY_DENIED
+
+
+async def test_when_nobody_saves_a_full_build_is_made_beside(ways: BothWays) -> None:
+    """The dev tag stays where it is; what comes next is a layer on the new base."""
+    ways.delta = DeltaBuilder(ways.full, ways.registry, OnDisk(), ways.state, idle_after=0.05)
+    first = decoded(next(iter(ways.state.kept.values())))
+    write(ways.folder, "main.py", "1")
+    built = await ways.build()
+    assert built.builder == "delta"
+    while (kept := decoded(next(iter(ways.state.kept.values())))) == first or kept is None:
+        await asyncio.sleep(0.02)
+    assert first is not None
+    assert kept.digest not in {first.digest, built.digest}
+    held = await ways.registry.resolve(ways.request.push, configs=False)
+    assert isinstance(held, ResolvedImage)
+    assert held.digest == built.digest
+    assert await _words(ways, "other.py") == "delta: 1 file into /app"
+
+
+async def test_a_save_does_not_wait_for_a_build_that_passes_the_time(ways: BothWays) -> None:
+    slow = _Slow(ways.full)
+    ways.delta = DeltaBuilder(slow, ways.registry, OnDisk(), ways.state, idle_after=0)
+    assert await _words(ways) == "delta: 1 file into /app"
+    await slow.began.wait()
+    assert await _words(ways, content="2") == "delta: 1 file into /app"
+    assert not slow.ended.is_set()
+    slow.go_on.set()
+    await slow.ended.wait()
+
+
+class _Slow:
+    """A builder that takes long to end when it is cancelled."""
+
+    name = "buildx"
+
+    def __init__(self, builder: Builder) -> None:
+        self._builder = builder
+        self.began, self.go_on, self.ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def build(self, request: BuildRequest, progress: Callable[[BuildProgress], None]) -> Built | Failure:
+        self.began.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await self.go_on.wait()
+            self.ended.set()
+        raise AssertionError("it is cancelled")
+
+    async def check(self, request: BuildRequest) -> Failure | None:
+        return await self._builder.check(request)

@@ -123,6 +123,16 @@ class Asker:
             await asyncio.sleep(ASK_EVERY)
         raise SystemExit(f"{app.name} did not answer {message!r} within {PATIENCE:g} s")
 
+    async def set_image(self, app: App, image: str) -> None:
+        """Patch the Deployment, over the same connection."""
+        path = f"/apis/apps/v1/namespaces/{app.namespace}/deployments/{app.name}"
+        body = {"spec": {"template": {"spec": {"containers": [{"name": app.name, "image": image}]}}}}
+        reply = await self._connection.request(
+            "PATCH", path, body=body, content_type="application/strategic-merge-patch+json"
+        )
+        assert isinstance(reply, Reply)
+        assert reply.ok, reply.body
+
     async def close(self) -> None:
         await self._connection.close()
 
