@@ -252,15 +252,14 @@ class DeltaBuilder:
         name = _harmless(f"full build: {why.reason}", request.spec)
         progress(StepProgress(HOW, name, StepState.DONE, builder=self._full.name))
         before = None if _never(request) else await self._contexts.context(request.spec, anew=False)
-        if before is not None:
-            recipe = await in_daemon_thread(partial(recipe_of, request))
-            self._memories[_key(request)] = _Memory(recipe, nothing="the last full build is still being looked at")
+        recipe = await in_daemon_thread(partial(recipe_of, request))
         built = await self._full.build(request, progress)
         if before is not None and isinstance(built, Built):
+            # Only one that succeeds takes the place of the one before: that is still in the registry.
+            memory = _Memory(recipe, nothing="the last full build is still being looked at")
+            self._memories[_key(request)] = memory
             self._stale.pop(_key(request), None)
-            _spawn(self._gathering, self._gather(request, self._memories[_key(request)], before, built.digest))
-        elif before is not None:
-            self._memories[_key(request)].nothing = "the last full build failed"
+            _spawn(self._gathering, self._gather(request, memory, before, built.digest))
         return built
 
     async def _gather(self, request: BuildRequest, memory: _Memory, before: Context, digest: str) -> None:
@@ -279,7 +278,7 @@ class DeltaBuilder:
 
     async def _looked_at(self, request: BuildRequest, recipe: Recipe, before: Context, digest: str) -> Kept | Failure:
         after = await self._contexts.context(request.spec, anew=True)
-        if after is None or recipe_of(request).differs_from(recipe):
+        if after is None or (await in_daemon_thread(partial(recipe_of, request))).differs_from(recipe):
             raise NoLayerError("what steers the build changed while it ran")
         scope = self._registry.scope_of(request.push)
         target = target_of(parse(recipe.dockerfile), request.spec.target, args=dict(request.spec.args))

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -39,7 +40,8 @@ def _dockerfile(ways: BothWays, *lines: str) -> None:
 
 
 async def _words(ways: BothWays, name: str = "main.py", content: str = "1") -> str:
-    write(ways.folder, name, content)
+    # BuildKit takes a file of the same size and time for the same file.
+    write(ways.folder, name, content, mtime=time.time())
     await ways.build()
     return ways.words
 
@@ -219,11 +221,23 @@ async def test_credentials_that_end_between_two_layers(tmp_path: Path, registry:
     assert failure.code is FailureCode.REGISTRY_DENIED
 
 
+async def test_a_full_build_that_fails_or_is_given_up_leaves_the_one_before(ways: BothWays) -> None:
+    write(ways.folder, "requirements.txt", "1", mtime=time.time())
+    given_up = asyncio.ensure_future(ways.delta.build(ways.request, ways.hear))
+    await asyncio.sleep(0)
+    given_up.cancel()
+    await asyncio.wait([given_up])
+    (ways.folder / "requirements.txt").unlink()
+    assert isinstance(await ways.delta.build(ways.request, ways.hear), Failure)
+    assert ways.words == "full build: requirements.txt was deleted"
+    assert await _words(ways, "requirements.txt", "0") == "delta: nothing differs from the last full build"
+
+
 async def test_when_nobody_saves_a_full_build_is_made_beside(ways: BothWays) -> None:
     """The dev tag stays where it is; what comes next is a layer on the new base."""
     ways.delta = DeltaBuilder(ways.full, ways.registry, OnDisk(), ways.state, idle_after=0.05)
     first = _base_of(ways)
-    write(ways.folder, "main.py", "1")
+    write(ways.folder, "main.py", "1", mtime=time.time())
     built = await ways.build()
     assert built.builder == "delta"
     while _base_of(ways) == first:
