@@ -1,5 +1,8 @@
 """A service that says a word when it starts: what runs is read from its Pods' logs, and from what they report."""
 
+import time
+
+from devloop.adapters.statefolder import FileStateFolder, default_root
 from tests.e2e.harness import registry_digest
 from tests.e2e.scene import SERVE, Scene
 
@@ -25,3 +28,11 @@ def heard(scene: Scene) -> list[str]:
     """The same, of Pods that all run what the registry has now."""
     assert set(digests(scene)) == {registry_digest(f"{scene.image}:dev")}
     return words(scene)
+
+
+def until_appendable(scene: Scene) -> None:
+    """What the last full build gave has been looked at: only then the next save can be a layer."""
+    source = scene.folder / "web"
+    key = "\0".join((str(source), str(source / "Dockerfile"), "", f"{scene.image}:dev"))
+    while FileStateFolder(default_root(), print).load(f"base {key}") is None:
+        time.sleep(0.1)

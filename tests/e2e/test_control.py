@@ -12,7 +12,7 @@ import pytest
 
 from tests.e2e.harness import apply, deployment, get
 from tests.e2e.scene import Scene
-from tests.e2e.talk import heard, speak
+from tests.e2e.talk import heard, speak, until_appendable
 
 pytestmark = [pytest.mark.e2e, pytest.mark.breaks, pytest.mark.timeout(420)]
 
@@ -69,6 +69,8 @@ def control() -> Iterator[Control]:
         found.mend_all()
 
 
+FULLY = '{ context = "web", delta = false }'
+"""A layer needs no engine."""
 BREAKS: list[tuple[str, str, Callable[[Control, str], None]]] = [
     ("registry", "registry", Control.stop),
     ("dockerd", "engine", Control.stop),
@@ -85,7 +87,7 @@ def test_a_save_while_a_component_is_away_is_verified_when_it_is_back(
 ) -> None:
     speak(scene, "one")
     scene.deploy()
-    scene.configure()
+    scene.configure(build=FULLY)
     with scene.start() as devloop:
         devloop.wait_for("cycle_finished", outcome="verified")
         hurt(control, component)
@@ -138,4 +140,30 @@ def test_a_pod_on_a_node_whose_kubelet_hangs_is_not_taken_for_proof(scene: Scene
         control.mend("kubelet2")
         devloop.wait_for("cycle_finished", outcome="verified", cycle=2, patience=BACK)
         assert heard(scene) == ["two"]
+        assert devloop.stop() == 130
+
+
+def test_without_the_engine_a_save_becomes_a_layer(scene: Scene, control: Control) -> None:
+    """In a session that runs, and in one that starts meanwhile; what needs a full build waits for the engine."""
+    speak(scene, "one")
+    scene.deploy()
+    scene.configure()
+    with scene.start() as devloop:
+        devloop.wait_for("cycle_finished", outcome="verified")
+        until_appendable(scene)
+        control.stop("dockerd")
+        speak(scene, "two")
+        end = devloop.wait_for("cycle_finished", outcome="verified")
+        assert (end["builder"], heard(scene)) == ("delta", ["two"])
+        assert devloop.stop() == 130
+    speak(scene, "three")
+    with scene.start() as devloop:
+        end = devloop.wait_for("cycle_finished", outcome="verified")
+        assert (end["builder"], heard(scene)) == ("delta", ["three"])
+        source = scene.folder / "web" / "Dockerfile"
+        source.write_text(source.read_text() + "ENV A=b\n")
+        devloop.wait_for("connection_changed", to="engine", ok=False, patience=BACK)
+        control.mend("dockerd")
+        end = devloop.wait_for("cycle_finished", outcome="verified", patience=BACK)
+        assert (end["builder"], heard(scene)) == ("buildx", ["three"])
         assert devloop.stop() == 130

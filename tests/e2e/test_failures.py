@@ -300,13 +300,13 @@ def test_a_readiness_probe_that_fails_is_told_at_once_and_ends_at_the_timeout(sc
 def test_the_progress_deadline_of_the_workload(scene: Scene) -> None:
     scene.deploy()
     scene.probe({"exec": {"command": ["sh", "-c", "echo warming up; exit 1"]}, "periodSeconds": 1})
-    scene.patch({"spec": {"progressDeadlineSeconds": 4}})
+    scene.patch({"spec": {"progressDeadlineSeconds": 10}})
     scene.program(SERVE)
     scene.configure()
     code, devloop = scene.once()
     assert code == 5, devloop.said()
     failure = failed(devloop, "progress_deadline")
-    assert "made no progress for 4s" in failure["message"]
+    assert "made no progress for 10s" in failure["message"]
     assert "warming up" in failure["message"]
 
 

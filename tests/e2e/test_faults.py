@@ -34,7 +34,8 @@ def push_by(scene: Scene, proxy: Proxy) -> str:
 
 
 def configure(scene: Scene, part: str, proxy: Proxy) -> None:
-    scene.configure(*([push_by(scene, proxy)] if part == "registry" else []))
+    build = '{ context = "web", delta = false }' if part == "engine" else '"web"'  # a layer needs no engine
+    scene.configure(*([push_by(scene, proxy)] if part == "registry" else []), build=build)
 
 
 def start(scene: Scene, way: Ways, *args: str) -> Devloop:
