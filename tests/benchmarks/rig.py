@@ -1,6 +1,7 @@
 """What the benchmarks share: a cluster client, an app of a given size, and asking its Pods until they answer anew."""
 
 import asyncio
+import contextlib
 import json
 import os
 import platform
@@ -19,6 +20,7 @@ from devloop.core.failure import Failure
 from tests.e2e.harness import QUIET, deployment
 
 PATIENCE = 120.0
+_GIVE_UP = 0.25
 ASK_EVERY = 0.005
 """Seconds between two questions to a Pod: the resolution of every figure here."""
 
@@ -117,9 +119,12 @@ class Asker:
         path = f"/api/v1/namespaces/{app.namespace}/services/{app.name}:8080/proxy/"
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
-            reply = await self._connection.request("GET", path)
-            if isinstance(reply, Reply) and reply.ok and reply.body.decode() == message:
-                return time.monotonic()
+            # A question to a Pod that is about to end may never be answered.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_GIVE_UP):
+                    reply = await self._connection.request("GET", path)
+                if isinstance(reply, Reply) and reply.ok and reply.body.decode() == message:
+                    return time.monotonic()
             await asyncio.sleep(ASK_EVERY)
         raise SystemExit(f"{app.name} did not answer {message!r} within {PATIENCE:g} s")
 
