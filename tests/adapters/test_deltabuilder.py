@@ -16,7 +16,7 @@ from devloop.core.failure import ExitCode, Failure, FailureCode
 from devloop.core.image import ImageRef, ResolvedImage
 from devloop.core.ports import Builder, BuildProgress, BuildRequest, Built
 from tests.adapters.bothways import BothWays, OnDisk, both_ways, write
-from tests.adapters.own_registry import own_registry
+from tests.adapters.own_registry import OwnRegistry, own_registry, tls_registry, token_registry
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(120)]
 FROM = "FROM {registry}/busybox:1"
@@ -205,6 +205,29 @@ async def test_a_registry_that_asks_who_one_is(tmp_path: Path, registry: str) ->
     assert failure.code is FailureCode.REGISTRY_DENIED
     assert failure.exit_code is ExitCode.UNREACHABLE
     assert f"docker login {own.host}" in failure.hint
+
+
+async def test_basic_authentication_over_tls(tmp_path: Path, registry: str) -> None:
+    async with tls_registry(tmp_path) as own:
+        await _pushes_a_layer(own, tmp_path, registry)
+
+
+async def test_a_registry_that_wants_tokens(tmp_path: Path, registry: str) -> None:
+    async with token_registry(tmp_path) as (own, asked):
+        await _pushes_a_layer(own, tmp_path, registry)
+    assert "repository:equal/tokens:pull,push" in asked
+
+
+async def _pushes_a_layer(own: OwnRegistry, folder: Path, registry: str) -> None:
+    env = {**os.environ, "DOCKER_CONFIG": str(own.docker_config())}
+    async with both_ways(folder / "app", own.host, "tokens", env) as ways:
+        write(ways.folder, "main.py", "0")
+        write(ways.folder, "Dockerfile", f"FROM {registry}/busybox:1\nWORKDIR /app\nCOPY . .\n")
+        await ways.build()
+        assert await _words(ways) == "delta: 1 file into /app"
+        built, held = await ways.build(), await ways.registry.resolve(ways.request.push)
+        assert isinstance(held, ResolvedImage)
+        assert held.digest == built.digest
 
 
 async def test_credentials_that_end_between_two_layers(tmp_path: Path, registry: str) -> None:
