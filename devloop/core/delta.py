@@ -145,6 +145,8 @@ class _Deciding:
     def _put(self, name: str, entry: Entry, take: Take) -> None:
         if take.later_runs:
             raise _OnlyFullError(f"{name} is there for `{_short(take.later_runs[0])}`")
+        if take.instruction.name == "ADD" and self._may_be_unpacked(take.instruction, name):
+            raise _OnlyFullError(f"`{_short(take.instruction)}` may unpack {name}")
         path = take.destination
         if any(_is_in(path, volume) for volume in self._base.volumes):
             raise _OnlyFullError(f"{path} is in a VOLUME")
@@ -155,6 +157,11 @@ class _Deciding:
         uid, gid, mode = _owner_and_mode(take.instruction, entry.mode)
         is_folder = entry.type is EntryType.FOLDER
         self._puts[path] = Put(path, mode, uid, gid, "" if is_folder else name)
+
+    def _may_be_unpacked(self, instruction: Instruction, name: str) -> bool:
+        """ADD looks into a file that it is given, whatever its name; what is in a folder it only copies."""
+        sources = next(step.sources for step in self._target.image if step.instruction is instruction)
+        return any(not is_plain(source) or clean(source.pattern) == name for source in sources)
 
     def _may_write(self, step: Step, path: str, name: str) -> bool:
         """Whether a later COPY or ADD may put something other than this file there."""

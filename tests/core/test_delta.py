@@ -119,8 +119,9 @@ DELTAS: dict[str, tuple[str, Tree, list[Put], str]] = {
     ),
     "a file that is watched and no part of the context": (PLAIN, {"beside.txt": NEW, "../shared.py": NEW}, [],
         "nothing differs from the last full build"),
-    "ADD of a file": (
-        "FROM x\nADD main.py /app/\n", {"main.py": NEW}, [APP, put("/app/main.py", "main.py")], "1 file into /app",
+    "ADD of a folder": (
+        "FROM x\nADD src /app/src/\n", {"src/a.py": NEW}, [APP, SRC, put("/app/src/a.py", "src/a.py")],
+        "1 file into /app/src",
     ),
     "an archive that nobody unpacks": (
         PLAIN, {"app.tar.gz": NEW}, [APP, put("/app/app.tar.gz", "app.tar.gz")], "1 file into /app",
@@ -196,6 +197,10 @@ FULL: dict[str, tuple[str, Tree, str]] = {
         "`--chmod=u+x` is no octal number"),
     "an archive that ADD unpacks": ("FROM x\nADD app.tar.gz /app/\n", {"app.tar.gz": NEW},
         "app.tar.gz: ADD extracts archives"),
+    "a file that ADD looks into": ("FROM x\nADD main.py /app/\n", {"main.py": NEW},
+        "`ADD main.py /app/` may unpack main.py"),
+    "files that ADD looks into": ("FROM x\nADD *.py /app/\n", {"main.py": NEW},
+        "`ADD *.py /app/` may unpack main.py"),
     "a destination that nobody knows": ("FROM x\nCOPY main.py $WHERE\n", {"main.py": NEW},
         "main.py: the value of a variable in its destination is not known"),
     "a file or a folder": ("FROM x\nCOPY main.py /opt\n", {"main.py": NEW},
