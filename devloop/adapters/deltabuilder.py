@@ -149,7 +149,9 @@ class DeltaBuilder:
         if memory.known.moved:
             return FullBuild(f"{memory.known.moved} moved")
         known, scope = memory.known, context.scope
-        found = decide(known.target, known.base, context.picture, scope.steering, scope.is_beside)
+        found = await in_daemon_thread(
+            partial(decide, known.target, known.base, context.picture, scope.steering, scope.is_beside)
+        )
         return found if isinstance(found, FullBuild) else _Ready(found, known, scope.area.context)
 
     async def _memory(self, request: BuildRequest) -> _Memory:

@@ -18,6 +18,8 @@ from devloop.core.picture import Entry, EntryType, Picture
 
 MOST_BYTES = 32 * 2**20
 """Of changed files: beyond it, packing and uploading them with each save takes longer than a build from the cache."""
+MOST_NAMES = 1000
+"""Changed names: a branch that was switched is a full build, and is not looked through name by name first."""
 _OWNER = re.compile(r"(\d+):(\d+)")
 _MODE = re.compile(r"0?[0-7]{3,4}")
 _SHOWN = 60
@@ -95,6 +97,8 @@ def decide(
         names = sorted({*now.changed_since(base.picture, quiet=True), *base.unsure})
         if steers := next((name for name in names if name in steering), ""):
             raise _OnlyFullError(f"{steers} has changed")
+        if len(names) > MOST_NAMES:
+            raise _OnlyFullError(f"more than {MOST_NAMES:,} names differ from the last full build")
         deciding = _Deciding(target, base, now)
         for name in names:
             if not is_beside(name) and not name.startswith("../"):

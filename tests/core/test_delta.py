@@ -253,6 +253,11 @@ def test_a_link_of_the_context_that_a_copy_follows(source: str) -> None:
     assert found == FullBuild("main.py is taken through the link link")
 
 
+def test_too_many_names_for_a_layer() -> None:
+    found = decided(PLAIN, {f"new{at}": NEW for at in range(delta.MOST_NAMES + 1)})
+    assert found == FullBuild("more than 1,000 names differ from the last full build")
+
+
 def test_too_much_for_a_layer() -> None:
     found = decided(PLAIN, {"main.py": NEW, "run.sh": NEW}, size=delta.MOST_BYTES // 2 + 1)
     assert found == FullBuild("more than 32 MB differ from the last full build")
