@@ -12,21 +12,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
-from devloop.adapters.layer import Layer, NoLayerError, folders_in
+from devloop.adapters.layer import Layer, NoLayerError, looked_into
 from devloop.adapters.registryauth import Scope
 from devloop.adapters.registryhttp import HUB_HOST, RegistryHttp
 from devloop.adapters.threads import in_daemon_thread
 from devloop.core.delta import Folder
 from devloop.core.failure import Failure
+from devloop.core.image import DOCKER_HUB
 
 _GZIPPED = {
     "application/vnd.docker.distribution.manifest.v2+json": "application/vnd.docker.image.rootfs.diff.tar.gzip",
     "application/vnd.oci.image.manifest.v1+json": "application/vnd.oci.image.layer.v1.tar+gzip",
 }
 """The layers of each kind of manifest."""
-_LARGEST_LAYER = 512 * 2**20
+_LARGEST = 512 * 2**20
+"""Bytes of layers that are looked into after a full build."""
 _WORTH_ASKING = 1 << 16
 """Bytes of a blob from which on it is asked whether the registry has it."""
 
@@ -80,12 +82,14 @@ async def read_base(http: RegistryHttp, scope: Scope, digest: str) -> Appendable
     return Appendable(digest, media_type, answer.body, manifest, _read(config.body))
 
 
-async def read_folders(http: RegistryHttp, scope: Scope, base: Appendable) -> Mapping[str, Folder] | Failure:
-    """The folders in the layers that the last COPY and ADD of the base made: all that come after its last RUN."""
-    found: dict[str, Folder] = {}
-    for layer in _copied(base):
-        if int(layer.get("size") or 0) > _LARGEST_LAYER:
-            raise NoLayerError("a layer of the last full build is too large to look into")
+async def read_layers(http: RegistryHttp, scope: Scope, base: Appendable) -> Mapping[str, Folder | None] | Failure:
+    """The folders, and as None the links, in the layers that the last COPY and ADD of the base made: those after its
+    last RUN."""
+    found: dict[str, Folder | None] = {}
+    layers = _copied(base)
+    if sum(int(layer.get("size") or 0) for layer in layers) > _LARGEST:
+        raise NoLayerError("the layers of the last full build are too large to look into")
+    for layer in layers:
         with tempfile.TemporaryFile(prefix="devloop-") as file:
             answer = await http.download(scope, f"/v2/{scope.repository}/blobs/{layer['digest']}", file)
             if isinstance(answer, Failure):
@@ -93,7 +97,7 @@ async def read_folders(http: RegistryHttp, scope: Scope, base: Appendable) -> Ma
             if answer.status != 200:
                 raise NoLayerError("the registry does not have all layers of the last full build")
             file.seek(0)
-            inside = await in_daemon_thread(partial(folders_in, file))
+            inside = await in_daemon_thread(partial(looked_into, file))
         found = {**inside, **found}  # the later layer counts
     return found
 
@@ -164,11 +168,14 @@ async def _upload(http: RegistryHttp, scope: Scope, body: bytes, digest: str) ->
 
 
 def _continued(scope: Scope, location: str) -> str:
-    """Where an upload goes on; credentials go to no other host."""
+    """Where an upload goes on, up to its digest; credentials go to no other host."""
     parts = urlsplit(location)
-    if not parts.path or parts.netloc not in {"", scope.host, HUB_HOST}:
+    own = {scope.host, HUB_HOST} if scope.host == DOCKER_HUB else {scope.host}
+    own |= {f"{host}:{443 if parts.scheme == 'https' else 80}" for host in own}
+    if not location or (parts.netloc and parts.netloc not in own):
         raise NoLayerError("the registry takes uploads at another place")
-    return f"{parts.path}?{parts.query}&" if parts.query else f"{parts.path}?"
+    path = urljoin(f"/v2/{scope.repository}/blobs/uploads/", parts.path)
+    return f"{path}?{parts.query}&" if parts.query else f"{path}?"
 
 
 async def _move(

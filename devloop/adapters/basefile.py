@@ -45,8 +45,7 @@ class Kept:
     images: Mapping[str, str]
     """What FROM named, with the digest that it had."""
     links: Mapping[str, str]
-    has_quiet: bool
-    """Whether the context has what may change without being told."""
+    linked: frozenset[str]
 
 
 def recipe_of(request: BuildRequest) -> Recipe:
@@ -71,7 +70,7 @@ def encoded(kept: Kept) -> bytes:
         "folders": {path: list(asdict(folder).values()) for path, folder in kept.folders.items()},
         "images": dict(kept.images),
         "links": dict(kept.links),
-        "has_quiet": kept.has_quiet,
+        "linked": sorted(kept.linked),
     }
     return json.dumps(head).encode() + b"\n" + picture_store.encode(kept.picture)
 
@@ -91,7 +90,7 @@ def decoded(data: bytes | None) -> Kept | None:
             {path: Folder(*values) for path, values in read["folders"].items()},
             read["images"],
             read["links"],
-            read["has_quiet"],
+            frozenset(read["linked"]),
         )
     except (ValueError, KeyError, TypeError):
         return None

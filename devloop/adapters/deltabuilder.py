@@ -8,6 +8,7 @@ a session can begin with a delta.
 import asyncio
 import hashlib
 import math
+import re
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from devloop.adapters.appending import Appendable, append, read_base, read_folders
+from devloop.adapters.appending import Appendable, append, read_base, read_layers
 from devloop.adapters.basefile import Kept, Recipe, decoded, encoded, recipe_of
 from devloop.adapters.layer import Layer, NoLayerError, pack
 from devloop.adapters.registry import HttpRegistry
@@ -34,6 +35,9 @@ from devloop.core.plan import DELTA
 from devloop.core.ports import Builder, BuildProgress, BuildRequest, Built, PushStarted, StateFolder, StepProgress
 from devloop.core.service import BuildSpec
 
+_URL = re.compile(r"(?:https?|ssh|git)://|git@", re.IGNORECASE)
+_SHOWN = 160
+"""Characters of a reason."""
 Progress = Callable[[BuildProgress], None]
 
 
@@ -96,6 +100,8 @@ class DeltaBuilder:
         self._full, self._registry, self._contexts, self._state = full, registry, contexts, state
         self._look_again, self._idle_after = look_again, idle_after
         self._memories: dict[str, _Memory] = {}
+        self._loading: dict[str, asyncio.Lock] = {}
+        self._running = 0
         self._gathering: set[asyncio.Task[None]] = set()
         self._passing: set[asyncio.Task[None]] = set()
         self._stale: dict[str, BuildRequest] = {}
@@ -121,6 +127,7 @@ class DeltaBuilder:
 
     async def build(self, request: BuildRequest, progress: Progress) -> Built | Failure:
         self._disturb()
+        self._running += 1
         try:
             planned = await self._plan(request)
             if isinstance(planned, _Ready):
@@ -130,6 +137,7 @@ class DeltaBuilder:
                 planned = built
             return await self._build_fully(request, planned, progress)
         finally:
+            self._running -= 1
             self._pass_time()
 
     # deciding ----------------------------------------------------------------------------------------------------
@@ -140,7 +148,7 @@ class DeltaBuilder:
         memory = await self._memory(request)
         if memory.known is None:
             return FullBuild(memory.nothing)
-        context = await self._contexts.context(request.spec, anew=memory.known.kept.has_quiet)
+        context = await self._contexts.context(request.spec, anew=False)
         if context is None:
             return FullBuild("the context is not watched")
         recipe = await in_daemon_thread(partial(recipe_of, request))
@@ -150,22 +158,30 @@ class DeltaBuilder:
             return FullBuild(f"{memory.known.moved} moved")
         known, scope = memory.known, context.scope
         found = await in_daemon_thread(
-            partial(decide, known.target, known.base, context.picture, scope.steering, scope.is_beside)
+            partial(decide, known.target, known.base, context.picture, scope.steering, scope.is_outside)
         )
         return found if isinstance(found, FullBuild) else _Ready(found, known, scope.area.context)
 
     async def _memory(self, request: BuildRequest) -> _Memory:
         """What is known of the service, at first from an earlier session."""
         key = _key(request)
-        if key not in self._memories:
-            recipe = await in_daemon_thread(partial(recipe_of, request))
-            memory = self._memories[key] = _Memory(recipe, nothing="there was no full build yet")
-            kept = await in_daemon_thread(lambda: decoded(self._state.load(f"base {key}")))
-            if kept is not None and not recipe.differs_from(kept.recipe):
-                await self._learn(request, memory, kept)
-            elif kept is not None:
-                memory.nothing = f"{recipe.differs_from(kept.recipe)} changed"
+        async with self._loading.setdefault(key, asyncio.Lock()):
+            if key not in self._memories:
+                loaded = await self._loaded(request, key)
+                self._memories.setdefault(key, loaded)
         return self._memories[key]
+
+    async def _loaded(self, request: BuildRequest, key: str) -> _Memory:
+        recipe = await in_daemon_thread(partial(recipe_of, request))
+        memory = _Memory(recipe, nothing="there was no full build yet")
+        kept = await in_daemon_thread(lambda: decoded(self._state.load(f"base {key}")))
+        if kept is not None and (changed := recipe.differs_from(kept.recipe)):
+            memory.nothing = f"{changed} changed"
+        elif kept is not None:
+            await self._learn(request, memory, kept)
+            if memory.known is not None:  # it may be days old
+                await self._look_whether_moved(memory.known)
+        return memory
 
     async def _learn(self, request: BuildRequest, memory: _Memory, kept: Kept) -> None:
         """Take a full build as the base, if its registry still has it."""
@@ -178,7 +194,7 @@ class DeltaBuilder:
             memory.nothing = "the registry could not be asked for the last full build"
             return
         target = target_of(parse(kept.recipe.dockerfile), request.spec.target, args=dict(request.spec.args))
-        base = Base(kept.picture, kept.unsure, kept.folders, image.volumes, kept.links)
+        base = Base(kept.picture, kept.unsure, kept.folders, image.volumes, kept.links, kept.linked)
         memory.known = _Known(kept, base, image, target)
 
     # a layer -----------------------------------------------------------------------------------------------------
@@ -220,7 +236,7 @@ class DeltaBuilder:
     # when nobody saves --------------------------------------------------------------------------------------------
 
     def _pass_time(self) -> None:
-        if self._stale:
+        if self._stale and not self._running:
             _spawn(self._passing, self._build_when_idle())
 
     def _disturb(self) -> None:
@@ -234,7 +250,7 @@ class DeltaBuilder:
         while self._stale:
             request = next(iter(self._stale.values()))
             await self._build_beside(request)
-            self._stale.pop(_key(request))
+            self._stale.pop(_key(request), None)
 
     async def _build_beside(self, request: BuildRequest) -> None:
         """A full build under a tag of its own: a Pod that starts meanwhile is not changed by it."""
@@ -286,16 +302,21 @@ class DeltaBuilder:
         target = target_of(parse(recipe.dockerfile), request.spec.target, args=dict(request.spec.args))
         images = await self._built_on(target)
         base = await read_base(self._registry.http, scope, digest)
-        folders = base if isinstance(base, Failure) else await read_folders(self._registry.http, scope, base)
-        if isinstance(folders, Failure):
-            return folders
-        links, has_quiet = await in_daemon_thread(partial(_links_of, after.picture))
+        inside = base if isinstance(base, Failure) else await read_layers(self._registry.http, scope, base)
+        if isinstance(inside, Failure):
+            return inside
+        folders = {path: folder for path, folder in inside.items() if folder is not None}
+        linked = frozenset(inside.keys() - folders.keys())
+        links = await in_daemon_thread(partial(_links_of, after.picture))
         unsure = frozenset(after.picture.changed_since(before.picture, quiet=True))
-        return Kept(recipe, digest, after.picture, unsure, folders, images, links, has_quiet)
+        return Kept(recipe, digest, after.picture, unsure, folders, images, links, linked)
 
     async def _built_on(self, target: Target) -> dict[str, str]:
         """The images that FROM names, with their digests now; one that cannot be looked up may have ONBUILD in it."""
         found: dict[str, str] = {}
+        steps = (step.instruction for step in (*target.image, *target.others))
+        if any(step.name == "ADD" and not step.flag("checksum") and _URL.search(" ".join(step.args)) for step in steps):
+            raise NoLayerError("what ADD fetches may be another file each time")
         for name in target.images:
             try:
                 ref = ImageRef.parse(name)
@@ -323,6 +344,8 @@ def _never(request: BuildRequest) -> str:
     spec = request.spec
     if not spec.delta:
         return "`build.delta` is false"
+    if any(name == "BUILDKIT_SYNTAX" for name, _ in spec.args):
+        return "`BUILDKIT_SYNTAX` names another frontend"
     given = [name for name in ("secrets", "ssh", "flags") if getattr(spec, name)]
     if given:
         return f"`build.{given[0]}` may change what it is built from"
@@ -330,8 +353,9 @@ def _never(request: BuildRequest) -> str:
 
 
 def _harmless(text: str, spec: BuildSpec) -> str:
-    """Without what is secret in an instruction that is named in it."""
-    return without_url_secrets(Masker(secrets_of_args(spec.args)).mask(text))
+    """Without what is secret in an instruction that is named in it, and not longer than is read."""
+    text = without_url_secrets(Masker(secrets_of_args(spec.args)).mask(text))
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
 
 
 def _key(request: BuildRequest) -> str:
@@ -339,11 +363,6 @@ def _key(request: BuildRequest) -> str:
     return "\0".join((str(spec.context), str(spec.dockerfile), spec.target, str(request.push)))
 
 
-def _links_of(picture: Picture) -> tuple[dict[str, str], bool]:
-    """The links of a context, and whether it has anything whose changes are not told."""
-    links, has_quiet = {}, False
-    for name, entry in picture.entries.items():
-        has_quiet = has_quiet or entry.quiet
-        if entry.type is EntryType.LINK:
-            links[name] = entry.content
-    return links, has_quiet
+def _links_of(picture: Picture) -> dict[str, str]:
+    """The links of a context, and where they lead."""
+    return {name: entry.content for name, entry in picture.entries.items() if entry.type is EntryType.LINK}

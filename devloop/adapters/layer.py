@@ -9,7 +9,7 @@ import io
 import os
 import stat
 import tarfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -48,14 +48,16 @@ def pack(puts: Iterable[Put], context: Path) -> Layer:
     return Layer(blob, _digest(blob), _digest(archive.getvalue()))
 
 
-def folders_in(file: BinaryIO) -> Mapping[str, Folder]:
-    """The folders of a layer, by their absolute paths; raises `NoLayerError` where it cannot be read."""
-    found: dict[str, Folder] = {}
+def looked_into(file: BinaryIO) -> dict[str, Folder | None]:
+    """The folders (and, as None, the links) of a layer, by their absolute paths; raises `NoLayerError`."""
+    found: dict[str, Folder | None] = {}
     try:
         with tarfile.open(fileobj=file, mode="r|*") as tar:
             for info in tar:  # which keeps all of them, and a layer may have a million
-                if info.isdir():
-                    path = "/" + info.name.removeprefix("./").strip("/")
+                path = "/" + info.name.removeprefix("./").strip("/")
+                if info.issym():
+                    found[path] = None
+                elif info.isdir():
                     found[path] = Folder(stat.S_IMODE(info.mode), info.uid, info.gid, int(info.mtime))
                 tar.members.clear()  # type: ignore[attr-defined]
     except (tarfile.TarError, OSError, EOFError, ValueError) as error:

@@ -122,6 +122,15 @@ class Scope:
             return False
         return not folder or self.in_roots(folder) or any(root.startswith(folder + "/") for root in self.roots)
 
+    def is_outside(self, name: str) -> bool:
+        """Whether a name is watched, and no part of the context."""
+        return leads_out(name) or (self.is_beside(name) and self.ignore_file.matcher.ignores(name))
+
+    @property
+    def tells_all(self) -> bool:
+        """Whether every change in the context is told: all of it is watched."""
+        return self.roots == ("",) and not self.quiet.patterns
+
     def counts(self, name: str, *, is_folder: bool) -> bool:
         """Whether a change at this name can make a difference that is watched."""
         if name in self.steering:

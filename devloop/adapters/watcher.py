@@ -75,13 +75,13 @@ class FileWatcher:
 
     async def context(self, spec: BuildSpec, *, anew: bool) -> Context | None:
         """The build context of a watched service: as it was seen last, or looked at `anew`; None for any other."""
-        found = (each.tree for area, each in self._trees.items() if area.is_of(spec))
-        tree = next(found, None)
-        if tree is None:
+        trees = [each.tree for area, each in self._trees.items() if area.is_of(spec)]
+        if not trees:
             return None
-        if anew:
-            await tree.picture()
-        return tree.latest
+        latest = trees[0].latest
+        if anew or len(trees) > 1 or latest is None or not latest.scope.tells_all:
+            await trees[0].picture()
+        return trees[0].latest
 
     async def close(self) -> None:
         """Stop watching everything, and store the pictures."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from devloop.core.dockerfile import Instruction
-from devloop.core.dockerfile_match import Source, clean, is_plain
+from devloop.core.dockerfile_match import Source, clean, hit, is_plain, split_wild
 from devloop.core.dockerfile_target import Fate, Reading, Take, Target
 from devloop.core.dockerfile_walk import Landing, Step
 from devloop.core.picture import Entry, EntryType, Picture
@@ -22,7 +22,6 @@ MOST_NAMES = 1000
 """Changed names: a branch that was switched is a full build, and is not looked through name by name first."""
 _OWNER = re.compile(r"(\d+):(\d+)")
 _MODE = re.compile(r"0?[0-7]{3,4}")
-_SHOWN = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +49,8 @@ class Base:
     volumes: tuple[str, ...] = ()
     links: Mapping[str, str] = field(default_factory=dict)
     """The links of its context, and where they lead."""
+    linked: frozenset[str] = frozenset()
+    """Absolute paths that are links in the image, of those that its layers tell of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +90,9 @@ class _OnlyFullError(Exception):
 
 
 def decide(
-    target: Target, base: Base, now: Picture, steering: Collection[str], is_beside: Callable[[str], bool]
+    target: Target, base: Base, now: Picture, steering: Collection[str], is_outside: Callable[[str], bool]
 ) -> Delta | FullBuild:
-    """`now` is the context as it is. `steering`: names of the Dockerfile and the ignore files; `is_beside` tells the
+    """`now` is the context as it is. `steering`: names of the Dockerfile and the ignore files; `is_outside` tells the
     names that are watched and no part of the context."""
     try:
         names = sorted({*now.changed_since(base.picture, quiet=True), *base.unsure})
@@ -101,7 +102,7 @@ def decide(
             raise _OnlyFullError(f"more than {MOST_NAMES:,} names differ from the last full build")
         deciding = _Deciding(target, base, now)
         for name in names:
-            if not is_beside(name) and not name.startswith("../"):
+            if not is_outside(name):
                 deciding.take(name)
         return deciding.delta()
     except _OnlyFullError as reason:
@@ -116,20 +117,31 @@ class _Deciding:
 
     def take(self, name: str) -> None:
         """Every place of the image that a changed path of the context gets to."""
-        entry = self._changed(name)
-        is_folder = entry.type is EntryType.FOLDER
-        if link := self._target.link_followed(name, self._base.links, folder=is_folder):
-            raise _OnlyFullError(f"{name} is taken through the link {link}")
-        reading = self._target.reads(name, folder=is_folder)
-        if reading.fate is Fate.NOTHING:
+        reading = self._read(name)
+        if reading is None:
             return
+        entry = self._changed(name)
         if not reading.only_copied:
             raise _OnlyFullError(_why(name, reading))
         self._bytes += entry.size
         if self._bytes > MOST_BYTES:
             raise _OnlyFullError(f"more than {MOST_BYTES >> 20} MB differ from the last full build")
-        for take in reading.takes:
-            self._put(name, entry, take)
+        for take in sorted(reading.takes, key=self._place):
+            self._put(name, entry, self._place(take), take)
+
+    def _read(self, name: str) -> Reading | None:
+        """What becomes of it; None where nothing reads what it is, nor what it was."""
+        kinds = self._kinds(name) or {EntryType.FILE, EntryType.FOLDER}
+        readings = []
+        for is_folder in sorted({kind is EntryType.FOLDER for kind in kinds}):
+            if link := self._target.link_followed(name, self._base.links, folder=is_folder):
+                raise _OnlyFullError(f"{name} is taken through the link {link}")
+            readings.append(self._target.reads(name, folder=is_folder))
+        return next((reading for reading in readings if reading.fate is not Fate.NOTHING), None)
+
+    def _place(self, take: Take) -> int:
+        """Which step of the image it is: an ONBUILD runs later than it is written."""
+        return next(at for at, step in enumerate(self._target.image) if step.instruction is take.instruction)
 
     def _changed(self, name: str) -> Entry:
         """What it is now, if that and what it was are a file, or if it is a new folder."""
@@ -146,46 +158,97 @@ class _Deciding:
             raise _OnlyFullError(f"{name} is no plain file, or was none")
         return new
 
-    def _put(self, name: str, entry: Entry, take: Take) -> None:
+    def _put(self, name: str, entry: Entry, at: int, take: Take) -> None:
         if take.later_runs:
-            raise _OnlyFullError(f"{name} is there for `{_short(take.later_runs[0])}`")
-        if take.instruction.name == "ADD" and self._may_be_unpacked(take.instruction, name):
-            raise _OnlyFullError(f"`{_short(take.instruction)}` may unpack {name}")
-        path = take.destination
+            raise _OnlyFullError(f"{name} is there for `{_said(take.later_runs[0])}`")
+        path, step = take.destination, self._target.image[at]
+        if take.instruction.name == "ADD" and self._may_be_unpacked(step, name):
+            raise _OnlyFullError(f"`{_said(take.instruction)}` may unpack {name}")
+        if not self._is_alone(step, path, name):
+            raise _OnlyFullError(f"`{_said(take.instruction)}` may put something else at {path}")
         if any(_is_in(path, volume) for volume in self._base.volumes):
             raise _OnlyFullError(f"{path} is in a VOLUME")
-        at = next(at for at, step in enumerate(self._target.image) if step.instruction is take.instruction)
+        if path in self._base.linked:
+            raise _OnlyFullError(f"{path} is a link in the image")
         for later in self._target.image[at + 1 :]:
             if self._may_write(later, path, name):
-                raise _OnlyFullError(f"{path} may be written again by `{_short(later.instruction)}`")
+                raise _OnlyFullError(f"{path} may be written again by `{_said(later.instruction)}`")
         uid, gid, mode = _owner_and_mode(take.instruction, entry.mode)
         is_folder = entry.type is EntryType.FOLDER
+        if name not in self._base.picture.entries:
+            self._is_new(name, path, is_folder, step)
         self._puts[path] = Put(path, mode, uid, gid, "" if is_folder else name)
 
-    def _may_be_unpacked(self, instruction: Instruction, name: str) -> bool:
+    def _may_be_unpacked(self, step: Step, name: str) -> bool:
         """ADD looks into a file that it is given, whatever its name; what is in a folder it only copies."""
-        sources = next(step.sources for step in self._target.image if step.instruction is instruction)
-        return any(not is_plain(source) or clean(source.pattern) == name for source in sources)
+        return any(not is_plain(source) or clean(source.pattern) == name for source in step.sources)
+
+    def _is_alone(self, step: Step, path: str, name: str) -> bool:
+        """Whether no other source, and no other match of a wildcard, lands at the same place by the same step."""
+        landing = step.landing or Landing()
+        taking = [source for source in step.sources if hit(source, name, folder=True)]
+        if len(taking) != 1:
+            return False
+        if not is_plain(taking[0]) and not self._takes_only_files(taking[0], name):
+            return False
+        return not any(self._may_land(other, landing, path, name) for other in step.sources if other is not taking[0])
+
+    def _takes_only_files(self, source: Source, name: str) -> bool:
+        """A wildcard for the names in one folder, which no folder fits: then no two matches have the same name."""
+        folder, wild = split_wild(source)
+        if not wild or "/" in wild or posixpath.dirname(name) != folder:
+            return False
+        inside = (
+            each
+            for picture in (self._now, self._base.picture)
+            for each in picture.in_folder(folder)
+            if EntryType.FILE not in self._kinds(each)
+        )
+        return not any(hit(source, each, folder=True) for each in inside)
+
+    def _is_new(self, name: str, path: str, is_folder: bool, step: Step) -> None:
+        """Where the base image may have something already, nobody knows what a new name replaces."""
+        parent = posixpath.dirname(path)
+        landing = step.landing.path if step.landing else ""
+        above = self._base.picture.entries.get(posixpath.dirname(name))
+        is_known = above is not None and above.type is EntryType.FOLDER
+        is_in_new = parent in self._puts and not self._puts[parent].source
+        if parent == "/" or path == landing or (is_folder and not (is_in_new or (is_known and parent != landing))):
+            raise _OnlyFullError(f"it is not known whether the image has a {path} already")
 
     def _may_write(self, step: Step, path: str, name: str) -> bool:
         """Whether a later COPY or ADD may put something other than this file there."""
         landing = step.landing
-        if landing is not None and landing.path and not _is_in(path, landing.path):
+        if landing is None or not landing.path or not self._is_real(landing.path, step):
+            return True
+        if not _is_in(path, landing.path):
             return False
-        if landing is None or not landing.path or step.origin:
+        if step.origin:
             return True
         if len(step.sources) != len(step.instruction.args) - 1:  # a URL, a repository, a heredoc
             return True
         return any(self._may_land(source, landing, path, name) for source in step.sources)
 
+    def _is_real(self, path: str, step: Step) -> bool:
+        """Whether no link of the image leads elsewhere on the way to where a step lands."""
+        folders, sources = self._base.folders, step.sources
+        is_file = bool(sources) and all(self._kinds(clean(each.pattern)) == {EntryType.FILE} for each in sources)
+        return path in {"/", *folders} or (
+            is_file and path not in self._base.linked and all(above in folders for above in _above(path))
+        )
+
     def _may_land(self, source: Source, landing: Landing, path: str, name: str) -> bool:
         """Whether a source has a file that lands there: in the folder that it is, or the file that it is."""
-        if not is_plain(source):
+        if not is_plain(source) or self._leads_through_a_link(clean(source.pattern)):
             return True
         root, below = clean(source.pattern), path[len(landing.path) :].lstrip("/")
-        found = [(root, self._kinds(root) - {EntryType.FOLDER})]
-        found.append((clean(f"{root}/{below}"), self._kinds(clean(f"{root}/{below}"))))
+        found = [(clean(f"{root}/{below}"), self._kinds(clean(f"{root}/{below}")))]
+        if path in {landing.path, posixpath.join(landing.path, posixpath.basename(root))}:
+            found.append((root, self._kinds(root) - {EntryType.FOLDER}))
         return any(kinds for each, kinds in found if each != name)
+
+    def _leads_through_a_link(self, path: str) -> bool:
+        return any(_is_in(path, link) for link in self._base.links)
 
     def _kinds(self, name: str) -> set[EntryType]:
         """What a name of the context is, and was."""
@@ -215,7 +278,7 @@ def _why(name: str, reading: Reading) -> str:
     """Why a path that is read is not simply copied."""
     other = next((take for take in reading.takes if take.fate is not Fate.COPIED), None)
     if other is not None and other.fate is Fate.MOUNTED:
-        return f"{name} is mounted for `{_short(other.instruction)}`"
+        return f"{name} is mounted for `{_said(other.instruction)}`"
     if other is not None and other.fate is Fate.CARRIED:
         return f"{name} is copied into the stage `{other.stage}`"
     reason = reading.reason or next((take.reason for take in reading.takes if take.reason), "")
@@ -234,9 +297,9 @@ def _owner_and_mode(instruction: Instruction, mode: int) -> tuple[int, int, int]
     return uid, gid, int(bits, 8) if bits else mode
 
 
-def _short(instruction: Instruction) -> str:
-    text = " ".join(instruction.text.split())
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+def _said(instruction: Instruction) -> str:
+    """In one line; whoever shows it masks and cuts it, in this order."""
+    return " ".join(instruction.text.split())
 
 
 def _text(files: Collection[str]) -> str:

@@ -59,6 +59,11 @@ def is_plain(source: Source) -> bool:
     return not (source.excludes or source.parents or UNKNOWN in source.pattern or _split(clean(source.pattern))[1])
 
 
+def split_wild(source: Source) -> tuple[str, str]:
+    """The folder before the first wildcard, and the rest; no rest where more than wildcards decides."""
+    return ("", "") if source.excludes or source.parents or UNKNOWN in source.pattern else _split(clean(source.pattern))
+
+
 def clean(path: str) -> str:
     """Relative to the context, without `.` and `..`; empty for the context itself."""
     return posixpath.normpath("/" + path).lstrip("/")

@@ -109,7 +109,7 @@ class Target:
     others: tuple[Step, ...] = ()
     """Those of the stages that are copied from or mounted."""
     images: tuple[str, ...] = ()
-    """What the stages are built on that it needs, `scratch` left out; with `UNKNOWN` where a variable is not known."""
+    """What the stages that it needs are built on and copy from, without `scratch`; `UNKNOWN` for unknown variables."""
 
     @property
     def copies(self) -> tuple[Copy, ...]:
@@ -171,13 +171,14 @@ def target_of(
     chain = _chain(target)
     needed = _needed(chain)
     doubts = (*dockerfile.problems, *(doubt for walked in (*chain, *needed) for doubt in walked.doubts))
+    images = (image for walked in (*chain, *needed) for image in (walked.image, *walked.external))
     return Target(
         target.stage.label,
         target.state.working_dir,
         tuple(dict.fromkeys(doubts)),
         tuple(step for walked in chain for step in walked.steps),
         tuple(step for walked in needed for step in walked.steps),
-        tuple(dict.fromkeys(each.image for each in (*chain, *needed) if each.image not in {"", "scratch"})),
+        tuple(dict.fromkeys(image for image in images if image not in {"", "scratch"})),
     )
 
 

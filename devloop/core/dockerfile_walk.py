@@ -89,6 +89,8 @@ class Walked:
     image: str = ""
     """What it is built on where that is no stage; with `UNKNOWN` in it where a variable is not known."""
     steps: list[Step] = field(default_factory=list)
+    external: list[str] = field(default_factory=list)
+    """The images that its COPY --from and RUN --mount=from read."""
     needs: list["Walked"] = field(default_factory=list)
     """The stages that its COPY --from and RUN --mount=from read."""
     doubts: list[str] = field(default_factory=list)
@@ -231,6 +233,8 @@ class Walker:
             walked.needs.append(self.walk(index))
         elif index is not None:
             walked.doubts.append(f"{where}: the stage `{name}` has to come before")
+        else:
+            walked.external.append(name)
 
     def _run(self, walked: Walked, instruction: Instruction) -> None:
         sources: list[Source] = []

@@ -114,6 +114,12 @@ class Picture:
             return sum(not is_quiet(entry) and entry[_TYPE_AT] != _FOLDER for entry in entries)
         return sum(not entry.quiet and entry.type is not EntryType.FOLDER for entry in self.entries.values())
 
+    def in_folder(self, folder: str) -> list[str]:
+        """The paths directly in a folder (`""` is the context)."""
+        if isinstance(self.entries, PackedEntries):
+            return [f"{folder}/{name}" if folder else name for name in self.entries.folders.get(folder, ())]
+        return [path for path in self.entries if path.rpartition("/")[0] == folder]
+
     def changed_since(self, earlier: "Picture", *, quiet: bool = False) -> tuple[str, ...]:
         """Watched paths that differ, sorted: added, removed, or another type, mode or content. `quiet`: all of them."""
         before, after = earlier.entries, self.entries

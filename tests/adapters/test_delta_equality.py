@@ -43,9 +43,9 @@ def _mode(name: str, mode: int) -> Change:
 
 
 def _new_folder(folder: Path) -> None:
-    write(folder, "pkg/inner/x.py", "x = 1", 0o600)
-    (folder / "pkg").chmod(0o750)
-    (folder / "pkg/inner").chmod(0o705)
+    write(folder, "src/pkg/inner/x.py", "x = 1", 0o600)
+    (folder / "src/pkg").chmod(0o750)
+    (folder / "src/pkg/inner").chmod(0o705)
 
 
 ALL = ("WORKDIR /app", "COPY . .")
@@ -59,7 +59,7 @@ CASES: dict[str, tuple[tuple[str, ...], Change]] = {
     "an empty file": (ALL, lambda folder: write(folder, "empty", "")),
     "a new folder": (ALL, _new_folder),
     "odd names": (ALL, _edit("with space.py", "ümlaut.py", "#hash", "-dash", "a:b", "[x]", "日本.txt", "x" * 120)),
-    "a long path": (ALL, _edit("/".join(["deeper"] * 20) + "/x.py")),
+    "a long path": (ALL, _edit("src/" + "/".join(["deeper"] * 20) + "/x.py")),
     "what the ignore file takes back": (ALL, _edit("kept.log")),
     "a folder into an existing one": (("COPY src /srv/app/src", "WORKDIR /srv/app"), _edit("src/a.py")),
     "two copies that overlap": (("WORKDIR /app", "COPY src src", "COPY . ."), _edit("src/a.py", "main.py")),
@@ -87,7 +87,9 @@ CASES: dict[str, tuple[tuple[str, ...], Change]] = {
         ("RUN mkdir /real && ln -s real /linked", "COPY src /linked/x/"), _edit("src/a.py"),
     ),
 }  # fmt: skip
-NOT_A_LAYER = {"a wildcard", "a folder that is a link in the base image"}
+NOT_A_LAYER = {
+    "a wildcard", "a wildcard that a new file fits", "exclude", "a folder that is a link in the base image",
+}  # fmt: skip
 """A full build, for reasons that only show here."""
 
 

@@ -9,9 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from devloop.adapters.appending import _continued
 from devloop.adapters.basefile import decoded, encoded
 from devloop.adapters.deltabuilder import DeltaBuilder
+from devloop.adapters.layer import NoLayerError
 from devloop.adapters.registry import HttpRegistry
+from devloop.adapters.registryauth import Scope
+from devloop.adapters.scope import Area
+from devloop.adapters.scope import Scope as ContextScope
 from devloop.core.failure import ExitCode, Failure, FailureCode
 from devloop.core.image import ImageRef, ResolvedImage
 from devloop.core.ports import Builder, BuildProgress, BuildRequest, Built
@@ -170,6 +175,72 @@ async def test_no_secret_of_an_instruction_is_told(ways: BothWays) -> None:
     await ways.build()
     words = await _words(ways)
     assert words == "full build: main.py is there for `RUN echo https://example.com/x ***`"
+
+
+async def test_a_secret_that_is_too_long_to_be_shown_is_not_shown_in_part(ways: BothWays) -> None:
+    url = f"https://me:{'hunter2' * 30}@example.com/x"
+    _dockerfile(ways, FROM, "COPY main.py /m.py", f"RUN echo {url}", "COPY . /app")
+    await ways.build()
+    words = await _words(ways)
+    assert words == "full build: main.py is there for `RUN echo https://example.com/x`"
+
+
+async def test_builds_side_by_side_leave_one_build_that_passes_the_time(ways: BothWays) -> None:
+    ways.delta = DeltaBuilder(ways.full, ways.registry, OnDisk(), ways.state, idle_after=0)
+    write(ways.folder, "main.py", "1", mtime=time.time())
+    first = _base_of(ways)
+    await asyncio.gather(*(ways.delta.build(ways.request, ways.hear) for _ in range(3)))
+    while _base_of(ways) == first:
+        await asyncio.sleep(0.02)
+
+
+async def test_checks_side_by_side_read_what_is_kept_once(ways: BothWays) -> None:
+    ways.env = {**os.environ, "DOCKER_HOST": "unix:///nowhere/docker.sock"}
+    ways.__post_init__()
+    assert await asyncio.gather(*(ways.delta.check(ways.request) for _ in range(3))) == [None] * 3
+
+
+@pytest.mark.parametrize(
+    ("ignore", "watch", "outside", "inside", "tells_all"),
+    [
+        ("*\n!src/app\n", ("src",), "src/other.py", "src/app/a.py", False),
+        ("", (".",), "../shared.py", "src/app/a.py", True),
+        ("", ("src",), "../shared.py", "main.py", False),
+    ],
+)
+def test_what_is_watched_and_no_part_of_the_context(
+    tmp_path: Path, ignore: str, watch: tuple[str, ...], outside: str, inside: str, tells_all: bool
+) -> None:
+    """What the ignore file takes back is a part of it, although a folder around it is watched beside it."""
+    write(tmp_path, ".dockerignore", ignore)
+    area = Area(tmp_path, tmp_path / "Dockerfile", tuple(tmp_path / each for each in watch), ())
+    scope = ContextScope.read(area)
+    assert scope.is_outside(outside)
+    assert not scope.is_outside(inside)
+    assert scope.tells_all is tells_all
+
+
+LOCATIONS = [
+    ("/v2/app/blobs/uploads/7?state=x", "/v2/app/blobs/uploads/7?state=x&"),
+    ("7", "/v2/app/blobs/uploads/7?"),
+    ("https://r.example/v2/up/7", "/v2/up/7?"),
+    ("https://r.example:443/v2/up/7", "/v2/up/7?"),
+    (".evil.example/x", "/v2/app/blobs/uploads/.evil.example/x?"),
+    ("https://r.example.evil/x", ""),
+    ("//evil.example/x", ""),
+    ("https://r.example:8443/x", ""),
+    ("", ""),
+]
+
+
+@pytest.mark.parametrize(("location", "path"), LOCATIONS)
+def test_an_upload_goes_on_at_the_same_host_or_not_at_all(location: str, path: str) -> None:
+    scope = Scope("r.example", "app")
+    if path:
+        assert _continued(scope, location) == path
+    else:
+        with pytest.raises(NoLayerError):
+            _continued(scope, location)
 
 
 async def test_two_saves_in_a_row_do_not_wait_for_what_is_gathered(ways: BothWays) -> None:

@@ -32,6 +32,8 @@ FOLDERS = {
     "/app/src": Folder(0o755),
     "/app/src/deep": Folder(0o700),
     "/srv": Folder(0o750, 10, 20),
+    "/opt": Folder(0o755),
+    "/opt/tool": Folder(0o755),
 }
 Tree = Mapping[str, tuple[EntryType, int, str] | None]
 
@@ -53,7 +55,9 @@ def decided(
 ) -> Delta | FullBuild:
     target = target_of(parse(dockerfile), args=args)
     now = picture({**TREE, **changes}, size)
-    return decide(target, on or base(), now, {"Dockerfile", ".dockerignore"}, lambda name: name == "beside.txt")
+    return decide(
+        target, on or base(), now, {"Dockerfile", ".dockerignore"}, lambda name: name in {"beside.txt", "../shared.py"}
+    )
 
 
 def put(path: str, source: str, mode: int = 0o644, uid: int = 0, gid: int = 0) -> Put:
@@ -74,9 +78,20 @@ DELTAS: dict[str, tuple[str, Tree, list[Put], str]] = {
         PLAIN, {"run.sh": (FILE, 0o700, "s0")}, [APP, put("/app/run.sh", "run.sh", 0o700)], "1 file into /app",
     ),
     "a new file": (PLAIN, {"new.py": NEW}, [APP, put("/app/new.py", "new.py")], "1 file into /app"),
-    "a new file in a new folder": (
-        PLAIN, {"pkg": (DIR, 0o711, ""), "pkg/x.py": NEW},
-        [APP, Put("/app/pkg", 0o711), put("/app/pkg/x.py", "pkg/x.py")], "1 file into /app/pkg",
+    "a new file in a new folder of a folder": (
+        PLAIN, {"src/pkg": (DIR, 0o711, ""), "src/pkg/sub": (DIR, 0o755, ""), "src/pkg/sub/x.py": NEW},
+        [APP, SRC, Put("/app/src/pkg", 0o711), Put("/app/src/pkg/sub", 0o755),
+         put("/app/src/pkg/sub/x.py", "src/pkg/sub/x.py")], "1 file into /app/src/pkg/sub",
+    ),
+    "what nothing reads is gone": (CACHED, {"main.py": None, "new": (DIR, 0o755, "")}, [],
+        "nothing differs from the last full build"),
+    "a wildcard for names": ("FROM x\nCOPY src/*.py /srv/\n", {"src/a.py": NEW},
+        [Put("/srv", 0o750, 10, 20), put("/srv/a.py", "src/a.py")], "1 file into /srv"),
+    "files one by one": ("FROM x\nCOPY main.py run.sh /srv/\n", {"main.py": NEW},
+        [Put("/srv", 0o750, 10, 20), put("/srv/main.py", "main.py")], "1 file into /srv"),
+    "an ONBUILD runs after its stage": (
+        "FROM x AS a\nONBUILD COPY --chmod=700 main.py /app/\nCOPY main.py /app/\nFROM a\n", {"main.py": NEW},
+        [APP, put("/app/main.py", "main.py", 0o700)], "1 file into /app",
     ),
     "what nothing reads": (CACHED, {"main.py": NEW}, [], "nothing differs from the last full build"),
     "nothing": (PLAIN, {}, [], "nothing differs from the last full build"),
@@ -157,7 +172,7 @@ FULL: dict[str, tuple[str, Tree, str]] = {
     "a RUN that mounts it": (
         "FROM x\nRUN --mount=type=bind,source=requirements.txt,target=/r pip install -r /r\nCOPY . /app\n",
         {"requirements.txt": NEW},
-        "requirements.txt is mounted for `RUN --mount=type=bind,source=requirements.txt,target=/r pip…`",
+        "requirements.txt is mounted for `RUN --mount=type=bind,source=requirements.txt,target=/r pip install -r /r`",
     ),
     "an earlier stage": (
         "FROM x AS build\nCOPY . /src\nRUN make\nFROM y\nCOPY --from=build /out /app\n", {"main.py": NEW},
@@ -188,6 +203,24 @@ FULL: dict[str, tuple[str, Tree, str]] = {
     "a later copy of a file whose name is its": (
         PLAIN + "COPY run.sh /app/main.py\n", {"main.py": NEW},
         "/app/main.py may be written again by `COPY run.sh /app/main.py`",
+    ),
+    "a new folder where the base image may have one": (PLAIN, {"pkg": (DIR, 0o711, "")},
+        "it is not known whether the image has a /app/pkg already"),
+    "a new name in the root": ("FROM x\nCOPY . /\n", {"home": NEW},
+        "it is not known whether the image has a /home already"),
+    "a new folder that a wildcard takes": ("FROM x\nWORKDIR /app\nCOPY p* ./\n", {"pb": (DIR, 0o700, "")},
+        "`COPY p* ./` may put something else at /app"),
+    "the same name in two sources": ("FROM x\nCOPY src src/deep /app/\n", {"src/deep/b.py": NEW, "src/b.py": NEW},
+        "`COPY src src/deep /app/` may put something else at /app/b.py"),
+    "two sources of which one is in the other": ("FROM x\nCOPY . src /app/\n", {"src/a.py": NEW},
+        "`COPY . src /app/` may put something else at /app/src/a.py"),
+    "a wildcard for folders": ("FROM x\nCOPY s*/a.py /app/\n", {"src/a.py": NEW},
+        "`COPY s*/a.py /app/` may put something else at /app/a.py"),
+    "a wildcard that a folder fits": ("FROM x\nCOPY s* /app/\n", {"src/a.py": NEW},
+        "`COPY s* /app/` may put something else at /app/a.py"),
+    "a later copy into a folder that may be a link": (
+        "FROM x\nCOPY main.py /app/\nCOPY src /bin/\n", {"main.py": NEW},
+        "/app/main.py may be written again by `COPY src /bin/`",
     ),
     "an owner by name": ("FROM x\nCOPY --chown=web main.py /app/\n", {"main.py": NEW},
         "`--chown=web` needs the image to be understood"),
@@ -251,6 +284,20 @@ def test_a_link_of_the_context_that_a_copy_follows(source: str) -> None:
     """It lands under two names, or under the name of the link."""
     found = decided(f"FROM x\nCOPY {source} /app/\n", {"main.py": NEW})
     assert found == FullBuild("main.py is taken through the link link")
+
+
+def test_a_file_that_a_copy_writes_through_a_link_of_the_image() -> None:
+    found = decided(PLAIN + "COPY run.sh link\n", {"run.sh": NEW}, base(linked=frozenset({"/app/link"})))
+    assert isinstance(found, FullBuild)
+    found = decided("FROM x\nCOPY run.sh /app/link.sh\n", {"run.sh": NEW}, base(linked=frozenset({"/app/link.sh"})))
+    assert found == FullBuild("/app/link.sh is a link in the image")
+
+
+def test_a_later_source_behind_a_link_of_the_context() -> None:
+    tree = {**TREE, "cur": (LINK, 0, "src")}
+    on = base(picture=picture(tree), links={"cur": "src"})
+    found = decided("FROM x\nCOPY main.py /app/\nCOPY cur/sub /app/\n", {"cur": tree["cur"], "main.py": NEW}, on)
+    assert found == FullBuild("/app/main.py may be written again by `COPY cur/sub /app/`")
 
 
 def test_too_many_names_for_a_layer() -> None:

@@ -53,8 +53,8 @@ def test_a_node_unpacks_a_layer_as_it_unpacks_a_full_build(scene: Scene) -> None
         devloop.wait_for("cycle_finished", outcome="verified")
         until_appendable(scene)
         _write(scene, "deep/inner/file", "new", 0o600)
-        _write(scene, "new/folder/script", "echo hi", 0o755)
-        (scene.folder / "web/new").chmod(0o711)
+        _write(scene, "deep/more/script", "echo hi", 0o755)
+        (scene.folder / "web/deep/more").chmod(0o711)
         _write(scene, "word", "two")
         _verified_by(devloop, "delta", 3)
         assert heard(scene) == ["two"]
