@@ -122,7 +122,7 @@ class DeltaBuilder:
 
     async def check(self, request: BuildRequest) -> Failure | None:
         """A full build must be possible where there is nothing yet to append to."""
-        memory = None if _never(request) else await self._memory(request)
+        memory = None if not request.spec.delta or _never(request) else await self._memory(request)
         return None if memory is not None and memory.known is not None else await self._full.check(request)
 
     async def build(self, request: BuildRequest, progress: Progress) -> Built | Failure:
@@ -143,6 +143,8 @@ class DeltaBuilder:
     # deciding ----------------------------------------------------------------------------------------------------
 
     async def _plan(self, request: BuildRequest) -> _Ready | FullBuild:
+        if not request.spec.delta:
+            return FullBuild("")
         if reason := _never(request):
             return FullBuild(reason)
         memory = await self._memory(request)
@@ -173,7 +175,7 @@ class DeltaBuilder:
 
     async def _loaded(self, request: BuildRequest, key: str) -> _Memory:
         recipe = await in_daemon_thread(partial(recipe_of, request))
-        memory = _Memory(recipe, nothing="there was no full build yet")
+        memory = _Memory(recipe)
         kept = await in_daemon_thread(lambda: decoded(self._state.load(f"base {key}")))
         if kept is not None and (changed := recipe.differs_from(kept.recipe)):
             memory.nothing = f"{changed} changed"
@@ -267,9 +269,14 @@ class DeltaBuilder:
     # a full build ------------------------------------------------------------------------------------------------
 
     async def _build_fully(self, request: BuildRequest, why: FullBuild, progress: Progress) -> Built | Failure:
-        name = _harmless(f"full build: {why.reason}", request.spec)
-        progress(StepProgress(HOW, name, StepState.DONE, builder=self._full.name))
-        before = None if _never(request) else await self._contexts.context(request.spec, anew=False)
+        if why.reason:
+            name = _harmless(f"full build: {why.reason}", request.spec)
+            progress(StepProgress(HOW, name, StepState.DONE, builder=self._full.name))
+        before = (
+            None
+            if not request.spec.delta or _never(request)
+            else await self._contexts.context(request.spec, anew=False)
+        )
         recipe = await in_daemon_thread(partial(recipe_of, request))
         built = await self._full.build(request, progress)
         if before is not None and isinstance(built, Built):
@@ -342,8 +349,6 @@ def _spawn(tasks: set[asyncio.Task[None]], work: Coroutine[None, None, None]) ->
 def _never(request: BuildRequest) -> str:
     """Why this build is never a layer; empty where it may be one."""
     spec = request.spec
-    if not spec.delta:
-        return "`build.delta` is false"
     if any(name == "BUILDKIT_SYNTAX" for name, _ in spec.args):
         return "`BUILDKIT_SYNTAX` names another frontend"
     given = [name for name in ("secrets", "ssh", "flags") if getattr(spec, name)]

@@ -83,6 +83,7 @@ class FullBuild:
     """Only a full build is right."""
 
     reason: str
+    """Empty where there is nothing to tell: none was made yet, or nobody wants layers."""
 
 
 class _OnlyFullError(Exception):

@@ -89,7 +89,7 @@ class BothWays:
     @property
     def words(self) -> str:
         """Which way the last build went, and why."""
-        return self.told[-1]
+        return self.told[-1] if self.told else ""
 
     async def fully(self, **changes: object) -> Built:
         """What a full build of the tree gives now, under another tag."""
