@@ -10,6 +10,7 @@ import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -21,6 +22,7 @@ from devloop.adapters.threads import in_daemon_thread
 from devloop.core.delta import Folder
 from devloop.core.failure import Failure
 from devloop.core.image import DOCKER_HUB
+from devloop.core.why.imageconfig import time_of
 
 _GZIPPED = {
     "application/vnd.docker.distribution.manifest.v2+json": "application/vnd.docker.image.rootfs.diff.tar.gzip",
@@ -140,6 +142,10 @@ def _documents(base: Appendable, layer: Layer) -> tuple[bytes, bytes]:
     config = dict(base.config)
     rootfs = dict(config.get("rootfs") or {})
     config["rootfs"] = {**rootfs, "diff_ids": [*(rootfs.get("diff_ids") or ()), layer.diff_id]}
+    # What it was made from tells when it was made: the same content gives the same digest.
+    saved = datetime.fromtimestamp(layer.newest, UTC)
+    if time_of(config.get("created")) < layer.newest:
+        config["created"] = saved.strftime("%Y-%m-%dT%H:%M:%SZ")
     step = {"created": config.get("created"), "created_by": "devloop delta", "comment": "devloop"}
     config["history"] = [*(config.get("history") or ()), {key: value for key, value in step.items() if value}]
     config_body = _encoded(config)

@@ -34,18 +34,21 @@ class Layer:
     """Of the compressed blob, as a manifest names it."""
     diff_id: str
     """Of the archive in it, as an image's config names it."""
+    newest: int
+    """When the newest of its files was saved, in Unix seconds, rounded up."""
 
 
 def pack(puts: Iterable[Put], context: Path) -> Layer:
     """The layer of a delta, its files read from the context; raises `NoLayerError`."""
-    archive = io.BytesIO()
+    archive, newest = io.BytesIO(), 0
     with tarfile.open(fileobj=archive, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for put in puts:
             info = _info(put)
             data = _read(context / put.source, put.source, info) if put.source else b""
             tar.addfile(info, io.BytesIO(data))
+            newest = max(newest, int(info.mtime) + 1 if put.source else 0)
     blob = gzip.compress(archive.getvalue(), _LEVEL, mtime=0)
-    return Layer(blob, _digest(blob), _digest(archive.getvalue()))
+    return Layer(blob, _digest(blob), _digest(archive.getvalue()), newest)
 
 
 def looked_into(file: BinaryIO) -> dict[str, Folder | None]:

@@ -2,6 +2,8 @@
 
 import pytest
 
+from devloop.adapters.statefolder import default_root
+from tests.e2e.asking import fine
 from tests.e2e.harness import Devloop
 from tests.e2e.scene import SERVE, Scene
 from tests.e2e.talk import heard, until_appendable
@@ -66,6 +68,23 @@ def test_a_node_unpacks_a_layer_as_it_unpacks_a_full_build(scene: Scene) -> None
     assert code == 0
     assert fully.of("cycle_finished")[-1]["builder"] == "buildx"
     assert [line for line in _tree(scene) if not line.endswith("/app/again")] == by_layer
+
+
+def test_why_of_a_layer(scene: Scene) -> None:
+    """Asked where no session is recorded: the image is as new as the newest file in it."""
+    _app(scene, "COPY . /app/")
+    scene.deploy()
+    scene.configure()
+    with scene.start() as devloop:
+        devloop.wait_for("cycle_finished", outcome="verified")
+        until_appendable(scene)
+        _write(scene, "word", "two")
+        end = devloop.wait_for("cycle_finished", outcome="verified")
+        assert (end["builder"], heard(scene)) == ("delta", ["two"])
+        assert devloop.stop() == 130
+    for recording in (default_root() / "sessions").iterdir():
+        recording.unlink()
+    fine(scene)
 
 
 def test_a_later_session_begins_where_the_one_before_ended(scene: Scene) -> None:

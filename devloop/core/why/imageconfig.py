@@ -19,7 +19,7 @@ def described(resolved: ResolvedImage, config: Mapping[str, Any]) -> RegistryIma
     own = config.get("config") or {}
     return RegistryImage(
         resolved,
-        _time(config.get("created")),
+        time_of(config.get("created")),
         tuple(path.rstrip("/") for path in own.get("Volumes") or {}),
         tuple(_copies(config.get("history") or [])),
     )
@@ -45,7 +45,7 @@ def _copies(history: list[Mapping[str, Any]]) -> Iterator[str]:
             yield posixpath.normpath(posixpath.join(folder, words[-1]))
 
 
-def _time(text: Any) -> float:
+def time_of(text: Any) -> float:
     """0.0 for the times that reproducible builds write instead of the real one: 1970, or 1980 where zip files begin."""
     try:
         found = datetime.fromisoformat(str(text)).timestamp()
