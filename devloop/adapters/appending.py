@@ -5,7 +5,6 @@ the OCI distribution protocol: blobs are uploaded monolithically (POST, then PUT
 """
 
 import asyncio
-import hashlib
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -21,7 +20,7 @@ from devloop.adapters.registryhttp import HUB_HOST, RegistryHttp
 from devloop.adapters.threads import in_daemon_thread
 from devloop.core.delta import Folder
 from devloop.core.failure import Failure
-from devloop.core.image import DOCKER_HUB
+from devloop.core.image import DOCKER_HUB, platform_of, sha256_of
 from devloop.core.why.imageconfig import time_of
 
 _GZIPPED = {
@@ -52,8 +51,7 @@ class Appendable:
 
     @property
     def platform(self) -> str:
-        parts = (self.config.get(key) for key in ("os", "architecture", "variant"))
-        return "/".join(str(part) for part in parts if part)
+        return platform_of(self.config)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +126,7 @@ async def append(
         config = str(base.manifest["config"]["digest"])
         return await _move(http, scope, tag, base, base.body, config)
     config_body, manifest_body = _documents(base, layer)
-    config = _digest(config_body)
+    config = sha256_of(config_body)
     failures = await asyncio.gather(
         _upload(http, scope, layer.blob, layer.digest), _upload(http, scope, config_body, config)
     )
@@ -149,7 +147,7 @@ def _documents(base: Appendable, layer: Layer) -> tuple[bytes, bytes]:
     step = {"created": config.get("created"), "created_by": "devloop delta", "comment": "devloop"}
     config["history"] = [*(config.get("history") or ()), {key: value for key, value in step.items() if value}]
     config_body = _encoded(config)
-    described = {**base.manifest["config"], "size": len(config_body), "digest": _digest(config_body)}
+    described = {**base.manifest["config"], "size": len(config_body), "digest": sha256_of(config_body)}
     added = {"mediaType": _GZIPPED[base.media_type], "size": len(layer.blob), "digest": layer.digest}
     manifest = {**base.manifest, "config": described, "layers": [*base.manifest["layers"], added]}
     return config_body, _encoded(manifest)
@@ -193,7 +191,7 @@ async def _move(
         return answer
     if answer.status != 201:
         raise NoLayerError(f"the registry answers {answer.status} to the manifest")
-    return Appended(_digest(body), config)
+    return Appended(sha256_of(body), config)
 
 
 def _read(body: bytes) -> Mapping[str, Any]:
@@ -208,7 +206,3 @@ def _read(body: bytes) -> Mapping[str, Any]:
 
 def _encoded(document: Mapping[str, Any]) -> bytes:
     return json.dumps(document, separators=(",", ":")).encode()
-
-
-def _digest(body: bytes) -> str:
-    return f"sha256:{hashlib.sha256(body).hexdigest()}"

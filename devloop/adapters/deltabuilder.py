@@ -8,7 +8,6 @@ a session can begin with a delta.
 import asyncio
 import hashlib
 import math
-import re
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
@@ -25,6 +24,7 @@ from devloop.adapters.threads import in_daemon_thread
 from devloop.core.delta import Base, Delta, FullBuild, decide
 from devloop.core.dockerfile import parse
 from devloop.core.dockerfile_target import Target, target_of
+from devloop.core.dockerfile_walk import REMOTE
 from devloop.core.dockerfile_words import UNKNOWN
 from devloop.core.events import HOW, StepState
 from devloop.core.failure import Failure
@@ -35,7 +35,7 @@ from devloop.core.plan import DELTA
 from devloop.core.ports import Builder, BuildProgress, BuildRequest, Built, PushStarted, StateFolder, StepProgress
 from devloop.core.service import BuildSpec
 
-_URL = re.compile(r"(?:https?|ssh|git)://|git@", re.IGNORECASE)
+_NOT_ASKED = "the registry could not be asked for the last full build"
 _SHOWN = 160
 """Characters of a reason."""
 Progress = Callable[[BuildProgress], None]
@@ -65,7 +65,6 @@ class _Known:
 class _Memory:
     """Of one service: what is known, or why there is nothing."""
 
-    recipe: Recipe
     known: _Known | None = None
     nothing: str = ""
 
@@ -122,7 +121,7 @@ class DeltaBuilder:
 
     async def check(self, request: BuildRequest) -> Failure | None:
         """A full build must be possible where there is nothing yet to append to."""
-        memory = None if not request.spec.delta or _never(request) else await self._memory(request)
+        memory = await self._memory(request) if _may_be_a_layer(request) else None
         return None if memory is not None and memory.known is not None else await self._full.check(request)
 
     async def build(self, request: BuildRequest, progress: Progress) -> Built | Failure:
@@ -175,7 +174,7 @@ class DeltaBuilder:
 
     async def _loaded(self, request: BuildRequest, key: str) -> _Memory:
         recipe = await in_daemon_thread(partial(recipe_of, request))
-        memory = _Memory(recipe)
+        memory = _Memory()
         kept = await in_daemon_thread(lambda: decoded(self._state.load(f"base {key}")))
         if kept is not None and (changed := recipe.differs_from(kept.recipe)):
             memory.nothing = f"{changed} changed"
@@ -186,18 +185,16 @@ class DeltaBuilder:
         return memory
 
     async def _learn(self, request: BuildRequest, memory: _Memory, kept: Kept) -> None:
-        """Take a full build as the base, if its registry still has it."""
+        """Take a full build of an earlier session as the base, if its registry still has it."""
         try:
             image = await read_base(self._registry.http, self._registry.scope_of(request.push), kept.digest)
         except NoLayerError as error:
             memory.nothing = str(error)
             return
         if isinstance(image, Failure):
-            memory.nothing = "the registry could not be asked for the last full build"
+            memory.nothing = _NOT_ASKED
             return
-        target = target_of(parse(kept.recipe.dockerfile), request.spec.target, args=dict(request.spec.args))
-        base = Base(kept.picture, kept.unsure, kept.folders, image.volumes, kept.links, kept.linked)
-        memory.known = _Known(kept, base, image, target)
+        memory.known = _known(kept, image, _target(request, kept.recipe))
 
     # a layer -----------------------------------------------------------------------------------------------------
 
@@ -257,12 +254,12 @@ class DeltaBuilder:
     async def _build_beside(self, request: BuildRequest) -> None:
         """A full build under a tag of its own: a Pod that starts meanwhile is not changed by it."""
         before = await self._contexts.context(request.spec, anew=False)
-        memory = _Memory(await in_daemon_thread(partial(recipe_of, request)))
+        recipe, memory = await in_daemon_thread(partial(recipe_of, request)), _Memory()
         name = hashlib.sha256(_key(request).encode("utf-8", "surrogateescape")).hexdigest()[:8]
         beside = replace(request, push=request.push.with_tag(f"devloop-base-{name}"))
         built = await self._full.build(beside, lambda _: None)
         if before is not None and isinstance(built, Built):
-            await self._gather(request, memory, before, built.digest)
+            await self._gather(request, memory, recipe, before, built.digest)
             if memory.known is not None:
                 self._memories[_key(request)] = memory
 
@@ -272,57 +269,61 @@ class DeltaBuilder:
         if why.reason:
             name = _harmless(f"full build: {why.reason}", request.spec)
             progress(StepProgress(HOW, name, StepState.DONE, builder=self._full.name))
-        before = (
-            None
-            if not request.spec.delta or _never(request)
-            else await self._contexts.context(request.spec, anew=False)
-        )
+        if not _may_be_a_layer(request):
+            return await self._full.build(request, progress)
+        before = await self._contexts.context(request.spec, anew=False)
         recipe = await in_daemon_thread(partial(recipe_of, request))
         built = await self._full.build(request, progress)
         if before is not None and isinstance(built, Built):
             # Only one that succeeds takes the place of the one before: that is still in the registry.
-            memory = _Memory(recipe, nothing="the last full build is still being looked at")
+            memory = _Memory(nothing="the last full build is still being looked at")
             self._memories[_key(request)] = memory
             self._stale.pop(_key(request), None)
-            _spawn(self._gathering, self._gather(request, memory, before, built.digest))
+            _spawn(self._gathering, self._gather(request, memory, recipe, before, built.digest))
         return built
 
-    async def _gather(self, request: BuildRequest, memory: _Memory, before: Context, digest: str) -> None:
+    async def _gather(
+        self, request: BuildRequest, memory: _Memory, recipe: Recipe, before: Context, digest: str
+    ) -> None:
         """Learn what is needed to append to what was just built."""
         try:
-            kept = await self._looked_at(request, memory.recipe, before, digest)
+            known = await self._looked_at(request, recipe, before, digest)
         except NoLayerError as error:
             memory.nothing = str(error)
             return
-        if isinstance(kept, Failure):
-            memory.nothing = "the registry could not be asked for the last full build"
+        if isinstance(known, Failure):
+            memory.nothing = _NOT_ASKED
             return
-        await self._learn(request, memory, kept)
-        data = await in_daemon_thread(partial(encoded, kept))
+        memory.known = known
+        data = await in_daemon_thread(partial(encoded, known.kept))
         await in_daemon_thread(lambda: self._state.store(f"base {_key(request)}", data))
 
-    async def _looked_at(self, request: BuildRequest, recipe: Recipe, before: Context, digest: str) -> Kept | Failure:
+    async def _looked_at(self, request: BuildRequest, recipe: Recipe, before: Context, digest: str) -> _Known | Failure:
         after = await self._contexts.context(request.spec, anew=True)
         if after is None or (await in_daemon_thread(partial(recipe_of, request))).differs_from(recipe):
             raise NoLayerError("what steers the build changed while it ran")
-        scope = self._registry.scope_of(request.push)
-        target = target_of(parse(recipe.dockerfile), request.spec.target, args=dict(request.spec.args))
+        scope, target = self._registry.scope_of(request.push), _target(request, recipe)
         images = await self._built_on(target)
-        base = await read_base(self._registry.http, scope, digest)
-        inside = base if isinstance(base, Failure) else await read_layers(self._registry.http, scope, base)
+        image = await read_base(self._registry.http, scope, digest)
+        if isinstance(image, Failure):
+            return image
+        inside = await read_layers(self._registry.http, scope, image)
         if isinstance(inside, Failure):
             return inside
         folders = {path: folder for path, folder in inside.items() if folder is not None}
         linked = frozenset(inside.keys() - folders.keys())
         links = await in_daemon_thread(partial(_links_of, after.picture))
         unsure = frozenset(after.picture.changed_since(before.picture, quiet=True))
-        return Kept(recipe, digest, after.picture, unsure, folders, images, links, linked)
+        kept = Kept(recipe, digest, after.picture, unsure, folders, images, links, linked)
+        return _known(kept, image, target)
 
     async def _built_on(self, target: Target) -> dict[str, str]:
         """The images that FROM names, with their digests now; one that cannot be looked up may have ONBUILD in it."""
         found: dict[str, str] = {}
         steps = (step.instruction for step in (*target.image, *target.others))
-        if any(step.name == "ADD" and not step.flag("checksum") and _URL.search(" ".join(step.args)) for step in steps):
+        if any(
+            step.name == "ADD" and not step.flag("checksum") and REMOTE.search(" ".join(step.args)) for step in steps
+        ):
             raise NoLayerError("what ADD fetches may be another file each time")
         for name in target.images:
             try:
@@ -344,6 +345,19 @@ def _spawn(tasks: set[asyncio.Task[None]], work: Coroutine[None, None, None]) ->
     task = asyncio.ensure_future(work)
     tasks.add(task)
     task.add_done_callback(tasks.discard)
+
+
+def _target(request: BuildRequest, recipe: Recipe) -> Target:
+    return target_of(parse(recipe.dockerfile), request.spec.target, args=dict(request.spec.args))
+
+
+def _known(kept: Kept, image: Appendable, target: Target) -> _Known:
+    base = Base(kept.picture, kept.unsure, kept.folders, image.volumes, kept.links, kept.linked)
+    return _Known(kept, base, image, target)
+
+
+def _may_be_a_layer(request: BuildRequest) -> bool:
+    return request.spec.delta and not _never(request)
 
 
 def _never(request: BuildRequest) -> str:

@@ -4,7 +4,6 @@ These functions block: call them in a thread.
 """
 
 import gzip
-import hashlib
 import io
 import os
 import stat
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from devloop.core.delta import Folder, Put
+from devloop.core.image import sha256_of
 
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
 _LEVEL = 1
@@ -48,7 +48,7 @@ def pack(puts: Iterable[Put], context: Path) -> Layer:
             tar.addfile(info, io.BytesIO(data))
             newest = max(newest, int(info.mtime) + 1 if put.source else 0)
     blob = gzip.compress(archive.getvalue(), _LEVEL, mtime=0)
-    return Layer(blob, _digest(blob), _digest(archive.getvalue()), newest)
+    return Layer(blob, sha256_of(blob), sha256_of(archive.getvalue()), newest)
 
 
 def looked_into(file: BinaryIO) -> dict[str, Folder | None]:
@@ -103,7 +103,3 @@ def _has_attributes(handle: int) -> bool:
     except OSError:
         return False
     return any(not name.startswith("security.") or name == "security.capability" for name in names)
-
-
-def _digest(data: bytes) -> str:
-    return f"sha256:{hashlib.sha256(data).hexdigest()}"

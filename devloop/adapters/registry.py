@@ -1,7 +1,6 @@
 """What a registry holds: references resolved to every digest that a Pod which runs the image may report."""
 
 import asyncio
-import hashlib
 import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -11,7 +10,7 @@ from devloop.adapters.clock import http_reading
 from devloop.adapters.registryauth import PUSH, Scope
 from devloop.adapters.registryhttp import Answer, InsecureRegistries, RegistryHttp
 from devloop.core.failure import Failure, FailureCode
-from devloop.core.image import DOCKER_HUB, ImageRef, PlatformManifest, ResolvedImage
+from devloop.core.image import DOCKER_HUB, ImageRef, PlatformManifest, ResolvedImage, platform_of, sha256_of
 from devloop.core.judgements import Reading
 
 _INDEXES = (
@@ -138,7 +137,7 @@ class HttpRegistry:
         answer = await self._manifest("GET", scope, reference)
         if answer is None or isinstance(answer, Failure):
             return answer
-        digest, document = _digest(answer.body), _document(answer.body)
+        digest, document = sha256_of(answer.body), _document(answer.body)
         entries = document.get("manifests")
         if entries is None:
             images = [await self._image(scope, digest, document, "")]
@@ -159,7 +158,7 @@ class HttpRegistry:
 
     async def _entry(self, scope: Scope, entry: Mapping[str, Any]) -> PlatformManifest | Failure:
         """One image of an index."""
-        digest, platform = str(entry.get("digest") or ""), _platform(entry.get("platform") or {})
+        digest, platform = str(entry.get("digest") or ""), platform_of(entry.get("platform") or {})
         if digest in self._known:
             return self._known[digest]
         answer = await self._manifest("GET", scope, digest)
@@ -188,7 +187,7 @@ class HttpRegistry:
 
     async def _platform_of(self, scope: Scope, config: Mapping[str, Any]) -> str | Failure:
         found = await self._config(scope, config)
-        return found if isinstance(found, Failure) else _platform(found)
+        return found if isinstance(found, Failure) else platform_of(found)
 
     async def _config(self, scope: Scope, config: Mapping[str, Any]) -> Mapping[str, Any] | Failure:
         """Empty when there is none, or it is too large to be one."""
@@ -217,10 +216,6 @@ def _unexpected(scope: Scope, path: str, answer: Answer) -> Failure:
     )
 
 
-def _digest(body: bytes) -> str:
-    return "sha256:" + hashlib.sha256(body).hexdigest()
-
-
 def _document(body: bytes) -> Mapping[str, Any]:
     try:
         document = json.loads(body)
@@ -232,9 +227,4 @@ def _document(body: bytes) -> Mapping[str, Any]:
 def _attests(entry: Mapping[str, Any]) -> bool:
     """Whether an index's entry is no image but says something about one (provenance, an SBOM)."""
     kind = (entry.get("annotations") or {}).get("vnd.docker.reference.type")
-    return kind == "attestation-manifest" or _platform(entry.get("platform") or {}) == "unknown/unknown"
-
-
-def _platform(described: Mapping[str, Any]) -> str:
-    parts = (described.get("os"), described.get("architecture"), described.get("variant"))
-    return "/".join(str(part) for part in parts if part)
+    return kind == "attestation-manifest" or platform_of(entry.get("platform") or {}) == "unknown/unknown"

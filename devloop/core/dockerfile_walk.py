@@ -17,7 +17,7 @@ from devloop.core.dockerfile_words import UNKNOWN, BadWordError, Expanded, Looku
 
 _PLATFORM = re.compile(r"(?:BUILD|TARGET)(?:PLATFORM|OS|OSVERSION|ARCH|VARIANT|STAGE)")
 """Set by BuildKit before the first FROM."""
-_REMOTE = re.compile(r"(?:https?|ssh|git)://|[a-zA-Z0-9_-]+@[a-zA-Z0-9.-]+:", re.IGNORECASE)
+REMOTE = re.compile(r"(?:https?|ssh|git)://|[a-zA-Z0-9_-]+@[a-zA-Z0-9.-]+:", re.IGNORECASE)
 """What ADD fetches; `github.com/x` without a protocol is a path."""
 _WINDOWS = re.compile(r"[a-zA-Z]:|.*\\", re.DOTALL)
 _FLAGS = {
@@ -213,7 +213,7 @@ class Walker:
             self._need(walked, instruction, origin, by_index=True)
             patterns = []
         excludes, parents = instruction.values("exclude"), _is_on(instruction, "parents")
-        local = (pattern for pattern in patterns if not _REMOTE.match(pattern.text))
+        local = (pattern for pattern in patterns if not REMOTE.match(pattern.text))
         sources = tuple(Source(self._slashes(word.text), excludes, parents, unknown=word.unknown) for word in local)
         landing = _landing(walked.state, destination, several=len(written) > 1, link=_is_on(instruction, "link"))
         walked.steps.append(Step(walked.stage, instruction, sources, landing, origin, _flag_doubt(instruction)))

@@ -4,8 +4,11 @@ References follow the distribution project's grammar (`docker.io/library/` is fi
 name in a Pod's spec, the name pushed and the name in a kubelet's status have to be compared for what they mean.
 """
 
+import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 _DIGEST = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}")
 _TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
@@ -98,6 +101,17 @@ def digest_of(image_id: str) -> str:
     """
     found = _DIGEST.search(image_id.rpartition("@")[2].rpartition("//")[2])
     return found.group() if found else ""
+
+
+def sha256_of(content: bytes) -> str:
+    """The digest by which a registry knows this content."""
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+def platform_of(described: Mapping[str, Any]) -> str:
+    """`linux/arm64/v8`, of an image's config or an index's entry; empty where it says nothing."""
+    parts = (described.get("os"), described.get("architecture"), described.get("variant"))
+    return "/".join(str(part) for part in parts if part)
 
 
 def short(digest: str) -> str:

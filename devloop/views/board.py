@@ -176,20 +176,24 @@ def _how_bad(service: ServiceState) -> str:
     if service.serving is not None and not service.serving:
         return "DOWN"
     verdicts = service.last.verdicts if service.last else ()
-    return "PARTLY LIVE" if " of " in _not_all(verdicts) else "NOT LIVE"
+    others, pods = _another(verdicts)
+    return "PARTLY LIVE" if 0 < others < pods else "NOT LIVE"
 
 
 def _not_all(verdicts: Sequence[PodVerified]) -> str:
     """`1 of 3 Pods runs another image`; empty where none was seen to run another."""
-    pods: dict[str, set[Verdict]] = {}
-    for each in verdicts:
-        pods.setdefault(each.pod, set()).add(each.verdict)
-    others = sum(Verdict.MISMATCH in found for found in pods.values())
+    others, pods = _another(verdicts)
     if not others:
         return ""
-    if others == len(pods):
+    if others == pods:
         return "no Pod runs the pushed image"
-    return f"{others} of {len(pods)} Pods run{'s' if others == 1 else ''} another image"
+    return f"{others} of {pods} Pods run{'s' if others == 1 else ''} another image"
+
+
+def _another(verdicts: Sequence[PodVerified]) -> tuple[int, int]:
+    """How many Pods run another image than the pushed one, and how many were looked at."""
+    others = {each.pod for each in verdicts if each.verdict is Verdict.MISMATCH}
+    return len(others), len({each.pod for each in verdicts})
 
 
 def short_pod(pod: str) -> str:

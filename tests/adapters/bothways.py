@@ -23,6 +23,7 @@ from devloop.core.failure import Failure
 from devloop.core.image import ImageRef
 from devloop.core.ports import BuildProgress, BuildRequest, Built, StepProgress
 from devloop.core.service import BuildSpec
+from tests.adapters.memory import Memory
 
 Found = Mapping[str, tuple[object, ...]]
 """By path: type, mode, owner, group, content or target, extended attributes, and the time of a file."""
@@ -39,22 +40,6 @@ class OnDisk:
         return Context(scope, take(scope, None).picture)
 
 
-class InMemory:
-    """A state folder."""
-
-    def __init__(self) -> None:
-        self.kept: dict[str, bytes] = {}
-
-    def load(self, name: str) -> bytes | None:
-        return self.kept.get(name)
-
-    def store(self, name: str, data: bytes) -> None:
-        self.kept[name] = data
-
-    def session_file(self, session: str) -> Path | None:
-        return None
-
-
 @dataclass
 class BothWays:
     """One tree, its two builders, and what they said."""
@@ -62,7 +47,7 @@ class BothWays:
     folder: Path
     registry: HttpRegistry
     request: BuildRequest
-    state: InMemory = field(default_factory=InMemory)
+    state: Memory = field(default_factory=Memory)
     told: list[str] = field(default_factory=list)
     env: Mapping[str, str] | None = None
 

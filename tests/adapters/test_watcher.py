@@ -22,6 +22,7 @@ from devloop.core.failure import Failure
 from devloop.core.image import ImageRef
 from devloop.core.ports import Watched, Watcher
 from devloop.core.service import BuildSpec, Pin, Service, WorkloadKey
+from tests.adapters.memory import Memory
 from tests.dockerignore import make_tree
 
 REF = ImageRef("registry", "app", "dev")
@@ -38,22 +39,6 @@ def service(
     build = BuildSpec(context, dockerfile or context / "Dockerfile")
     key = WorkloadKey("default", "deployment", name)
     return Service(name, REF, REF, Pin.TAG, (key,), (), build, watch or (context,), ignore)
-
-
-@dataclass
-class Memory:
-    """A state folder that outlives watchers."""
-
-    kept: dict[str, bytes] = field(default_factory=dict)
-
-    def load(self, name: str) -> bytes | None:
-        return self.kept.get(name)
-
-    def store(self, name: str, data: bytes) -> None:
-        self.kept[name] = data
-
-    def session_file(self, session: str) -> Path | None:
-        return None
 
 
 @dataclass
