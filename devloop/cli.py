@@ -151,6 +151,7 @@ def plan(
 @_output("How to print the answer.")
 @click.option("--all", "everything", is_flag=True, help="A table of all services, or with -n of a whole namespace.")
 @click.option("--watch", is_flag=True, help="Look again every two seconds, and tell when the answer changes.")
+@click.option("--slow", is_flag=True, help="Instead: what its rollouts wait for, the longest first.")
 def why(
     targets: tuple[str, ...],
     file: Path | None,
@@ -159,6 +160,7 @@ def why(
     output: str | None,
     everything: bool,
     watch: bool,
+    slow: bool,
 ) -> None:
     """Say why Kubernetes runs an old image, and what mends it.
 
@@ -171,16 +173,21 @@ def why(
       devloop why deployment/api -n team-x
       devloop why web                 a service, or whatever is called so
       devloop why --all -n shop       everything in a namespace, worst first
+      devloop why --slow web          what its last rollout waited for, in seconds
 
     Exits with 0 when the newest image provably runs, 6 when it does not, 3 when that cannot be told.
     """
-    from devloop.session.commands import run_why
+    from devloop.session.commands import run_slow, run_why
 
     if not targets and not everything:
         raise click.UsageError("name what to look at, like `devloop why deployment/api`, or use --all")
     if targets and everything:
         raise click.UsageError("--all already means everything: leave the names out, or --all")
+    if slow and watch:
+        raise click.UsageError("--slow measures the last rollout, which does not change: leave --watch out")
     request = _request(targets, file, context, namespace, "", writes=False)
+    if slow:
+        sys.exit(run_slow(request, everything=everything, as_json=output == "json"))
     sys.exit(run_why(request, everything=everything, watch=watch, as_json=output == "json"))
 
 

@@ -118,21 +118,28 @@ def _copied(base: Appendable) -> Sequence[Mapping[str, Any]]:
     return found
 
 
-async def append(
-    http: RegistryHttp, scope: Scope, tag: str, base: Appendable, layer: Layer | None
-) -> Appended | Failure:
-    """Move the tag to the base with the layer on top; without one, to the base. Raises `NoLayerError`."""
-    if layer is None:
-        config = str(base.manifest["config"]["digest"])
-        return await _move(http, scope, tag, base, base.body, config)
-    config_body, manifest_body = _documents(base, layer)
-    config = sha256_of(config_body)
+async def send(http: RegistryHttp, scope: Scope, base: Appendable, layer: Layer) -> Failure | None:
+    """Upload what the base with the layer on top is made of, without making an image of it. Raises `NoLayerError`."""
+    config, _ = _documents(base, layer)
     failures = await asyncio.gather(
-        _upload(http, scope, layer.blob, layer.digest), _upload(http, scope, config_body, config)
+        _upload(http, scope, layer.blob, layer.digest), _upload(http, scope, config, sha256_of(config))
     )
-    if failed := next((failure for failure in failures if failure), None):
-        return failed
-    return await _move(http, scope, tag, base, manifest_body, config)
+    return next((failure for failure in failures if failure), None)
+
+
+async def append(
+    http: RegistryHttp, scope: Scope, tag: str, base: Appendable, layer: Layer | None, *, sent: bool = False
+) -> Appended | Failure:
+    """Move the tag to the base with the layer on top; without one, to the base. `sent`: its parts are there already.
+
+    Raises `NoLayerError`.
+    """
+    if layer is None:
+        return await _move(http, scope, tag, base, base.body, str(base.manifest["config"]["digest"]))
+    if not sent and (failure := await send(http, scope, base, layer)):
+        return failure
+    config, manifest = _documents(base, layer)
+    return await _move(http, scope, tag, base, manifest, sha256_of(config))
 
 
 def _documents(base: Appendable, layer: Layer) -> tuple[bytes, bytes]:

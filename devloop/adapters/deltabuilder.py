@@ -7,30 +7,27 @@ a session can begin with a delta.
 
 import asyncio
 import hashlib
-import math
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Protocol
 
-from devloop.adapters.appending import Appendable, append, read_base, read_layers
+from devloop.adapters.appending import append, read_base, read_layers, send
+from devloop.adapters.audit import audit
 from devloop.adapters.basefile import Kept, Recipe, decoded, encoded, recipe_of
+from devloop.adapters.builton import built_on
+from devloop.adapters.deltaknown import Known, Layered, Memory, Ready, known_of, links_of, target_of_request
 from devloop.adapters.layer import Layer, NoLayerError, pack
 from devloop.adapters.registry import HttpRegistry
 from devloop.adapters.scope import Context
+from devloop.adapters.sendahead import SendAhead
 from devloop.adapters.threads import in_daemon_thread
-from devloop.core.delta import Base, Delta, FullBuild, decide
-from devloop.core.dockerfile import parse
-from devloop.core.dockerfile_target import Target, target_of
-from devloop.core.dockerfile_walk import REMOTE
-from devloop.core.dockerfile_words import UNKNOWN
+from devloop.core.delta import FullBuild, decide
 from devloop.core.events import HOW, StepState
 from devloop.core.failure import Failure
-from devloop.core.image import ImageRef, InvalidReferenceError
+from devloop.core.image import ImageRef
 from devloop.core.masking import Masker, secrets_of_args, without_url_secrets
-from devloop.core.picture import EntryType, Picture
 from devloop.core.plan import DELTA
 from devloop.core.ports import Builder, BuildProgress, BuildRequest, Built, PushStarted, StateFolder, StepProgress
 from devloop.core.service import BuildSpec
@@ -39,6 +36,8 @@ _NOT_ASKED = "the registry could not be asked for the last full build"
 _SHOWN = 160
 """Characters of a reason."""
 Progress = Callable[[BuildProgress], None]
+Audited = Callable[[BuildRequest, tuple[str, ...]], None]
+"""Takes what was built, and how its newest layer differed from a full build; nothing where it did not."""
 
 
 class Contexts(Protocol):
@@ -46,36 +45,6 @@ class Contexts(Protocol):
 
     async def context(self, spec: BuildSpec, *, anew: bool) -> Context | None:
         """As it was seen last, or looked at `anew`; None where it is not watched."""
-
-
-@dataclass(slots=True)
-class _Known:
-    """What is known of the last full build of a recipe."""
-
-    kept: Kept
-    base: Base
-    image: Appendable
-    target: Target
-    looked: float = -math.inf
-    moved: str = ""
-    """The image that moved since, on which it is built."""
-
-
-@dataclass(slots=True)
-class _Memory:
-    """Of one service: what is known, or why there is nothing."""
-
-    known: _Known | None = None
-    nothing: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class _Ready:
-    """A delta that can be appended."""
-
-    delta: Delta
-    known: _Known
-    context: Path
 
 
 class DeltaBuilder:
@@ -92,23 +61,28 @@ class DeltaBuilder:
         *,
         look_again: float = 60.0,
         idle_after: float = 60.0,
+        audited: Audited | None = None,
     ) -> None:
         """`full` builds what no layer can; `registry` is where both push to. `look_again`: seconds between two looks
         whether the images moved that a service is built on. `idle_after`: seconds without a save after which a full
-        build is made beside."""
+        build is made beside. `audited` is told how the newest layer compares with that build; without it nobody
+        compares them."""
         self._full, self._registry, self._contexts, self._state = full, registry, contexts, state
-        self._look_again, self._idle_after = look_again, idle_after
-        self._memories: dict[str, _Memory] = {}
+        self._look_again, self._idle_after, self._audited = look_again, idle_after, audited
+        self._memories: dict[str, Memory] = {}
         self._loading: dict[str, asyncio.Lock] = {}
         self._running = 0
         self._gathering: set[asyncio.Task[None]] = set()
         self._passing: set[asyncio.Task[None]] = set()
-        self._stale: dict[str, BuildRequest] = {}
-        """Services whose newest image is a layer on a full build."""
+        self._layered: dict[str, Layered] = {}
+        self._distrusted: dict[str, str] = {}
+        self._latest: dict[str, BuildRequest] = {}
+        self._ahead = SendAhead()
 
     async def close(self) -> None:
         """What is still being gathered is given up."""
-        self._stale.clear()
+        self._layered.clear()
+        await self._ahead.close()
         for task in (tasks := self._gathering | self._passing):
             task.cancel()
         if tasks:
@@ -129,7 +103,7 @@ class DeltaBuilder:
         self._running += 1
         try:
             planned = await self._plan(request)
-            if isinstance(planned, _Ready):
+            if isinstance(planned, Ready):
                 built = await self._append(request, planned, progress)
                 if not isinstance(built, FullBuild):
                     return built
@@ -141,10 +115,10 @@ class DeltaBuilder:
 
     # deciding ----------------------------------------------------------------------------------------------------
 
-    async def _plan(self, request: BuildRequest) -> _Ready | FullBuild:
+    async def _plan(self, request: BuildRequest) -> Ready | FullBuild:
         if not request.spec.delta:
             return FullBuild("")
-        if reason := _never(request):
+        if reason := _never(request) or self._distrusted.get(_key(request), ""):
             return FullBuild(reason)
         memory = await self._memory(request)
         if memory.known is None:
@@ -157,13 +131,16 @@ class DeltaBuilder:
             return FullBuild(f"{changed} changed")
         if memory.known.moved:
             return FullBuild(f"{memory.known.moved} moved")
-        known, scope = memory.known, context.scope
+        return await self._decide(memory.known, context)
+
+    async def _decide(self, known: Known, context: Context) -> Ready | FullBuild:
+        scope = context.scope
         found = await in_daemon_thread(
             partial(decide, known.target, known.base, context.picture, scope.steering, scope.is_outside)
         )
-        return found if isinstance(found, FullBuild) else _Ready(found, known, scope.area.context)
+        return found if isinstance(found, FullBuild) else Ready(found, known, context)
 
-    async def _memory(self, request: BuildRequest) -> _Memory:
+    async def _memory(self, request: BuildRequest) -> Memory:
         """What is known of the service, at first from an earlier session."""
         key = _key(request)
         async with self._loading.setdefault(key, asyncio.Lock()):
@@ -172,9 +149,9 @@ class DeltaBuilder:
                 self._memories.setdefault(key, loaded)
         return self._memories[key]
 
-    async def _loaded(self, request: BuildRequest, key: str) -> _Memory:
+    async def _loaded(self, request: BuildRequest, key: str) -> Memory:
         recipe = await in_daemon_thread(partial(recipe_of, request))
-        memory = _Memory()
+        memory = Memory()
         kept = await in_daemon_thread(lambda: decoded(self._state.load(f"base {key}")))
         if kept is not None and (changed := recipe.differs_from(kept.recipe)):
             memory.nothing = f"{changed} changed"
@@ -184,7 +161,7 @@ class DeltaBuilder:
                 await self._look_whether_moved(memory.known)
         return memory
 
-    async def _learn(self, request: BuildRequest, memory: _Memory, kept: Kept) -> None:
+    async def _learn(self, request: BuildRequest, memory: Memory, kept: Kept) -> None:
         """Take a full build of an earlier session as the base, if its registry still has it."""
         try:
             image = await read_base(self._registry.http, self._registry.scope_of(request.push), kept.digest)
@@ -194,34 +171,51 @@ class DeltaBuilder:
         if isinstance(image, Failure):
             memory.nothing = _NOT_ASKED
             return
-        memory.known = _known(kept, image, _target(request, kept.recipe))
+        memory.known = known_of(kept, image, target_of_request(request, kept.recipe))
 
     # a layer -----------------------------------------------------------------------------------------------------
 
-    async def _append(self, request: BuildRequest, ready: _Ready, progress: Progress) -> Built | Failure | FullBuild:
+    async def _append(self, request: BuildRequest, ready: Ready, progress: Progress) -> Built | Failure | FullBuild:
         name, began = f"delta: {ready.delta.text}", time.monotonic()
         progress(StepProgress(HOW, name, StepState.STARTED, builder=DELTA))
         try:
             layer = await self._layer(ready)
             progress(StepProgress(HOW, name, StepState.DONE, seconds=time.monotonic() - began, builder=DELTA))
             progress(PushStarted())
-            scope = self._registry.scope_of(request.push)
-            pushed = await append(self._registry.http, scope, request.push.effective_tag, ready.known.image, layer)
+            sent = layer is not None and await self._ahead.was_sent(_key(request), layer)
+            scope, tag = self._registry.scope_of(request.push), request.push.effective_tag
+            pushed = await append(self._registry.http, scope, tag, ready.known.image, layer, sent=sent)
         except NoLayerError as error:
             return FullBuild(str(error))
         if isinstance(pushed, Failure):
             return pushed
         self._registry.remember(request.push, pushed.digest, pushed.config, ready.known.image.platform)
         _spawn(self._gathering, self._look_whether_moved(ready.known))
-        self._stale[_key(request)] = request
+        self._latest[_key(request)] = request
+        if layer is not None:
+            self._layered[_key(request)] = Layered(request, pushed.digest, ready.context.picture)
+        else:  # the tag is the full build's again
+            self._layered.pop(_key(request), None)
         return Built(pushed.digest, self.name)
 
-    async def _layer(self, ready: _Ready) -> Layer | None:
+    async def _layer(self, ready: Ready) -> Layer | None:
         if not ready.delta.puts:
             return None
-        return await in_daemon_thread(partial(pack, ready.delta.puts, ready.context))
+        return await in_daemon_thread(partial(pack, ready.delta.puts, ready.context.scope.area.context))
 
-    async def _look_whether_moved(self, known: _Known) -> None:
+    def look_ahead(self, context: Context) -> None:
+        """Something is being saved there: upload what its layer is made of, if it stays as it is now."""
+        for key, request in self._latest.items():
+            known = self._memories[key].known
+            if known is not None and not self._running and context.scope.area.is_of(request.spec):
+                http, scope = self._registry.http, self._registry.scope_of(request.push)
+                self._ahead.begin(key, partial(self._layer_of, known, context), partial(send, http, scope, known.image))
+
+    async def _layer_of(self, known: Known, context: Context) -> Layer | None:
+        ready = await self._decide(known, context)
+        return await self._layer(ready) if isinstance(ready, Ready) else None
+
+    async def _look_whether_moved(self, known: Known) -> None:
         """A full build would take what its FROM names now."""
         now = time.monotonic()
         if now - known.looked < self._look_again:
@@ -235,7 +229,7 @@ class DeltaBuilder:
     # when nobody saves --------------------------------------------------------------------------------------------
 
     def _pass_time(self) -> None:
-        if self._stale and not self._running:
+        if self._layered and not self._running:
             _spawn(self._passing, self._build_when_idle())
 
     def _disturb(self) -> None:
@@ -246,15 +240,16 @@ class DeltaBuilder:
     async def _build_when_idle(self) -> None:
         """Keep BuildKit's cache and the bases fresh."""
         await asyncio.sleep(self._idle_after)
-        while self._stale:
-            request = next(iter(self._stale.values()))
-            await self._build_beside(request)
-            self._stale.pop(_key(request), None)
+        while self._layered:
+            key, layered = next(iter(self._layered.items()))
+            await self._build_beside(layered)
+            self._layered.pop(key, None)
 
-    async def _build_beside(self, request: BuildRequest) -> None:
+    async def _build_beside(self, layered: Layered) -> None:
         """A full build under a tag of its own: a Pod that starts meanwhile is not changed by it."""
+        request = layered.request
         before = await self._contexts.context(request.spec, anew=False)
-        recipe, memory = await in_daemon_thread(partial(recipe_of, request)), _Memory()
+        recipe, memory = await in_daemon_thread(partial(recipe_of, request)), Memory()
         name = hashlib.sha256(_key(request).encode("utf-8", "surrogateescape")).hexdigest()[:8]
         beside = replace(request, push=request.push.with_tag(f"devloop-base-{name}"))
         built = await self._full.build(beside, lambda _: None)
@@ -262,6 +257,24 @@ class DeltaBuilder:
             await self._gather(request, memory, recipe, before, built.digest)
             if memory.known is not None:
                 self._memories[_key(request)] = memory
+                await self._audit(layered, memory, before)
+
+    async def _audit(self, layered: Layered, memory: Memory, before: Context) -> None:
+        """Whether the newest layer gave what the full build of the same source gave; where not, no more are made."""
+        known = memory.known
+        changed = known is None or known.base.unsure or before.picture.changed_since(layered.picture)
+        if self._audited is None or known is None or changed:
+            return
+        scope = self._registry.scope_of(layered.request.push)
+        try:
+            found = await audit(self._registry.http, scope, layered.digest, known.image.digest)
+        except NoLayerError:
+            return
+        if isinstance(found, Failure):
+            return
+        if found:
+            self._distrusted[_key(layered.request)] = "the audit found a layer that was not what a full build gave"
+        self._audited(layered.request, found)
 
     # a full build ------------------------------------------------------------------------------------------------
 
@@ -276,14 +289,14 @@ class DeltaBuilder:
         built = await self._full.build(request, progress)
         if before is not None and isinstance(built, Built):
             # Only one that succeeds takes the place of the one before: that is still in the registry.
-            memory = _Memory(nothing="the last full build is still being looked at")
-            self._memories[_key(request)] = memory
-            self._stale.pop(_key(request), None)
+            memory = Memory(nothing="the last full build is still being looked at")
+            self._memories[_key(request)], self._latest[_key(request)] = memory, request
+            self._layered.pop(_key(request), None)
             _spawn(self._gathering, self._gather(request, memory, recipe, before, built.digest))
         return built
 
     async def _gather(
-        self, request: BuildRequest, memory: _Memory, recipe: Recipe, before: Context, digest: str
+        self, request: BuildRequest, memory: Memory, recipe: Recipe, before: Context, digest: str
     ) -> None:
         """Learn what is needed to append to what was just built."""
         try:
@@ -298,12 +311,12 @@ class DeltaBuilder:
         data = await in_daemon_thread(partial(encoded, known.kept))
         await in_daemon_thread(lambda: self._state.store(f"base {_key(request)}", data))
 
-    async def _looked_at(self, request: BuildRequest, recipe: Recipe, before: Context, digest: str) -> _Known | Failure:
+    async def _looked_at(self, request: BuildRequest, recipe: Recipe, before: Context, digest: str) -> Known | Failure:
         after = await self._contexts.context(request.spec, anew=True)
         if after is None or (await in_daemon_thread(partial(recipe_of, request))).differs_from(recipe):
             raise NoLayerError("what steers the build changed while it ran")
-        scope, target = self._registry.scope_of(request.push), _target(request, recipe)
-        images = await self._built_on(target)
+        scope, target = self._registry.scope_of(request.push), target_of_request(request, recipe)
+        images = await built_on(self._registry, target)
         image = await read_base(self._registry.http, scope, digest)
         if isinstance(image, Failure):
             return image
@@ -312,48 +325,16 @@ class DeltaBuilder:
             return inside
         folders = {path: folder for path, folder in inside.items() if folder is not None}
         linked = frozenset(inside.keys() - folders.keys())
-        links = await in_daemon_thread(partial(_links_of, after.picture))
+        links = await in_daemon_thread(partial(links_of, after.picture))
         unsure = frozenset(after.picture.changed_since(before.picture, quiet=True))
         kept = Kept(recipe, digest, after.picture, unsure, folders, images, links, linked)
-        return _known(kept, image, target)
-
-    async def _built_on(self, target: Target) -> dict[str, str]:
-        """The images that FROM names, with their digests now; one that cannot be looked up may have ONBUILD in it."""
-        found: dict[str, str] = {}
-        steps = (step.instruction for step in (*target.image, *target.others))
-        if any(
-            step.name == "ADD" and not step.flag("checksum") and REMOTE.search(" ".join(step.args)) for step in steps
-        ):
-            raise NoLayerError("what ADD fetches may be another file each time")
-        for name in target.images:
-            try:
-                ref = ImageRef.parse(name)
-            except InvalidReferenceError:
-                raise NoLayerError(f"it is not known which image `{name.replace(UNKNOWN, '?')}` is") from None
-            resolved = await self._registry.resolve(ref)
-            if resolved is None or isinstance(resolved, Failure):
-                raise NoLayerError(f"{name} cannot be looked up")
-            for digest in resolved.configs:
-                config = await self._registry.config(ref, digest)
-                if isinstance(config, Failure) or (config.get("config") or {}).get("OnBuild"):
-                    raise NoLayerError(f"{name} has ONBUILD instructions, or cannot be looked into")
-            found[name] = resolved.digest
-        return found
+        return known_of(kept, image, target)
 
 
 def _spawn(tasks: set[asyncio.Task[None]], work: Coroutine[None, None, None]) -> None:
     task = asyncio.ensure_future(work)
     tasks.add(task)
     task.add_done_callback(tasks.discard)
-
-
-def _target(request: BuildRequest, recipe: Recipe) -> Target:
-    return target_of(parse(recipe.dockerfile), request.spec.target, args=dict(request.spec.args))
-
-
-def _known(kept: Kept, image: Appendable, target: Target) -> _Known:
-    base = Base(kept.picture, kept.unsure, kept.folders, image.volumes, kept.links, kept.linked)
-    return _Known(kept, base, image, target)
 
 
 def _may_be_a_layer(request: BuildRequest) -> bool:
@@ -380,8 +361,3 @@ def _harmless(text: str, spec: BuildSpec) -> str:
 def _key(request: BuildRequest) -> str:
     spec = request.spec
     return "\0".join((str(spec.context), str(spec.dockerfile), spec.target, str(request.push)))
-
-
-def _links_of(picture: Picture) -> dict[str, str]:
-    """The links of a context, and where they lead."""
-    return {name: entry.content for name, entry in picture.entries.items() if entry.type is EntryType.LINK}

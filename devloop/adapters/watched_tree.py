@@ -17,6 +17,8 @@ from devloop.core.picture import Picture
 
 _OPEN_QUIET = 0.25
 """Seconds of quiet while a file is written and not closed: its writer may be slow, or keep it open for good."""
+_AHEAD = 0.003
+"""Seconds after the first event when it is looked ahead: an editor has written a file by then."""
 _LONGEST_WAIT = 2.0
 """Seconds after which changes are told although more arrive."""
 _GIT_STEP = 0.02
@@ -80,13 +82,15 @@ class WatchedTree:
         store: Callable[[Picture], None],
         *,
         debounce: float,
+        ahead: Callable[[Context], None] | None = None,
         open_events: OpenEvents = system_events,
     ) -> None:
-        """`notice` takes a message and a hint; `store` is called in a thread, at quiet times."""
+        """`notice` takes a message and a hint; `store` is called in a thread, at quiet times. `ahead` is shown what is
+        there at the beginning of the debounce, of which nothing was told yet: more may come."""
         self.text = ""
         """How the tree is watched, when not by events."""
         self._area, self._tell, self._notice, self._store = area, tell, notice, store
-        self._debounce, self._open_events = debounce, open_events
+        self._debounce, self._ahead, self._open_events = debounce, ahead, open_events
         self._context = str(area.context)
         self._roots = tuple(f"{path}/" for path in (area.context, *area.watch) if path.is_dir() or path == area.context)
         self._events: Events = NoEvents()
@@ -149,6 +153,7 @@ class WatchedTree:
     async def _run(self) -> None:
         while True:
             if await self._something_happens():
+                await self._look_ahead()
                 await self._until_quiet()
                 names = self._take_names()
             elif self._poll is not None:
@@ -168,6 +173,28 @@ class WatchedTree:
         except TimeoutError:
             return False
         return True
+
+    async def _look_ahead(self) -> None:
+        """Show a small change before it is certain that it is all."""
+        if self._ahead is None or self._debounce <= _AHEAD:
+            return
+        await asyncio.sleep(_AHEAD)
+        if self._everything or self._open or len(self._names) > _FEW:
+            return
+        async with self._lock:
+            seen = await in_daemon_thread(partial(self._glance, frozenset(self._names)))
+        if seen is not None:
+            self._ahead(seen)
+
+    def _glance(self, names: Collection[str]) -> Context | None:
+        """As it is now with these names looked at, which are to be looked at again."""
+        known = self._taken
+        if known is None or not Scope.read(self._area).same_as(known.scope):
+            return None
+        try:
+            return Context(known.scope, refresh(known, names, self._enter).picture)
+        except (NoEventsError, _ClosedError):  # the next look meets it too, and says so
+            return None
 
     async def _until_quiet(self) -> None:
         now = asyncio.get_running_loop().time

@@ -42,6 +42,8 @@ class FileWatcher:
 
         `debounce`: seconds without another event before a change is told. Both are called in the event loop.
         """
+        self.ahead: Callable[[Context], None] = lambda _: None
+        """Is shown a context in which something begins to change, while the debounce runs."""
         self._changed, self._state, self._notice = changed, state, notice
         self._debounce, self._open_events = debounce, open_events
         self._trees: dict[Area, _Shared] = {}
@@ -97,6 +99,7 @@ class FileWatcher:
             lambda message, hint: self._notice(min(services, default=service), message, hint),
             lambda picture: self._state.store(name, encode(picture)),
             debounce=self._debounce,
+            ahead=lambda context: self.ahead(context),
             open_events=self._open_events,
         )
         stored = await in_daemon_thread(lambda: decode(self._state.load(name)))

@@ -257,6 +257,8 @@ class LoopConfig(_Table):
     """How long a rollout may take before the cycle fails."""
     on_exit: OnExit = Field(default=OnExit.KEEP, examples=["restore"])
     """What happens to the workloads at the end: `keep` them as they are, or `restore` what was there before."""
+    audit: StrictBool = Field(default=False, examples=[True])
+    """Whether the newest layer is compared, file by file, with the full build that is made when nobody saves."""
 
 
 class UiConfig(_Table):

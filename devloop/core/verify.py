@@ -1,6 +1,5 @@
 """The proof: what the ready Pods of a revision report, against what was pushed, and why it differs."""
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -9,15 +8,15 @@ from devloop.core.failure import Failure, FailureCode
 from devloop.core.image import PushedImage, ResolvedImage, digest_of, short
 from devloop.core.patch import POLICY, STRATEGIES, differences
 from devloop.core.proof import Known, is_ours, verdict_of
+from devloop.core.pulls import pull_seconds
 from devloop.core.rollout import is_complete
 from devloop.core.service import Pin
 from devloop.core.why.cause import CauseCode
-from devloop.core.why.stale import FIND_ADMISSION, PRESENT, Moved, Start, why_stale
+from devloop.core.why.stale import FIND_ADMISSION, Moved, Start, why_stale
 from devloop.core.workload import ContainerSpec, Deployment, Pod, Revision, Snapshot
 
 __all__ = ["PodVerdict", "is_ours", "judge", "unchanged", "unresolved", "verify"]
 
-_PULLED = re.compile(r'^Successfully pulled image ".*" in (\S+)(?: \((\S+) including waiting\))?')
 _CURES = {
     CauseCode.POLICY_MUTATED: f"find what rewrites Pods: `{FIND_ADMISSION}`",
     CauseCode.NODE_CACHE: (
@@ -28,8 +27,6 @@ _CURES = {
     ),
 }
 """What helps in the loop, which chooses reference and policy by itself."""
-_GO_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|μs|ms|s|m|h)")
-_SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,14 +143,6 @@ def unchanged(
     return ", and ".join(reason for reason in (pods, template) if reason)
 
 
-def go_seconds(text: str) -> float | None:
-    """A Go duration (`1m2.5s`, `37ms`) in seconds; None when it is none."""
-    parts = _GO_DURATION.findall(text)
-    if not parts or "".join(number + unit for number, unit in parts) != text:
-        return None
-    return round(sum(float(number) * _SECONDS[unit] for number, unit in parts), 6)
-
-
 def _ready(snapshot: Snapshot, revision: Revision, containers: Sequence[str]) -> Iterator[_Seen]:
     for pod in snapshot.pods_of(revision):
         if pod.ready and not pod.terminating:
@@ -163,7 +152,7 @@ def _ready(snapshot: Snapshot, revision: Revision, containers: Sequence[str]) ->
 def _verdict(seen: _Seen, image: ResolvedImage, known: Known, earlier: Sequence[ResolvedImage]) -> PodVerdict:
     verdict = verdict_of(seen.digest, image, known, earlier)
     text, hint = _explained(seen, verdict, image, known, earlier)
-    pull = _pull_seconds(seen.pulled)
+    pull = pull_seconds(seen.pulled)
     return PodVerdict(seen.pod.name, seen.pod.node, seen.name, seen.image_id, verdict, pull, text, hint)
 
 
@@ -255,10 +244,3 @@ def _policy_reason(snapshot: Snapshot, revision: Revision, containers: Sequence[
         if policy and spec is not None and spec.pull_policy != policy:
             return f"pull policy of container {seen.name} of Pod {seen.pod.name} is {spec.pull_policy}"
     return ""
-
-
-def _pull_seconds(message: str) -> float | None:
-    if PRESENT in message:
-        return 0.0
-    found = _PULLED.match(message)
-    return go_seconds(found.group(2) or found.group(1)) if found else None

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from devloop.adapters.buildx import BuildxBuilder
-from devloop.adapters.deltabuilder import DeltaBuilder
+from devloop.adapters.deltabuilder import Audited, DeltaBuilder
 from devloop.adapters.engine import DockerEngine
 from devloop.adapters.kube import KubeCluster
 from devloop.adapters.observer import KubeObserver
@@ -47,11 +47,12 @@ class Assembly:
         self._tails.append(PodLogs(self.cluster, line, _EARLIER_LINES))
         return self._tails[-1]
 
-    def appending(self, watcher: FileWatcher, state: StateFolder) -> DeltaBuilder:
+    def appending(self, watcher: FileWatcher, state: StateFolder, audited: Audited | None) -> DeltaBuilder:
         """Builds by a layer where that is right; what is under watch tells what has changed."""
         found = self._deltas.get(watcher)
         if found is None:
-            found = self._deltas[watcher] = DeltaBuilder(self.builder, self.registry, watcher, state)
+            found = self._deltas[watcher] = DeltaBuilder(self.builder, self.registry, watcher, state, audited=audited)
+            watcher.ahead = found.look_ahead
         return found
 
     async def platform(self, services: Sequence[Service]) -> str:

@@ -53,6 +53,15 @@ def run_doctor(request: Request, *, as_json: bool) -> int:
     return _run(command)
 
 
+def run_slow(request: Request, *, everything: bool, as_json: bool) -> int:
+    async def command() -> ExitCode:
+        from devloop.session.why.slow import slow
+
+        return await slow(request, everything=everything, as_json=as_json)
+
+    return _run(command)
+
+
 def run_why(request: Request, *, everything: bool, watch: bool, as_json: bool) -> int:
     async def command() -> ExitCode:
         from devloop.session.why.command import why

@@ -18,7 +18,7 @@ from devloop.core.config import OnExit
 from devloop.core.containers import choose
 from devloop.core.failure import Connection, ExitCode, Failure
 from devloop.core.picture import Picture
-from devloop.core.ports import Builder, LogTail, Watched, Watcher
+from devloop.core.ports import Builder, BuildRequest, LogTail, Watched, Watcher
 from devloop.core.scheduler import Limits
 from devloop.core.service import Service, WorkloadKey
 from devloop.core.workload import Snapshot
@@ -35,7 +35,7 @@ from devloop.session.renderers import STDERR, STDOUT, Output, Renderers, last_wo
 from devloop.session.reports import keep
 from devloop.session.signals import LAST_WORDS, SAME, Signals, cancel_everything
 from devloop.session.undo import is_marked, undo_line
-from devloop.views import exit_code, summary
+from devloop.views import AUDITED, audit_words, exit_code, summary
 
 if TYPE_CHECKING:
     from devloop.adapters.watcher import FileWatcher
@@ -212,7 +212,9 @@ class Session:
         """What a save becomes a layer of is known where the source is watched."""
         if isinstance(watcher, NoWatcher):
             return assembly.builder
-        return assembly.appending(watcher, self._state)
+        return assembly.appending(
+            watcher, self._state, self._audited if self._project.place.config.loop.audit else None
+        )
 
     async def _prepare(self, assembly: "Assembly", watcher: "NoWatcher | FileWatcher", facts: SessionFacts) -> ExitCode:
         """Check what is needed, and take the picture of the source meanwhile."""
@@ -256,6 +258,16 @@ class Session:
 
     def _notice(self, service: str, message: str, hint: str) -> None:
         self._log.emit(ev.WarningRaised(service, "watch", message, hint))
+
+    def _audited(self, request: BuildRequest, differing: tuple[str, ...]) -> None:
+        """Tell every service that is built so what the audit of its newest layer found."""
+        for service in self._project.services:
+            if (service.build, service.push) != (request.spec, request.push):
+                continue
+            if differing:
+                self._log.emit(ev.WarningRaised(service.name, "audit", *audit_words(differing)))
+            else:
+                self._log.emit(ev.Log(service.name, ev.LogSource.BUILD, AUDITED))
 
     # cluster -----------------------------------------------------------------------------------------------------
 

@@ -63,6 +63,16 @@ def phrases(event: ev.Event, state: SessionState) -> list[Phrase]:
     return words(event, state) if words else []
 
 
+AUDITED = "audit: the newest layer is what a full build gives"
+
+
+def audit_words(differing: tuple[str, ...]) -> tuple[str, str]:
+    """A layer that was not what a full build gave, and what to do."""
+    more = f" and {len(differing) - 3:,} more" if len(differing) > 3 else ""
+    message = f"the newest layer is not what a full build gives: {', '.join(differing[:3])}{more} differ"
+    return message, "this session makes no more layers for it; please report it with the Dockerfile and those paths"
+
+
 def with_hint(message: str, hint: str) -> list[str]:
     """The sentence, and the next step below it."""
     return [message, *([f"→ {hint}"] if hint else [])]

@@ -3,16 +3,14 @@
 import asyncio
 import gzip
 import hashlib
-import io
-import json
 import os
-import tarfile
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
+from devloop.adapters.appending import read_base
+from devloop.adapters.audit import Contents, contents_of, differences
 from devloop.adapters.buildx import BuildxBuilder
 from devloop.adapters.deltabuilder import DeltaBuilder
 from devloop.adapters.pictures import take
@@ -24,10 +22,6 @@ from devloop.core.image import ImageRef
 from devloop.core.ports import BuildProgress, BuildRequest, Built, StepProgress
 from devloop.core.service import BuildSpec
 from tests.adapters.memory import Memory
-
-Found = Mapping[str, tuple[object, ...]]
-"""By path: type, mode, owner, group, content or target, extended attributes, and the time of a file."""
-
 
 NOTHING = "delta: nothing differs from the last full build"
 
@@ -86,25 +80,22 @@ class BothWays:
     async def equal(self, built: Built) -> None:
         """Fails unless the image is what a full build would give."""
         other = await self.fully()
-        (left, config, last), (right, wanted, _) = await asyncio.gather(self.holds(built), self.holds(other))
-        # BuildKit's cache may have a file of the same content with another time, but not of what has just changed.
-        timed = last.keys() if built.builder == "delta" and self.words != NOTHING else frozenset[str]()
-        left, right = _with_times(left, timed), _with_times(right, timed)
-        different = {path: (left.get(path), right.get(path)) for path in left.keys() | right.keys()}
-        different = {path: found for path, found in different.items() if found[0] != found[1]}
-        assert not different, f"{self.words}; by a layer, and by a full build: {different}"
-        assert config == wanted, f"{self.words}: {config} {wanted}"
+        left, right = await asyncio.gather(self.holds(built), self.holds(other))
+        different = tuple(differences(left, right, timed=built.builder == "delta" and self.words != NOTHING))
+        shown = {path: (left.entries.get(path), right.entries.get(path)) for path in different}
+        assert not different, f"{self.words}; by a layer, and by a full build: {shown}"
 
-    async def holds(self, built: Built) -> tuple[Found, Mapping[str, Any], Found]:
-        """What somebody sees who runs it, its config, and what its last layer holds."""
-        manifest = json.loads(await self._get(f"manifests/{built.digest}"))
-        config = json.loads(await self._get(f"blobs/{manifest['config']['digest']}"))
-        layers = [await self._get(f"blobs/{layer['digest']}") for layer in manifest["layers"]]
-        for layer, diff in zip(layers, config["rootfs"]["diff_ids"], strict=True):
-            assert diff == f"sha256:{hashlib.sha256(gzip.decompress(layer)).hexdigest()}"
-        left_out = {"created", "history", "rootfs"}
-        kept = {key: value for key, value in config.items() if key not in left_out}
-        return flattened(layers), kept, flattened(layers[-1:])
+    async def holds(self, built: Built) -> Contents:
+        """What somebody sees who runs it."""
+        http, scope = self.registry.http, self.registry.scope_of(self.request.push)
+        image = await read_base(http, scope, built.digest)
+        assert not isinstance(image, Failure), image
+        for layer, diff in zip(image.manifest["layers"], image.config["rootfs"]["diff_ids"], strict=True):
+            blob = await self._get(f"blobs/{layer['digest']}")
+            assert diff == f"sha256:{hashlib.sha256(gzip.decompress(blob)).hexdigest()}"
+        contents = await contents_of(http, scope, image)
+        assert isinstance(contents, Contents), contents
+        return contents
 
     async def _get(self, path: str) -> bytes:
         scope = self.registry.scope_of(self.request.push)
@@ -126,46 +117,6 @@ async def both_ways(
         ways = BothWays(folder, http, request, env=env)
         yield ways
         await ways.delta.close()
-
-
-def flattened(layers: list[bytes]) -> Found:
-    """What somebody sees who runs the image."""
-    found: dict[str, tuple[object, ...]] = {}
-    for layer in layers:
-        fresh: dict[str, tuple[object, ...]] = {}
-        with tarfile.open(fileobj=io.BytesIO(layer), mode="r:*") as tar:
-            for info in tar:
-                path = "/" + info.name.strip("/")
-                name = path.rpartition("/")[2]
-                if name == ".wh..wh..opq":
-                    _forget(found, path.rpartition("/")[0])
-                elif name.startswith(".wh."):
-                    _forget(found, path.rpartition("/")[0] + "/" + name.removeprefix(".wh."), itself=True)
-                else:
-                    fresh[path] = _entry(tar, info)
-        for path, entry in fresh.items():
-            if entry[0] != tarfile.DIRTYPE:
-                _forget(found, path)
-            found[path] = entry
-    return found
-
-
-def _with_times(found: Found, paths: Collection[str]) -> Found:
-    """Without the times of all others."""
-    return {path: entry if path in paths else entry[:-1] for path, entry in found.items()}
-
-
-def _forget(found: dict[str, tuple[object, ...]], path: str, *, itself: bool = False) -> None:
-    for each in [other for other in found if other.startswith(f"{path}/") or (itself and other == path)]:
-        del found[each]
-
-
-def _entry(tar: tarfile.TarFile, info: tarfile.TarInfo) -> tuple[object, ...]:
-    file = tar.extractfile(info) if info.isfile() else None
-    content = hashlib.sha256(file.read()).hexdigest() if file else info.linkname
-    attributes = {key: value for key, value in info.pax_headers.items() if key.startswith("SCHILY.xattr.")}
-    time = int(info.mtime) if info.isfile() else 0
-    return info.type, info.mode & 0o7777, info.uid, info.gid, content, attributes, time
 
 
 def write(folder: Path, path: str, content: str, mode: int = 0o644, mtime: float = 1_700_000_000.75) -> None:

@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
 Change = Callable[[Path], None]
 
 
-def _tree(folder: Path) -> None:
+def base_tree(folder: Path) -> None:
     write(folder, "main.py", "print(0)")
     write(folder, "run.sh", "#!/bin/sh\n", 0o755)
     write(folder, "requirements.txt", "x==1")
@@ -93,7 +93,7 @@ NOT_A_LAYER = {
 """A full build, for reasons that only show here."""
 
 
-async def _built(ways: BothWays, lines: tuple[str, ...]) -> None:
+def write_dockerfile(ways: BothWays, lines: tuple[str, ...]) -> None:
     registry = ways.request.push.registry
     write(ways.folder, "Dockerfile", "\n".join((f"FROM {registry}/busybox:1", *lines, "")))
 
@@ -103,8 +103,8 @@ async def test_the_image_is_the_same(case: str, tmp_path: Path, registry: str) -
     lines, change = CASES[case]
     name = hashlib.sha256(case.encode()).hexdigest()[:12]
     async with both_ways(tmp_path / "app", registry, name) as ways:
-        _tree(ways.folder)
-        await _built(ways, lines)
+        base_tree(ways.folder)
+        write_dockerfile(ways, lines)
         await ways.build()
         change(ways.folder)
         built = await ways.build()
@@ -114,8 +114,8 @@ async def test_the_image_is_the_same(case: str, tmp_path: Path, registry: str) -
 
 async def test_layers_do_not_pile_up_and_a_full_build_comes_when_it_must(tmp_path: Path, registry: str) -> None:
     async with both_ways(tmp_path / "app", registry, "pile") as ways:
-        _tree(ways.folder)
-        await _built(ways, ALL)
+        base_tree(ways.folder)
+        write_dockerfile(ways, ALL)
         await ways.build()
         for names in (("main.py",), ("src/a.py",), ("main.py", "new.py")):
             _edit(*names)(ways.folder)
@@ -134,8 +134,8 @@ async def test_layers_do_not_pile_up_and_a_full_build_comes_when_it_must(tmp_pat
 async def test_going_back_gives_the_digest_from_before(tmp_path: Path, registry: str) -> None:
     """The same content is the same image, whichever way it was built."""
     async with both_ways(tmp_path / "app", registry, "back") as ways:
-        _tree(ways.folder)
-        await _built(ways, ALL)
+        base_tree(ways.folder)
+        write_dockerfile(ways, ALL)
         full = await ways.build()
         _edit("main.py")(ways.folder)
         first = await ways.build()
@@ -178,7 +178,7 @@ async def _compare(
         async with both_ways(Path(root, "app"), os.environ["DEVLOOP_E2E_REGISTRY"], "random") as ways:
             for name, (content, mode) in before.items():
                 write(ways.folder, name, content, mode)
-            await _built(ways, lines)
+            write_dockerfile(ways, lines)
             await ways.build()
             for name, (content, mode) in after.items():
                 write(ways.folder, name, content, mode, 1_700_000_200.25)

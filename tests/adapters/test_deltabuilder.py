@@ -3,20 +3,23 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from devloop.adapters import deltabuilder
 from devloop.adapters.appending import _continued
 from devloop.adapters.basefile import decoded, encoded
 from devloop.adapters.deltabuilder import DeltaBuilder
-from devloop.adapters.layer import NoLayerError
+from devloop.adapters.layer import Layer, NoLayerError, pack
 from devloop.adapters.registry import HttpRegistry
 from devloop.adapters.registryauth import Scope
 from devloop.adapters.scope import Area
 from devloop.adapters.scope import Scope as ContextScope
+from devloop.core.delta import Put
 from devloop.core.failure import ExitCode, Failure, FailureCode
 from devloop.core.image import ImageRef, ResolvedImage
 from devloop.core.ports import Builder, BuildProgress, BuildRequest, Built
@@ -353,6 +356,115 @@ async def test_a_save_does_not_wait_for_a_build_that_passes_the_time(ways: BothW
     assert not slow.ended.is_set()
     slow.go_on.set()
     await slow.ended.wait()
+
+
+# the audit -----------------------------------------------------------------------------------------------------------
+
+
+async def test_the_audit_finds_a_layer_equal_to_a_full_build(ways: BothWays) -> None:
+    heard = _audits(ways)
+    assert await _words(ways) == "delta: 1 file into /app"
+    async with asyncio.timeout(60):
+        assert await heard.get() == ()
+    assert await _words(ways, content="2") == "delta: 1 file into /app"
+
+
+async def test_what_the_audit_finds_ends_the_layers_of_that_service(
+    ways: BothWays, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wrongly(puts: Sequence[Put], context: Path) -> Layer:
+        return pack([replace(put, mode=0o600) if put.source else put for put in puts], context)
+
+    monkeypatch.setattr(deltabuilder, "pack", wrongly)
+    heard = _audits(ways)
+    assert await _words(ways) == "delta: 1 file into /app"
+    async with asyncio.timeout(60):
+        assert await heard.get() == ("/app/main.py",)
+    assert await _words(ways, content="2") == "full build: the audit found a layer that was not what a full build gave"
+
+
+async def test_no_audit_of_another_source(ways: BothWays) -> None:
+    """What was saved since is in the full build and not in the layer: while a service is paused nobody builds it."""
+    heard = _audits(ways)
+    write(ways.folder, "main.py", "1", mtime=time.time())
+    await ways.delta.build(ways.request, ways.hear)
+    first = _base_of(ways)
+    write(ways.folder, "main.py", "2", mtime=time.time())
+    while _base_of(ways) == first:
+        await asyncio.sleep(0.02)
+    assert await _words(ways, content="3") == "delta: 1 file into /app"
+    async with asyncio.timeout(60):
+        assert await heard.get() == ()
+    assert heard.empty()
+
+
+def _audits(ways: BothWays) -> "asyncio.Queue[tuple[str, ...]]":
+    """What is found from here on, by builds that come soon after a save."""
+    found: asyncio.Queue[tuple[str, ...]] = asyncio.Queue()
+    ways.delta = DeltaBuilder(
+        ways.full,
+        ways.registry,
+        OnDisk(),
+        ways.state,
+        idle_after=0.1,
+        audited=lambda _, differing: found.put_nowait(differing),
+    )
+    return found
+
+
+# ahead of the debounce -----------------------------------------------------------------------------------------------
+
+
+async def test_a_layer_that_was_sent_ahead_is_not_sent_again(ways: BothWays) -> None:
+    assert await _words(ways) == "delta: 1 file into /app"
+    asked = _asked(ways)
+    await _look_ahead(ways, f"not in BuildKit's cache: {time.time_ns()}")
+    built = await ways.build()
+    assert (ways.words, asked.count("POST"), asked.count("PUT")) == ("delta: 1 file into /app", 2, 3)
+    await ways.equal(built)
+
+
+async def test_a_layer_that_was_sent_ahead_in_vain(ways: BothWays) -> None:
+    """An editor writes more than once."""
+    await _look_ahead(ways, "half of it")
+    await _look_ahead(ways, "nearly all of it")
+    write(ways.folder, "main.py", f"all of it, {time.time_ns()}", mtime=time.time())
+    built = await ways.build()
+    assert ways.words == "delta: 1 file into /app"
+    await ways.equal(built)
+
+
+async def test_what_is_no_layer_is_not_sent_ahead(ways: BothWays) -> None:
+    asked = _asked(ways)
+    write(ways.folder, "requirements.txt", "1", mtime=time.time())
+    await _look_ahead(ways, "2")
+    write(ways.folder, "requirements.txt", "2", mtime=time.time())
+    write(ways.folder, "main.py", "", mtime=time.time())
+    (ways.folder / "main.py").unlink()
+    await _look_ahead(ways, "")
+    await ways.delta.close()
+    assert asked == []
+
+
+async def _look_ahead(ways: BothWays, content: str) -> None:
+    if content:
+        write(ways.folder, "main.py", content, mtime=time.time())
+    ways.delta.look_ahead(await OnDisk().context(ways.request.spec, anew=True))
+    await asyncio.sleep(0)
+
+
+def _asked(ways: BothWays) -> list[str]:
+    """The methods of all that is asked of the registry from here on, but for what is looked up."""
+    asked: list[str] = []
+    request = ways.registry.http.request
+
+    async def heard(method: str, *args: Any, **more: Any) -> Any:
+        if method not in {"GET", "HEAD"}:
+            asked.append(method)
+        return await request(method, *args, **more)
+
+    ways.registry.http.request = heard  # type: ignore[method-assign]
+    return asked
 
 
 def _base_of(ways: BothWays) -> str:

@@ -16,6 +16,7 @@ import pytest
 
 from devloop.adapters.inotify import NoEventsError
 from devloop.adapters.recursive_events import RecursiveEvents
+from devloop.adapters.scope import Context
 from devloop.adapters.watched_tree import Events, OpenEvents, TouchedSink, system_events
 from devloop.adapters.watcher import FileWatcher
 from devloop.core.failure import Failure
@@ -540,3 +541,43 @@ async def test_what_does_not_count_holds_up_nothing(root: Path, monkeypatch: pyt
             (root / "a").write_text(content)
             assert await told.next() == ("a",)
         logging.cancel()
+
+
+# ahead of the debounce -----------------------------------------------------------------------------------------------
+
+
+async def test_what_is_being_saved_is_shown_before_it_is_told(root: Path) -> None:
+    async with watching(service(root)) as told:
+        shown = _shown_ahead(told)
+        (root / "a").write_text("as it is in the end")
+        async with asyncio.timeout(20):
+            context = await shown.get()
+        assert told.changes.empty()
+        assert await told.next() == ("a",)
+        assert not context.picture.changed_since(await told.watcher.picture("web"))
+
+
+async def test_a_file_that_is_still_written_is_not_shown(root: Path) -> None:
+    async with watching(service(root)) as told:
+        shown = _shown_ahead(told)
+        with (root / "a").open("w") as file:
+            file.write("half")
+            file.flush()
+            assert await told.next() == ("a",)
+            assert shown.empty()
+
+
+async def test_nothing_is_shown_of_many_files(root: Path) -> None:
+    async with watching(service(root), debounce=0.2) as told:
+        shown, names = _shown_ahead(told), [f"src/many-{number}" for number in range(100)]
+        for name in names:  # before the event loop hears of the first of them
+            (root / name).write_text("1")
+        await told.until(*names)
+        assert shown.empty()
+
+
+def _shown_ahead(told: Told) -> "asyncio.Queue[Context]":
+    shown: asyncio.Queue[Context] = asyncio.Queue()
+    assert isinstance(told.watcher, FileWatcher)
+    told.watcher.ahead = shown.put_nowait
+    return shown

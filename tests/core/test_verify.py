@@ -8,8 +8,9 @@ import pytest
 from devloop.core.events import Verdict
 from devloop.core.failure import FailureCode
 from devloop.core.image import PlatformManifest, PushedImage, ResolvedImage
+from devloop.core.pulls import go_seconds
 from devloop.core.service import Pin
-from devloop.core.verify import PodVerdict, go_seconds, is_ours, judge, unchanged, unresolved, verify
+from devloop.core.verify import PodVerdict, is_ours, judge, unchanged, unresolved, verify
 from devloop.core.workload import ContainerSpec, Pod, Running, Snapshot, Template
 from tests.core.test_manifest import snapshot as recorded
 from tests.core.workloads import DEV, TEMPLATE, digest, event, pod, pushed, resolved, revision, snapshot

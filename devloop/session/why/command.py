@@ -18,7 +18,7 @@ from devloop.adapters.kube import KubeCluster
 from devloop.adapters.kubeobjects import read_namespace
 from devloop.adapters.registry import HttpRegistry
 from devloop.core.failure import ExitCode, Failure, FailureCode
-from devloop.core.service import Service
+from devloop.core.service import Service, WorkloadKey
 from devloop.core.why.cause import Cause
 from devloop.core.why.chain import chain, first_broken
 from devloop.core.why.diagnosis import diagnose
@@ -89,14 +89,8 @@ async def _answers(
     question: Question, cluster: KubeCluster, registry: HttpRegistry, engine: DockerEngine
 ) -> list[Answer | Failure]:
     gatherer = Gatherer(cluster, registry, engine, question.note)
-    single = question.targets[0].name if len(question.targets) == 1 and question.targets[0].kind in KINDS else ""
-    namespaces = sorted({target.namespace for target in question.targets})
-    _, read = await asyncio.gather(
-        gatherer.prepare(), asyncio.gather(*(read_namespace(cluster, namespace, single) for namespace in namespaces))
-    )
-    objects = dict(zip(namespaces, read, strict=True))
-    pinned = kubeconfig.resolve(None)
-    current = "" if isinstance(pinned, Failure) else pinned.name
+    _, objects = await asyncio.gather(gatherer.prepare(), read_namespaces(question, cluster))
+    current = current_context()
     answers = await asyncio.gather(
         *(_of_target(question, target, objects[target.namespace], gatherer, current) for target in question.targets)
     )
@@ -104,22 +98,28 @@ async def _answers(
     return [cleaned(answer, clean) for found in answers for answer in found]
 
 
+async def read_namespaces(question: Question, cluster: KubeCluster) -> dict[str, NamespaceObjects | Failure]:
+    """All that the targets may be, by namespace."""
+    single = question.targets[0].name if len(question.targets) == 1 and question.targets[0].kind in KINDS else ""
+    namespaces = sorted({target.namespace for target in question.targets})
+    read = await asyncio.gather(*(read_namespace(cluster, namespace, single) for namespace in namespaces))
+    return dict(zip(namespaces, read, strict=True))
+
+
+def current_context() -> str:
+    """Where a shell's kubectl goes by itself; empty where that is not known."""
+    pinned = kubeconfig.resolve(None)
+    return "" if isinstance(pinned, Failure) else pinned.name
+
+
 async def _of_target(
     question: Question, target: Target, objects: NamespaceObjects | Failure, gatherer: Gatherer, current: str
 ) -> Sequence[Answer | Failure]:
     if isinstance(objects, Failure):
         return [objects]
-    if not target.name:
-        subjects = [(key, "") for key in keys(objects)]
-        if not subjects:
-            return [_empty(target, objects.denied)]
-    else:
-        found = find(objects, target.kind, target.name)
-        if found is None:
-            return [_absent(target, objects.denied)]
-        if denied := denied_owner(objects, found[0]):
-            return [_unlisted(target, [denied], f"what Pod {target.name} belongs to")]
-        subjects = [found]
+    subjects = subjects_of(target, objects)
+    if isinstance(subjects, Failure):
+        return [subjects]
     context = question.place.pinned.name
 
     async def answer(key: Any, only: str) -> Answer:
@@ -129,6 +129,18 @@ async def _of_target(
         return Answer(key, context, chain(facts, causes), causes, only)
 
     return await asyncio.gather(*(answer(key, only) for key, only in subjects))
+
+
+def subjects_of(target: Target, objects: NamespaceObjects) -> list[tuple[WorkloadKey, str]] | Failure:
+    """The workloads that were asked about, each with the one Pod that was (empty: all of its Pods)."""
+    if not target.name:
+        return [(key, "") for key in keys(objects)] or _empty(target, objects.denied)
+    found = find(objects, target.kind, target.name)
+    if found is None:
+        return _absent(target, objects.denied)
+    if denied := denied_owner(objects, found[0]):
+        return _unlisted(target, [denied], f"what Pod {target.name} belongs to")
+    return [found]
 
 
 def cleaned(answer: Answer | Failure, clean: Clean) -> Answer | Failure:
@@ -146,13 +158,16 @@ def _cleaned(cause: Cause, clean: Clean) -> Cause:
 
 def there(cause: Cause, place: Place, current: str) -> Cause:
     """With a fix that goes to the cluster that was asked about, also where a shell goes to another by itself."""
-    context, fix = shlex.quote(place.pinned.name), cause.fix
-    if place.pinned.name != current:
-        # A fix that names its context already says where it goes.
-        fix = _KUBECTL.sub(lambda _: f"kubectl --context {context} ", fix)
+    fix = fix_there(cause.fix, place, current)
     if place.chosen:
-        fix = fix.replace(" --once", f" --once --context {context}")
+        fix = fix.replace(" --once", f" --once --context {shlex.quote(place.pinned.name)}")
     return replace(cause, fix=fix)
+
+
+def fix_there(fix: str, place: Place, current: str) -> str:
+    """With the context in every kubectl command that does not name one already, where a shell goes to another."""
+    context = shlex.quote(place.pinned.name)
+    return fix if place.pinned.name == current else _KUBECTL.sub(lambda _: f"kubectl --context {context} ", fix)
 
 
 def _empty(target: Target, denied: frozenset[str]) -> Failure:

@@ -1,0 +1,66 @@
+"""The words of `devloop why --slow`: one answer as lines. Nothing here prints."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from textwrap import wrap
+
+from devloop.core.checkup import counted
+from devloop.core.service import WorkloadKey
+from devloop.core.why.slow import Found, Slowness, Wait
+from devloop.views import Phrase, Tone, seconds
+
+_INDENT = 9
+"""Columns of the seconds, and of what stands below them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is known of one workload's newest rollout."""
+
+    key: WorkloadKey
+    context: str
+    found: Slowness
+    events: bool = True
+    """Whether Events could be read: without them pulls, failed probes and ends of old Pods are not known."""
+
+
+def answer_lines(answer: Answer, width: int = 110) -> list[Phrase]:
+    """What took how long, the longest first, each with what ends it."""
+    found, key = answer.found, answer.key
+    lines = [Phrase(f"{key} in namespace {key.namespace}, context {answer.context}"), Phrase("")]
+    if found.found is Found.NOTHING:
+        see = f"devloop why {key} -n {key.namespace}"
+        return [
+            *lines,
+            Phrase("no Pod of its newest revision is ready, so nothing can be measured", Tone.WARN),
+            Phrase(f"→ {see}"),
+        ]
+    what = (
+        f"its newest rollout ({found.revision}) took {seconds(found.seconds)} until its {_pods(found.pods)} available"
+    )
+    lines.append(Phrase(what))
+    if found.found is Found.SOME:
+        lines.append(Phrase("more Pods are wanted than are ready: what those wait for is not in it", Tone.WARN))
+    if not answer.events:
+        lines.append(
+            Phrase("Events may not be read here: pulls, failed probes and ends of old Pods are not known", Tone.WARN)
+        )
+    for wait in found.waits:
+        lines += _wait(wait, width)
+    if not found.waits:
+        return [*lines, Phrase(""), Phrase("nothing in the workload keeps it waiting", Tone.GOOD)]
+    rest = "the rest: controllers, scheduler, kubelet and the container runtime"
+    return [*lines, Phrase(""), Phrase(f"{seconds(found.rest):>{_INDENT - 2}}  {rest}", Tone.QUIET)]
+
+
+def _pods(count: int) -> str:
+    return "Pod was" if count == 1 else f"{counted(count, 'Pod')} were"
+
+
+def _wait(wait: Wait, width: int) -> Iterator[Phrase]:
+    first, *more = wrap(f"{wait.code}: {wait.message}", width - _INDENT, break_long_words=False, break_on_hyphens=False)
+    yield Phrase("")
+    yield Phrase(f"{seconds(wait.seconds):>{_INDENT - 2}}  {first}", Tone.WARN)
+    for line in more:
+        yield Phrase(" " * _INDENT + line, Tone.WARN)
+    yield Phrase(" " * _INDENT + f"→ {wait.fix}")
