@@ -44,6 +44,7 @@ e2e: $(READY) ## Run the tests against a real cluster (DEVLOOP_E2E_CONTEXT, DEVL
 	$(BIN)/pytest -m "e2e or engine or breaks" $(ARGS)
 
 bench: $(READY) ## Measure, side by side with the shell line (needs the same cluster as e2e)
+	$(BIN)/pip install --quiet --constraint constraints.txt --group bench
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 
 constraints: ## Write constraints.txt anew from what .venv holds

@@ -193,7 +193,9 @@ class DeltaBuilder:
         _spawn(self._gathering, self._look_whether_moved(ready.known))
         self._latest[_key(request)] = request
         if layer is not None:
-            self._layered[_key(request)] = Layered(request, pushed.digest, ready.context.picture)
+            self._layered[_key(request)] = Layered(
+                request, pushed.digest, ready.context.picture, ready.known.kept.images
+            )
         else:  # the tag is the full build's again
             self._layered.pop(_key(request), None)
         return Built(pushed.digest, self.name)
@@ -207,7 +209,9 @@ class DeltaBuilder:
         """Something is being saved there: upload what its layer is made of, if it stays as it is now."""
         for key, request in self._latest.items():
             known = self._memories[key].known
-            if known is not None and not self._running and context.scope.area.is_of(request.spec):
+            if known is None or known.moved or key in self._distrusted:
+                continue
+            if not self._running and context.scope.area.is_of(request.spec):
                 http, scope = self._registry.http, self._registry.scope_of(request.push)
                 self._ahead.begin(key, partial(self._layer_of, known, context), partial(send, http, scope, known.image))
 
@@ -262,7 +266,10 @@ class DeltaBuilder:
     async def _audit(self, layered: Layered, memory: Memory, before: Context) -> None:
         """Whether the newest layer gave what the full build of the same source gave; where not, no more are made."""
         known = memory.known
-        changed = known is None or known.base.unsure or before.picture.changed_since(layered.picture)
+        moved = known is None or known.kept.images != layered.images
+        changed = (
+            moved or known is None or known.base.unsure or before.picture.changed_since(layered.picture, quiet=True)
+        )
         if self._audited is None or known is None or changed:
             return
         scope = self._registry.scope_of(layered.request.push)

@@ -1,6 +1,7 @@
 """What is known of a service's last full build, to which layers are appended, and of the newest of these."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from devloop.adapters.appending import Appendable
@@ -51,6 +52,8 @@ class Layered:
     digest: str
     picture: Picture
     """What it was made of."""
+    images: Mapping[str, str]
+    """What its full build was built on; a full build on something else is not to be compared with it."""
 
 
 def target_of_request(request: BuildRequest, recipe: Recipe) -> Target:

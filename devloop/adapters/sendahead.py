@@ -41,10 +41,11 @@ class SendAhead:
 
     async def was_sent(self, service: str, layer: Layer) -> bool:
         """Whether that very layer is in the registry, by now or in a moment; any other is given up."""
-        ahead = self._ahead.get(service)
+        ahead = self._ahead.pop(service, None)
         packed = await asyncio.shield(ahead.packed) if ahead is not None else None
         if ahead is None or packed is None or packed.digest != layer.digest:
-            self.give_up(service)
+            if ahead is not None:
+                ahead.give_up()
             return False
         return await asyncio.shield(ahead.sent)
 

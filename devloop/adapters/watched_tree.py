@@ -191,6 +191,8 @@ class WatchedTree:
         known = self._taken
         if known is None or not Scope.read(self._area).same_as(known.scope):
             return None
+        if any(pattern.takes_back for pattern in known.scope.ignore_file.matcher.patterns):
+            return None  # then everything is looked at, which would hold up the save
         try:
             return Context(known.scope, refresh(known, names, self._enter).picture)
         except (NoEventsError, _ClosedError):  # the next look meets it too, and says so

@@ -1,14 +1,14 @@
 """`make bench`: runs every benchmark that can run here, and prints the figures with what they were measured on.
 
-python -m tests.benchmarks [--rounds N] [startup|tui|why|share|idle|loop ...]
+python -m tests.benchmarks [--rounds N] [startup|tui|why|share|idle|loop|sizes ...]
 """
 
 import argparse
 
-from tests.benchmarks import idle_bench, loop_bench, share_bench, startup_bench, tui_bench, why_bench
+from tests.benchmarks import idle_bench, loop_bench, share_bench, sizes_bench, startup_bench, tui_bench, why_bench
 from tests.benchmarks.rig import Cluster, machine
 
-NAMES = ("startup", "tui", "why", "share", "idle", "loop")
+NAMES = ("startup", "tui", "why", "share", "idle", "loop", "sizes")
 
 
 def main() -> None:
@@ -34,6 +34,8 @@ def _lines(name: str, cluster: Cluster | None, rounds: int) -> list[str]:
         return []
     if name == "idle":
         return idle_bench.report(cluster)
+    if name == "sizes":
+        return sizes_bench.report(cluster, min(rounds, 3))
     if name == "why":
         return why_bench.report(cluster, rounds)
     return share_bench.report(cluster, rounds) if name == "share" else loop_bench.report(cluster, rounds)

@@ -6,7 +6,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.benchmarks.rig import App, Cluster
+from tests.benchmarks.rig import App, Cluster, Source
 from tests.benchmarks.watch_bench import SWITCHED, git, make, two_branches
 from tests.e2e.harness import Devloop, write_toml
 
@@ -30,7 +30,7 @@ def memory_mib(pid: int) -> float:
 
 def report(cluster: Cluster) -> list[str]:
     with tempfile.TemporaryDirectory() as root, cluster.namespace() as namespace:
-        app = App.create(Path(root), "large", 1, cluster, namespace)
+        app = App.create(Path(root), "large", Source.of(1), cluster, namespace)
         names = make(app.folder, FILES)
         (app.folder / ".dockerignore").write_text(".git\n")
         (app.folder / "Dockerfile").write_text(DOCKERFILE.format(base=f"{cluster.registry}/python:3"))

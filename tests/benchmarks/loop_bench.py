@@ -8,11 +8,15 @@ import statistics
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
-from tests.benchmarks.rig import App, Asker, Cluster, spread
-from tests.e2e.harness import Devloop, write_toml
+from tests.benchmarks.rig import App, Asker, Cluster, Source, spread
+from tests.e2e.harness import Devloop, Event, write_toml
+
+PHASES = ("change told", "built", "pushed", "patched", "Pod made", "container runs", "answers", "proved")
 
 
 @dataclass
@@ -22,18 +26,20 @@ class Times:
     ours: list[float] = field(default_factory=list)
     theirs: list[float] = field(default_factory=list)
     floor: list[float] = field(default_factory=list)
+    phases: list[dict[str, float]] = field(default_factory=list)
+    """Of each round of devloop's, seconds from the save until each of `PHASES` was over."""
 
 
-async def measure(cluster: Cluster, megabytes: int, rounds: int, *, delta: bool = True) -> Times:
+async def measure(cluster: Cluster, source: Source, rounds: int, *, delta: bool = True) -> Times:
     """`delta`: whether devloop may append a layer."""
     times = Times()
     asker = Asker(cluster)
     with tempfile.TemporaryDirectory() as root, cluster.namespace() as namespace:
-        watched = App.create(Path(root), "ours", megabytes, cluster, namespace)
-        typed = App.create(Path(root), "theirs", megabytes, cluster, namespace)
+        watched = App.create(Path(root), "ours", source, cluster, namespace)
+        typed = App.create(Path(root), "theirs", source, cluster, namespace)
         watched.deploy()
         typed.deploy()
-        ready = App.create(Path(root), "ready", 0, cluster, namespace)
+        ready = App.create(Path(root), "ready", Source(0, 0), cluster, namespace)
         ready.deploy()
         build = f'build = {{ context = "ours", delta = {str(delta).lower()} }}'
         write_toml(Path(root), namespace, f'[services.ours]\nimage = "{watched.image}"\ntag = "dev"\n{build}')
@@ -41,12 +47,53 @@ async def measure(cluster: Cluster, megabytes: int, rounds: int, *, delta: bool 
             await asyncio.to_thread(devloop.wait_for, "cycle_finished")
             await _until_it_can_append(devloop, watched, asker, delta=delta)
             for number in range(rounds):
+                begun, first = time.time(), len(devloop.events)
                 times.ours.append(await _with_devloop(devloop, watched, asker, f"ours {number}"))
+                times.phases.append(_phases(devloop.events[first:], begun) | {"answers": times.ours[-1]})
                 times.theirs.append(await _with_shell(typed, asker, f"theirs {number}"))
                 times.floor.append(await _floor(ready, asker, f"floor {number}"))
             devloop.stop()
     await asker.close()
     return times
+
+
+def _phases(events: Sequence[Event], begun: float) -> dict[str, float]:
+    """When each phase of the last cycle among these events was over."""
+    found: dict[str, float] = {}
+    for event in events:
+        for phase in _ends(event):
+            found.setdefault(phase, datetime.fromisoformat(event["time"]).timestamp() - begun)
+    return found
+
+
+def _ends(event: Event) -> Iterator[str]:
+    match event["event"]:
+        case "change_detected":
+            yield "change told"
+        case "phase_finished" if event["phase"] == "build":
+            yield "built"
+        case "image_pushed":
+            yield "pushed"
+        case "workload_patched":
+            yield "patched"
+        case "workload_observed" if event["terminating"] or len(event["pods"]) > 1:
+            new = [pod for pod in event["pods"] if pod["current"]]
+            yield from ["Pod made"] * bool(new)
+            yield from ["container runs"] * any(pod["phase"] == "Running" for pod in new)
+        case "cycle_finished":
+            yield "proved"
+
+
+def phase_lines(times: Times) -> list[str]:
+    """Where the time of a cycle by a layer goes: medians."""
+    lines, before = [], 0.0
+    for phase in PHASES:
+        reached = [each[phase] for each in times.phases if phase in each]
+        if reached:
+            at = statistics.median(reached)
+            lines.append(f"    {phase:<16} {1000 * at:6.0f} ms  (+{1000 * (at - before):.0f})")
+            before = at
+    return lines
 
 
 async def _until_it_can_append(devloop: Devloop, app: App, asker: Asker, *, delta: bool) -> None:
@@ -109,9 +156,10 @@ async def _settled(app: App) -> None:
 def report(cluster: Cluster, rounds: int) -> list[str]:
     lines = [f"{'save -> new code answers':<40} {'devloop':<23} {'shell line':<23} {'floor':<23} ratio   goal"]
     for megabytes, delta, goal in ((6, True, 0.45), (100, True, 0.12), (6, False, 0.9), (100, False, 1.0)):
-        times = asyncio.run(measure(cluster, megabytes, rounds, delta=delta))
+        times = asyncio.run(measure(cluster, Source.of(megabytes), rounds, delta=delta))
         ratio = statistics.median(times.ours) / statistics.median(times.theirs)
         what = f"{megabytes:>3} MB by {'a layer' if delta else 'a full build'}, {rounds} rounds"
         figures = f"{spread(times.ours):<23} {spread(times.theirs):<23} {spread(times.floor):<23}"
         lines.append(f"  {what:<38} {figures} {ratio:.2f}    {goal}")
+        lines += phase_lines(times) if delta else []
     return lines

@@ -52,8 +52,26 @@ class Cluster:
 
 
 @dataclass(frozen=True)
+class Source:
+    """So many files of so many bytes beside the file that changes."""
+
+    files: int
+    size: int
+
+    @classmethod
+    def of(cls, megabytes: int) -> "Source":
+        return cls(megabytes * 10, 100_000)
+
+    def write(self, folder: Path) -> None:
+        for index in range(self.files):
+            place = folder / f"{index // 1000:03}"
+            place.mkdir(parents=True, exist_ok=True)
+            (place / f"{index:06}.bin").write_bytes(os.urandom(self.size))
+
+
+@dataclass(frozen=True)
 class App:
-    """One service of `megabytes` of source beside the file that changes."""
+    """One service with its source."""
 
     folder: Path
     name: str
@@ -62,17 +80,16 @@ class App:
     namespace: str
 
     @classmethod
-    def create(cls, root: Path, name: str, megabytes: int, cluster: Cluster, namespace: str) -> "App":
+    def create(cls, root: Path, name: str, source: Source, cluster: Cluster, namespace: str) -> "App":
         folder = root / name
-        (folder / "assets").mkdir(parents=True)
+        folder.mkdir()
         # It is asked 200 times a second: whoever follows logs would be measured by them, and a shell line follows none.
         (folder / "server.py").write_text(QUIET)
         (folder / "message.txt").write_text("start")
         (folder / "Dockerfile").write_text(
             f'FROM {cluster.registry}/python:3\nCOPY . /app\nCMD ["python3", "/app/server.py"]\n'
         )
-        for index in range(megabytes * 10):
-            (folder / "assets" / f"{index:05}.bin").write_bytes(os.urandom(100_000))
+        source.write(folder / "assets")
         return cls(folder, name, f"{cluster.registry}/{namespace}/{name}", cluster, namespace)
 
     def deploy(self) -> None:

@@ -19,7 +19,7 @@ from devloop.session import up as session_up
 from devloop.session.project import Project, open_project
 from devloop.session.renderers import Output, Renderers
 from devloop.session.request import Request
-from tests.benchmarks.rig import App, Cluster, spread
+from tests.benchmarks.rig import App, Cluster, Source, spread
 from tests.e2e.harness import write_toml
 
 _T = TypeVar("_T")
@@ -85,7 +85,7 @@ async def measure(cluster: Cluster, rounds: int) -> list[tuple[float, float]]:
         patch.object(EventLog, "emit", watching_emit),
         patch.object(Renderers, "to_stdout", lambda renderers, lines: None),
     ):
-        app = App.create(Path(root), "own", 6, cluster, namespace)
+        app = App.create(Path(root), "own", Source.of(6), cluster, namespace)
         app.deploy()
         write_toml(Path(root), namespace, f'[services.own]\nimage = "{app.image}"\ntag = "dev"\nbuild = "own"')
         project = await open_project(Request(file=Path(root) / "devloop.toml"))

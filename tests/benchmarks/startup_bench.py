@@ -8,7 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.benchmarks.rig import App, Cluster, spread
+from tests.benchmarks.rig import App, Cluster, Source, spread
 from tests.e2e.harness import DEVLOOP, write_toml
 
 
@@ -46,7 +46,7 @@ def report(cluster: Cluster | None, rounds: int) -> list[str]:
     if cluster is None:
         return lines
     with tempfile.TemporaryDirectory() as root, cluster.namespace() as namespace:
-        app = App.create(Path(root), "start", 1, cluster, namespace)
+        app = App.create(Path(root), "start", Source.of(1), cluster, namespace)
         app.deploy()
         write_toml(Path(root), namespace, f'[services.start]\nimage = "{app.image}"\ntag = "dev"\nbuild = "start"')
         os.sync()

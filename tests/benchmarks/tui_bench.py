@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.benchmarks.rig import App, Cluster, spread
+from tests.benchmarks.rig import App, Cluster, Source, spread
 from tests.benchmarks.terminal import FRAME, Terminal
 from tests.e2e.harness import DEVLOOP, write_toml
 
@@ -47,7 +47,7 @@ def _first_frames(rounds: int) -> list[str]:
 def _on(cluster: Cluster, rounds: int) -> list[str]:
     """What needs a session that has nothing left to do."""
     with tempfile.TemporaryDirectory() as root, cluster.namespace() as namespace:
-        app = App.create(Path(root), "screen", 1, cluster, namespace)
+        app = App.create(Path(root), "screen", Source.of(1), cluster, namespace)
         app.deploy()
         write_toml(Path(root), namespace, f'[services.screen]\nimage = "{app.image}"\ntag = "dev"\nbuild = "screen"')
         idle = _idle(Path(root))

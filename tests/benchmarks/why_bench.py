@@ -4,7 +4,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks.rig import App, Cluster, spread
+from tests.benchmarks.rig import App, Cluster, Source, spread
 from tests.benchmarks.startup_bench import cpu_of
 from tests.e2e.harness import DEVLOOP
 
@@ -12,7 +12,7 @@ from tests.e2e.harness import DEVLOOP
 def report(cluster: Cluster, rounds: int) -> list[str]:
     """A Deployment of two Pods whose tag was moved: the answer needs every link of the chain."""
     with tempfile.TemporaryDirectory() as root, cluster.namespace() as namespace:
-        app = App.create(Path(root), "web", 1, cluster, namespace)
+        app = App.create(Path(root), "web", Source.of(1), cluster, namespace)
         app.deploy()
         cluster.kubectl("-n", namespace, "scale", "deployment/web", "--replicas=2")
         cluster.kubectl("-n", namespace, "rollout", "status", "deployment/web", "--timeout=60s")

@@ -64,7 +64,7 @@ def slowness(snapshot: Snapshot, newest: str, ends: Sequence[ClusterEvent] = ())
     graces = _graces(deployment, pods, ends)
     began = min(pod.created for pod in pods) - (graces[0] if graces else 0.0)
     seconds = max(ready_at(pod) for pod in pods) + least - began
-    complete = len(pods) >= min(deployment.replicas, revision.desired)
+    complete = len(pods) >= deployment.replicas
     waits = (*_between(deployment, pods, graces, least), *of_pod(snapshot, deployment, _slowest(pods)))
     told = sorted((w for w in waits if w.seconds >= _LEAST), key=lambda wait: -wait.seconds)
     return Slowness(
@@ -73,13 +73,21 @@ def slowness(snapshot: Snapshot, newest: str, ends: Sequence[ClusterEvent] = ())
 
 
 def killings(events: Iterable[ClusterEvent]) -> tuple[ClusterEvent, ...]:
-    """Those that say when a Pod was asked to end."""
-    return tuple(event for event in events if event.reason == "Killing" and event.object_kind == "Pod")
+    """Those that say when a Pod was asked to end; a probe that fails kills a container only."""
+    stopping = "Stopping container"
+    return tuple(
+        each
+        for each in events
+        if each.reason == "Killing" and each.object_kind == "Pod" and each.message.startswith(stopping)
+    )
 
 
 def _of_rollout(snapshot: Snapshot, revision: Revision, least: float) -> list[Pod]:
-    """Ready Pods that were made one after another; one that was made anew later is none of them."""
-    ready = [pod for pod in snapshot.pods_of(revision) if ready_at(pod) and not pod.terminating]
+    """Ready Pods that were made one after another; one that was made or started anew later is none of them."""
+    pods = snapshot.pods_of(revision)
+    # The condition of a Pod that was started again is as young as that.
+    again = {pod.uid for pod in pods if any(status.restarts for status in pod.containers)}
+    ready = [pod for pod in pods if ready_at(pod) and not pod.terminating and pod.uid not in again]
     found: list[Pod] = []
     for pod in sorted(ready, key=lambda pod: pod.created):
         if found and pod.created > max(ready_at(each) for each in found) + least + _FOLLOWS:
@@ -102,7 +110,7 @@ def _between(deployment: Deployment, pods: Sequence[Pod], graces: Sequence[float
     last = max(pod.created for pod in pods)
     # The Pods of one go are made within a second of each other, and the first go is not waited for.
     after = last - min(pod.created for pod in pods) - sum(graces[1:])
-    if after > 1.0:
+    if after > 1.0 and deployment.strategy != "Recreate":
         message = f"its {len(pods)} Pods were started one after another"
         yield Wait(WaitCode.SURGE, after, f"{message}{_fences(deployment)}", _at_once(deployment))
     if least:
@@ -155,9 +163,9 @@ def _since(created: float, asked: Sequence[float]) -> float:
 
 
 def _ends_first(deployment: Deployment) -> bool:
-    """Whether an old Pod has to be gone before a new one is made."""
+    """Whether an old Pod has to be gone before a new one is made. A rolling Deployment without surge waits for none."""
     if deployment.key.kind == "deployment":
-        return deployment.strategy == "Recreate" or deployment.max_surge in {"0", "0%"}
+        return deployment.strategy == "Recreate"
     return deployment.key.kind in {"statefulset", "daemonset"}
 
 
@@ -165,7 +173,7 @@ def _grace(deployment: Deployment, graces: Sequence[float]) -> Wait:
     spec: Mapping[str, Any] = deployment.raw.get("spec", {}).get("template", {}).get("spec", {})
     allowed, took = _seconds(spec, "terminationGracePeriodSeconds", 30.0), max(graces)
     message = f"no new Pod starts before an old one has ended, which took {took:.0f} s"
-    if took >= allowed > 0:
+    if took >= allowed > 3:
         message += f": all of its grace period of {allowed:.0f} s, because its process does not end on SIGTERM"
         fix = "end on SIGTERM (start the program with `exec`, so that it gets the signal), or do not wait so long: "
         shorter = '{"template":{"spec":{"terminationGracePeriodSeconds":1}}}'

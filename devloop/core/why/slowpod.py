@@ -7,7 +7,7 @@ from typing import Any
 
 from devloop.core.checkup import in_bytes
 from devloop.core.pulls import pull_seconds, pulled_bytes
-from devloop.core.why.fixes import patch
+from devloop.core.why.fixes import POD, patch
 from devloop.core.workload import ClusterEvent, ContainerStatus, Deployment, Pod, Running, Snapshot, Terminated
 
 Raw = Mapping[str, Any]
@@ -70,7 +70,8 @@ def _since(pod: Pod, type_: str, earliest: float) -> float:
 
 def _pulled(pod: Pod, events: tuple[ClusterEvent, ...]) -> Iterator[Wait]:
     for event in events:
-        seconds = pull_seconds(event.message) if event.reason == "Pulled" else None
+        first = event.reason == "Pulled" and event.last <= ready_at(pod)
+        seconds = pull_seconds(event.message) if first else None
         if seconds:
             size = pulled_bytes(event.message)
             much = f", {in_bytes(size)} when nothing of it is there" if size else ""
@@ -180,6 +181,11 @@ def _asked(deployment: Deployment, gate: _Gate, left: float) -> Iterator[Wait]:
 
 
 def _patch(deployment: Deployment, gate: _Gate, probes: Mapping[str, Any]) -> str:
-    spec = deployment.template.container(gate.name)
-    assert spec is not None
-    return patch(deployment.key, spec, probes)
+    spec, key = deployment.template.container(gate.name), deployment.key
+    if "startupProbe" in probes:
+        # Its delay, period and failureThreshold are the time that the program has before it is killed.
+        edit = f"kubectl edit {key} -n {key.namespace}"
+        return f"ask its startupProbe more often, and raise failureThreshold as much: {edit}"
+    if spec is None or key.kind == POD:
+        return f"change the {' and '.join(probes)} of container {gate.name} where the Pod comes from"
+    return patch(key, spec, probes)
