@@ -235,6 +235,68 @@ def restore(
 
 
 @main.command()
+@click.argument("services", nargs=-1)
+@_file
+@_output("How to print it.")
+def status(services: tuple[str, ...], file: Path | None, output: str | None) -> None:
+    """Ask the session that runs for this project how its services stand.
+
+    From any other terminal, or a script. Exits with 0, or with 3 where no session runs.
+    """
+    from devloop.session.commands import run_status
+    from devloop.session.request import Asked
+
+    sys.exit(run_status(Asked(services, file, output == "json")))
+
+
+@main.command()
+@click.argument("services", nargs=-1)
+@_file
+@_output("How to print it.")
+@click.option("--restart", is_flag=True, help="Start the Pods anew with the image that was pushed last; build nothing.")
+def trigger(services: tuple[str, ...], file: Path | None, output: str | None, restart: bool) -> None:
+    """Ask the session that runs for this project for a cycle now.
+
+    Of the SERVICES that are named, else of all of them, whether or not files changed. Does not wait: `devloop wait`
+    does. Exits with 0, or with 3 where no session runs.
+    """
+    from devloop.session.commands import run_trigger
+    from devloop.session.request import Asked
+
+    sys.exit(run_trigger(Asked(services, file, output == "json"), restart=restart))
+
+
+@main.command()
+@click.argument("services", nargs=-1)
+@_file
+@_output("How to print it.")
+@click.option("--timeout", default="", metavar="TIME", help="Give up after so long, like 90s or 5m [default: never].")
+def wait(services: tuple[str, ...], file: Path | None, output: str | None, timeout: str) -> None:
+    """Wait until every Pod provably runs what was saved last.
+
+    What was saved before this command began counts, also if nothing has noticed it yet. Returns when the newest save
+    of all the SERVICES (all of the session when none is named) is proved, or as soon as a cycle of one of them fails.
+
+    \b
+    Examples:
+      devloop wait web && pytest e2e
+      devloop wait --timeout 2m || devloop status
+
+    Exits with 0 when all is proved, with the exit code of the failure when a cycle fails, with 6 at the timeout or when
+    something changed what was proved, with 3 where no session runs.
+    """
+    from devloop.core.values import InvalidValueError, parse_duration
+    from devloop.session.commands import run_wait
+    from devloop.session.request import Asked
+
+    try:
+        seconds = parse_duration(timeout) if timeout else None
+    except InvalidValueError as error:
+        raise click.UsageError(f"--timeout: {error}") from None
+    sys.exit(run_wait(Asked(services, file, output == "json"), timeout=seconds))
+
+
+@main.command()
 @click.argument("recording", type=click.Path(path_type=Path), metavar="FILE")
 @_output("How to print it, instead of showing it on the screen.")
 @click.option("--speed", type=float, default=None, metavar="N", help="N times as fast as it was [default: 1].")

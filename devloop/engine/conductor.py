@@ -54,7 +54,14 @@ class _CycleEnded:
     task: "asyncio.Task[CycleResult]"
 
 
-Item = FilesChanged | ConnectionSeen | Snapshot | Command | _CycleEnded
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """Behind everything that was posted before it."""
+
+    reached: "asyncio.Future[None]"
+
+
+Item = FilesChanged | ConnectionSeen | Snapshot | Command | _CycleEnded | _Mark
 
 
 @dataclass(slots=True)
@@ -105,6 +112,12 @@ class Conductor:
         """Put an item into the inbox; called from the event loop's own thread."""
         self._inbox.append(item)
         self._wake.set()
+
+    async def caught_up(self) -> None:
+        """Wait until everything that was posted before is decided upon; a conductor that has ended decides nothing."""
+        mark = _Mark(asyncio.get_running_loop().create_future())
+        self.post(mark)
+        await mark.reached
 
     def drain(self) -> None:
         """Let running cycles end, start no more, and then finish (the reader of stdout is gone)."""
@@ -239,6 +252,8 @@ class Conductor:
                 self._cancel(service, self._live[service], ev.Outcome.STOPPED)
             case Quit():
                 self._quitting = True
+            case _Mark(reached) if not reached.done():
+                reached.set_result(None)
 
     def _look_again(self, key: WorkloadKey, seconds: float) -> None:
         def look() -> None:

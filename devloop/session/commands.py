@@ -13,7 +13,7 @@ from devloop.session import say
 from devloop.session.project import Project, Refusal, open_project
 from devloop.session.renderers import Output
 from devloop.session.reports import keep
-from devloop.session.request import Request
+from devloop.session.request import Asked, Request
 from devloop.session.signals import ignore_from_here_on
 
 
@@ -76,6 +76,33 @@ def run_restore(request: Request, *, everything: bool, as_json: bool) -> int:
         from devloop.session.restoring import restore_targets
 
         return await restore_targets(request, everything=everything, as_json=as_json)
+
+    return _run(command)
+
+
+def run_status(asked: Asked) -> int:
+    async def command() -> ExitCode:
+        from devloop.session.talking import status
+
+        return await status(asked)
+
+    return _run(command)
+
+
+def run_trigger(asked: Asked, *, restart: bool) -> int:
+    async def command() -> ExitCode:
+        from devloop.session.talking import trigger
+
+        return await trigger(asked, restart=restart)
+
+    return _run(command)
+
+
+def run_wait(asked: Asked, *, timeout: float | None) -> int:
+    async def command() -> ExitCode:
+        from devloop.session.talking import wait
+
+        return await wait(asked, seconds=timeout)
 
     return _run(command)
 

@@ -25,3 +25,13 @@ class Request:
     """Whether the context has to be one that devloop may write to."""
     confirm: Confirm | None = None
     """None where nobody can be asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked of the sessions that run."""
+
+    services: tuple[str, ...] = ()
+    """Empty: all of them."""
+    file: Path | None = None
+    as_json: bool = False

@@ -4,13 +4,14 @@ import asyncio
 import contextlib
 import os
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from devloop import __version__
 from devloop.adapters.clock import SystemClock
+from devloop.adapters.sessionsocket import SessionSocket
 from devloop.adapters.statefolder import FileStateFolder, default_root
 from devloop.core import events as ev
 from devloop.core.commands import Command, Quit
@@ -31,6 +32,7 @@ from devloop.engine.preflight import preflight
 from devloop.engine.tools import CycleResult, Emit, Gate, Order, Ports, SessionFacts
 from devloop.session import say
 from devloop.session.project import Project
+from devloop.session.remote import Remote
 from devloop.session.renderers import STDERR, STDOUT, Output, Renderers, last_words, lines_for
 from devloop.session.reports import keep
 from devloop.session.signals import LAST_WORDS, SAME, Signals, cancel_everything
@@ -190,11 +192,32 @@ class Session:
         if code is not ExitCode.DONE:
             return code
         self._running = True
-        await conductor.run()
+        async with self._open_to_others(watcher, conductor):
+            await conductor.run()
         self._running, self._conductor = False, None
         for service in services:
             await watcher.remove(service.name)
         return await self._leave(assembly, keys)
+
+    @contextlib.asynccontextmanager
+    async def _open_to_others(self, watcher: "NoWatcher | FileWatcher", conductor: Conductor) -> AsyncIterator[None]:
+        """Other terminals may ask while the conductor runs; nobody needs to while `--once` does."""
+        if self._options.once:
+            yield
+            return
+
+        async def caught_up(service: str) -> None:
+            await watcher.picture(service)
+            await conductor.caught_up()
+
+        remote = Remote(self._project, self._log, self._id, conductor.post, caught_up)
+        socket = SessionSocket(default_root(), self._id, remote.about, remote.answer)
+        if problem := await socket.open():
+            say.err(f"devloop: other terminals cannot talk to this session: {problem}")
+        try:
+            yield
+        finally:
+            await socket.close()
 
     def _conduct(self, assembly: "Assembly", watcher: "NoWatcher | FileWatcher", facts: SessionFacts) -> Conductor:
         builds = SharedBuilds(self._builder(assembly, watcher), lambda: self._log.state.wanted)

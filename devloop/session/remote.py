@@ -1,0 +1,120 @@
+"""What another terminal may ask of a running session: how it stands, a cycle, and to be told when a save is proved."""
+
+import asyncio
+import os
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from devloop.adapters.sessionsocket import Message
+from devloop.core.awaiting import Verdict, pending, verdict
+from devloop.core.commands import Command, Rebuild, Restart
+from devloop.core.events import Record, Trigger
+from devloop.core.failure import ExitCode
+from devloop.core.state import ServiceState
+from devloop.engine.eventlog import EventLog
+from devloop.session.clean import without_secrets
+from devloop.session.project import Project
+from devloop.views.board import row
+from devloop.views.chronicle import Chronicle
+
+
+@dataclass(eq=False)
+class Remote:
+    """Answers questions about one session; all it does to it goes through the conductor's inbox."""
+
+    project: Project
+    log: EventLog
+    session: str
+    post: Callable[[Command], None]
+    caught_up: Callable[[str], Awaitable[None]]
+    """Ends when every save of a service up to now is known to the conductor."""
+    _past: Chronicle = field(default_factory=Chronicle)
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.log.on_append(self._on_record)
+
+    def _on_record(self, record: Record) -> None:
+        self._past.take(record, self.log.state)
+        if not record.event.lossy:
+            self._changed.set()
+
+    @property
+    def about(self) -> Message:
+        """What tells others whether this is the session that they mean."""
+        place = self.project.place
+        services = [service.name for service in self.project.services]
+        return {
+            "session": self.session,
+            "root": str(place.root.resolve()),
+            "context": place.pinned.name,
+            "namespace": place.namespace,
+            "services": services,
+        }
+
+    async def answer(self, question: Message) -> Message:
+        """Questions are of this very version of devloop: what it does not know is refused."""
+        wanted = self._services(question.get("services") or ())
+        match question.get("ask"):
+            case "status":
+                return self._status(wanted)
+            case "trigger":
+                for name in wanted:
+                    make = Restart if question.get("restart") else Rebuild
+                    self.post(make(name, Trigger.COMMAND))
+                return {"services": wanted}
+            case "wait":
+                return await self._wait(wanted)
+        return {"error": "this session is of another version of devloop"}
+
+    def _services(self, named: Sequence[str]) -> list[str]:
+        """Those of the session that were named; all where none was."""
+        return [name for name in self.log.state.services if not named or name in named]
+
+    # how it stands -----------------------------------------------------------------------------------------------
+
+    def _status(self, names: Sequence[str]) -> Message:
+        state, clean = self.log.state, without_secrets()
+        return {
+            **self.about,
+            "pid": os.getpid(),
+            "started": state.started,
+            "away": {str(to): clean(text) for to, text in state.lost.items()},
+            "status": [self._of(state.services[name], clean) for name in names],
+        }
+
+    def _of(self, service: ServiceState, clean: Callable[[str], str]) -> Mapping[str, Any]:
+        told, found, last = row(service, self._past, time.time()), verdict(service), service.last
+        return {
+            "service": service.name,
+            "state": told.word,
+            "pods": told.pods,
+            "detail": clean(told.detail),
+            "proved": found is not None and found.code is ExitCode.DONE,
+            "exit_code": None if found is None else int(found.code),
+            "message": clean(found.message if found is not None else pending(service)),
+            "digest": service.live.digest if service.live else "",
+            "cycle": last.number if last else 0,
+            "outcome": str(last.outcome) if last else "",
+        }
+
+    # until it is proved ------------------------------------------------------------------------------------------
+
+    async def _wait(self, names: Sequence[str]) -> Message:
+        """All proved, or the first that is not; every save that was written before the question counts."""
+        await asyncio.gather(*(self.caught_up(name) for name in names))
+        while True:
+            self._changed.clear()
+            found = [verdict(self.log.state.services[name]) for name in names if name in self.log.state.services]
+            bad = [each for each in found if each is not None and each.code is not ExitCode.DONE]
+            if bad or all(each is not None for each in found):
+                return {"verdicts": [_told(each) for each in bad or found if each is not None]}
+            await self._changed.wait()
+
+
+def _told(found: Verdict) -> Mapping[str, Any]:
+    clean = without_secrets()
+    told = asdict(found) | {"code": int(found.code)}
+    return told | {"message": clean(found.message), "hint": clean(found.hint)}

@@ -1,0 +1,134 @@
+"""`devloop status`, `trigger` and `wait`: questions to the sessions that run for this project."""
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from devloop.adapters.configfile import find
+from devloop.adapters.sessionsocket import Message, Running, ask, running
+from devloop.adapters.statefolder import default_root
+from devloop.core.failure import ExitCode
+from devloop.session import say
+from devloop.session.request import Asked
+from devloop.views import with_hint
+from devloop.views.times import moment
+
+
+async def status(asked: Asked) -> ExitCode:
+    """How every service of every session stands."""
+    answers = await _ask_all(asked, "status")
+    if isinstance(answers, ExitCode):
+        return answers
+    lines = [json.dumps(each) for each in answers] if asked.as_json else _status_lines(answers)
+    say.out(*lines)
+    return ExitCode.DONE
+
+
+async def trigger(asked: Asked, *, restart: bool) -> ExitCode:
+    """Ask for a cycle of each service now."""
+    answers = await _ask_all(asked, "trigger", restart=restart)
+    if isinstance(answers, ExitCode):
+        return answers
+    names = [name for answer in answers for name in answer.get("services", ())]
+    what = "restart" if restart else "build"
+    say.out(json.dumps({"services": names}) if asked.as_json else f"{what} asked for: {', '.join(names)}")
+    return ExitCode.DONE
+
+
+async def wait(asked: Asked, *, seconds: float | None) -> ExitCode:
+    """Until the newest save of every service is proved; the exit code of the first that fails."""
+    try:
+        async with asyncio.timeout(seconds):
+            answers = await _ask_all(asked, "wait")
+    except TimeoutError:
+        return await _timed_out(asked, seconds or 0.0)
+    if isinstance(answers, ExitCode):
+        return answers
+    verdicts = [each for answer in answers for each in answer.get("verdicts", ())]
+    if asked.as_json:
+        say.out(json.dumps({"verdicts": verdicts}))
+    else:
+        _say_verdicts(verdicts)
+    return ExitCode(max((each["code"] for each in verdicts), default=0))
+
+
+def _say_verdicts(verdicts: Sequence[Mapping[str, Any]]) -> None:
+    for each in verdicts:
+        line = f"{each['service']}: {each['message']}"
+        if each["code"]:
+            say.err(*with_hint(line, each["hint"]))
+        else:
+            say.out(line)
+
+
+def _root(asked: Asked) -> Path:
+    """The folder of the project: its `devloop.toml`'s, else this one."""
+    cwd = Path.cwd()
+    found = cwd / asked.file if asked.file else find(cwd)
+    return (found.parent if found else cwd).resolve()
+
+
+async def _timed_out(asked: Asked, seconds: float) -> ExitCode:
+    """Say what is still waited for."""
+    answers = await _ask_all(asked, "status")
+    if isinstance(answers, ExitCode):
+        return answers
+    open_ones = [each for answer in answers for each in answer["status"] if not each["proved"]]
+    for each in open_ones:
+        say.err(f"{each['service']}: not proved within {seconds:g} s: {each['message']}")
+    return ExitCode.UNPROVEN
+
+
+async def _ask_all(asked: Asked, what: str, **more: Any) -> list[Message] | ExitCode:
+    """The answers of the sessions that have the services: of all, or (a wait) up to the first failure."""
+    found = [session for session in running(default_root()) if session.about.get("root") == str(_root(asked))]
+    meant = [session for session in found if not asked.services or _has(session, asked.services)]
+    known = {name for session in meant for name in session.about.get("services", ())}
+    question = {"ask": what, "services": list(asked.services), **more}
+    answers = [answer async for answer in _answers(meant, question)]
+    if not answers:
+        return _nobody(asked, found)
+    if unknown := [name for name in asked.services if name not in known]:
+        say.err(f"no session runs for the service {', '.join(unknown)}", f"→ there are: {', '.join(sorted(known))}")
+        return ExitCode.USAGE
+    if errors := [answer["error"] for answer in answers if "error" in answer]:
+        say.err(errors[0], "→ end it, and start it again with this version")
+        return ExitCode.USAGE
+    return answers
+
+
+async def _answers(sessions: Sequence[Running], question: Message) -> AsyncIterator[Message]:
+    """In the order in which they come; after one with a failure nobody waits for the others."""
+    for done in asyncio.as_completed([ask(session, question) for session in sessions]):
+        answer = await done
+        if answer is not None:
+            yield answer
+            if any(each["code"] for each in answer.get("verdicts", ())):
+                return
+
+
+def _has(session: Running, services: Sequence[str]) -> bool:
+    return bool({*services} & {*session.about.get("services", ())})
+
+
+def _nobody(asked: Asked, found: Sequence[Running]) -> ExitCode:
+    place = os.path.relpath(_root(asked))
+    if found and asked.services:
+        names = sorted({name for session in found for name in session.about.get("services", ())})
+        say.err(f"no session runs for the service {', '.join(asked.services)}", f"→ there are: {', '.join(names)}")
+        return ExitCode.USAGE
+    say.err(f"no session runs for {'this folder' if place == '.' else place}", "→ start one: devloop up")
+    return ExitCode.UNREACHABLE
+
+
+def _status_lines(answers: Sequence[Message]) -> Iterator[str]:
+    for answer in answers:
+        yield f"session {answer['session']} on {answer['context']} since {moment(answer['started'], answer['started'])}"
+        width = max((len(each["service"]) for each in answer["status"]), default=0)
+        for each in answer["status"]:
+            yield f"  {each['service']:{width}}  {each['state']}  {each['pods']}".rstrip() + f"  {each['message']}"
+        for to, text in answer["away"].items():
+            yield f"  the {to} is away: {text}"
