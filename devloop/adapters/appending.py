@@ -7,11 +7,11 @@ the OCI distribution protocol: blobs are uploaded monolithically (POST, then PUT
 import asyncio
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, BinaryIO, TypeVar
 from urllib.parse import urljoin, urlsplit
 
 from devloop.adapters.layer import Layer, NoLayerError, looked_into
@@ -23,6 +23,7 @@ from devloop.core.failure import Failure
 from devloop.core.image import DOCKER_HUB, platform_of, sha256_of
 from devloop.core.why.imageconfig import time_of
 
+_T = TypeVar("_T")
 _GZIPPED = {
     "application/vnd.docker.distribution.manifest.v2+json": "application/vnd.docker.image.rootfs.diff.tar.gzip",
     "application/vnd.oci.image.manifest.v1+json": "application/vnd.oci.image.layer.v1.tar+gzip",
@@ -90,16 +91,25 @@ async def read_layers(http: RegistryHttp, scope: Scope, base: Appendable) -> Map
     if sum(int(layer.get("size") or 0) for layer in layers) > _LARGEST:
         raise NoLayerError("the layers of the last full build are too large to look into")
     for layer in layers:
-        with tempfile.TemporaryFile(prefix="devloop-") as file:
-            answer = await http.download(scope, f"/v2/{scope.repository}/blobs/{layer['digest']}", file)
-            if isinstance(answer, Failure):
-                return answer
-            if answer.status != 200:
-                raise NoLayerError("the registry does not have all layers of the last full build")
-            file.seek(0)
-            inside = await in_daemon_thread(partial(looked_into, file))
+        inside = await look_into(http, scope, layer, looked_into)
+        if isinstance(inside, Failure):
+            return inside
         found = {**inside, **found}  # the later layer counts
     return found
+
+
+async def look_into(
+    http: RegistryHttp, scope: Scope, layer: Mapping[str, Any], look: Callable[[BinaryIO], _T]
+) -> _T | Failure:
+    """What `look` makes of a layer, in a thread; raises `NoLayerError` where the registry does not have it."""
+    with tempfile.TemporaryFile(prefix="devloop-") as file:
+        answer = await http.download(scope, f"/v2/{scope.repository}/blobs/{layer['digest']}", file)
+        if isinstance(answer, Failure):
+            return answer
+        if answer.status != 200:
+            raise NoLayerError("the registry does not have all layers of the last full build")
+        file.seek(0)
+        return await in_daemon_thread(partial(look, file))
 
 
 def _copied(base: Appendable) -> Sequence[Mapping[str, Any]]:
@@ -121,6 +131,10 @@ def _copied(base: Appendable) -> Sequence[Mapping[str, Any]]:
 async def send(http: RegistryHttp, scope: Scope, base: Appendable, layer: Layer) -> Failure | None:
     """Upload what the base with the layer on top is made of, without making an image of it. Raises `NoLayerError`."""
     config, _ = _documents(base, layer)
+    return await _upload_all(http, scope, layer, config)
+
+
+async def _upload_all(http: RegistryHttp, scope: Scope, layer: Layer, config: bytes) -> Failure | None:
     failures = await asyncio.gather(
         _upload(http, scope, layer.blob, layer.digest), _upload(http, scope, config, sha256_of(config))
     )
@@ -136,9 +150,9 @@ async def append(
     """
     if layer is None:
         return await _move(http, scope, tag, base, base.body, str(base.manifest["config"]["digest"]))
-    if not sent and (failure := await send(http, scope, base, layer)):
-        return failure
     config, manifest = _documents(base, layer)
+    if not sent and (failure := await _upload_all(http, scope, layer, config)):
+        return failure
     return await _move(http, scope, tag, base, manifest, sha256_of(config))
 
 

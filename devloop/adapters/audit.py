@@ -7,17 +7,15 @@ config. Layers that both have are not looked into.
 import hashlib
 import json
 import tarfile
-import tempfile
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from itertools import takewhile
 from typing import Any, BinaryIO
 
-from devloop.adapters.appending import Appendable, read_base
+from devloop.adapters.appending import Appendable, look_into, read_base
 from devloop.adapters.layer import NoLayerError
 from devloop.adapters.registryauth import Scope
 from devloop.adapters.registryhttp import RegistryHttp
-from devloop.adapters.threads import in_daemon_thread
 from devloop.core.failure import Failure
 from devloop.core.ignore import VERSION_CONTROL, is_temporary
 
@@ -85,14 +83,10 @@ async def contents_of(http: RegistryHttp, scope: Scope, image: Appendable, skip:
     found: dict[str, Entry] = {}
     last: dict[str, Entry] = {}
     for layer in image.manifest["layers"][skip:]:
-        with tempfile.TemporaryFile(prefix="devloop-") as file:
-            answer = await http.download(scope, f"/v2/{scope.repository}/blobs/{layer['digest']}", file)
-            if isinstance(answer, Failure):
-                return answer
-            if answer.status != 200:
-                raise NoLayerError("the registry does not have all layers of the image")
-            file.seek(0)
-            last = await in_daemon_thread(partial(_read, file))
+        inside = await look_into(http, scope, layer, _read)
+        if isinstance(inside, Failure):
+            return inside
+        last = inside
         _lay_over(found, last)
     config = {key: value for key, value in image.config.items() if key not in _OF_THEIR_MAKING}
     return Contents(found, config, frozenset(path for path, entry in last.items() if entry != GONE))
@@ -101,11 +95,7 @@ async def contents_of(http: RegistryHttp, scope: Scope, image: Appendable, skip:
 def _shared(left: Appendable, right: Appendable) -> int:
     """How many layers both begin with."""
     pairs = zip(left.manifest["layers"], right.manifest["layers"], strict=False)
-    return next((n for n, (a, b) in enumerate(pairs) if a["digest"] != b["digest"]), _shortest(left, right))
-
-
-def _shortest(left: Appendable, right: Appendable) -> int:
-    return min(len(left.manifest["layers"]), len(right.manifest["layers"]))
+    return sum(1 for _ in takewhile(lambda pair: pair[0]["digest"] == pair[1]["digest"], pairs))
 
 
 def _read(file: BinaryIO) -> dict[str, Entry]:

@@ -266,11 +266,9 @@ class DeltaBuilder:
     async def _audit(self, layered: Layered, memory: Memory, before: Context) -> None:
         """Whether the newest layer gave what the full build of the same source gave; where not, no more are made."""
         known = memory.known
-        moved = known is None or known.kept.images != layered.images
-        changed = (
-            moved or known is None or known.base.unsure or before.picture.changed_since(layered.picture, quiet=True)
-        )
-        if self._audited is None or known is None or changed:
+        if self._audited is None or known is None or known.base.unsure or known.kept.images != layered.images:
+            return
+        if before.picture.changed_since(layered.picture, quiet=True):
             return
         scope = self._registry.scope_of(layered.request.push)
         try:

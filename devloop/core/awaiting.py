@@ -53,7 +53,4 @@ def pending(service: ServiceState) -> str:
 
 
 def _all_serve_it(service: ServiceState) -> bool:
-    own = (
-        {service.live.digest, *(service.live.pushed.digests if service.live.pushed else ())} if service.live else set()
-    )
-    return bool(service.serving) and (service.serving or frozenset()) <= own
+    return bool(service.serving) and (service.serving or frozenset()) <= service.live_digests

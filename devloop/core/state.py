@@ -162,12 +162,18 @@ class ServiceState:
         return frozenset(pod.image_id for pod in pods if pod.ready and pod.phase != "Terminating")
 
     @property
+    def live_digests(self) -> frozenset[str]:
+        """Every digest that Pods may report which run what was proved last; empty before anything was."""
+        if self.live is None:
+            return frozenset()
+        return frozenset({self.live.digest, *(self.live.pushed.digests if self.live.pushed else ())})
+
+    @property
     def serves_live(self) -> bool:
         """Whether Pods still run what was proved last, as far as anything was seen of them."""
         if self.live is None or self.serving is None:
             return self.live is not None
-        own = {self.live.digest, *(self.live.pushed.digests if self.live.pushed else ())}
-        return bool(self.serving & own)
+        return bool(self.serving & self.live_digests)
 
     @property
     def builds(self) -> bool:

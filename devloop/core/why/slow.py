@@ -104,7 +104,6 @@ def _slowest(pods: Iterable[Pod]) -> Pod:
 
 
 def _between(deployment: Deployment, pods: Sequence[Pod], graces: Sequence[float], least: float) -> Iterator[Wait]:
-    key = deployment.key
     if graces:
         yield _grace(deployment, graces)
     last = max(pod.created for pod in pods)
@@ -114,9 +113,8 @@ def _between(deployment: Deployment, pods: Sequence[Pod], graces: Sequence[float
         message = f"its {len(pods)} Pods were started one after another"
         yield Wait(WaitCode.SURGE, after, f"{message}{_fences(deployment)}", _at_once(deployment))
     if least:
-        fix = f'kubectl patch {key} -n {key.namespace} -p \'{{"spec":{{"minReadySeconds":0}}}}\''
         message = f"a Pod that is ready counts only after another {least:.0f} s (minReadySeconds)"
-        yield Wait(WaitCode.MIN_READY, least, message, fix)
+        yield Wait(WaitCode.MIN_READY, least, message, _patched(deployment, '{"minReadySeconds":0}'))
 
 
 def _fences(deployment: Deployment) -> str:
