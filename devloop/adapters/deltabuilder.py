@@ -182,7 +182,8 @@ class DeltaBuilder:
             layer = await self._layer(ready)
             progress(StepProgress(HOW, name, StepState.DONE, seconds=time.monotonic() - began, builder=DELTA))
             progress(PushStarted())
-            sent = layer is not None and await self._ahead.was_sent(_key(request), layer)
+            base = ready.known.image.digest
+            sent = layer is not None and await self._ahead.was_sent(_key(request), base, layer)
             scope, tag = self._registry.scope_of(request.push), request.push.effective_tag
             pushed = await append(self._registry.http, scope, tag, ready.known.image, layer, sent=sent)
         except NoLayerError as error:
@@ -212,8 +213,8 @@ class DeltaBuilder:
             if known is None or known.moved or key in self._distrusted:
                 continue
             if not self._running and context.scope.area.is_of(request.spec):
-                http, scope = self._registry.http, self._registry.scope_of(request.push)
-                self._ahead.begin(key, partial(self._layer_of, known, context), partial(send, http, scope, known.image))
+                sending = partial(send, self._registry.http, self._registry.scope_of(request.push), known.image)
+                self._ahead.begin(key, known.image.digest, partial(self._layer_of, known, context), sending)
 
     async def _layer_of(self, known: Known, context: Context) -> Layer | None:
         ready = await self._decide(known, context)

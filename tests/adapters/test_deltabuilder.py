@@ -19,6 +19,7 @@ from devloop.adapters.registry import HttpRegistry
 from devloop.adapters.registryauth import Scope
 from devloop.adapters.scope import Area
 from devloop.adapters.scope import Scope as ContextScope
+from devloop.adapters.sendahead import SendAhead
 from devloop.core.delta import Put
 from devloop.core.failure import ExitCode, Failure, FailureCode
 from devloop.core.image import ImageRef, ResolvedImage
@@ -383,6 +384,15 @@ async def test_what_the_audit_finds_ends_the_layers_of_that_service(
     assert await _words(ways, content="2") == "full build: the audit found a layer that was not what a full build gave"
 
 
+async def test_an_inline_cache_in_the_config_is_no_difference(ways: BothWays) -> None:
+    ways.request = replace(ways.request, spec=replace(ways.request.spec, args=(("BUILDKIT_INLINE_CACHE", "1"),)))
+    await ways.build()
+    heard = _audits(ways)
+    assert await _words(ways) == "delta: 1 file into /app"
+    async with asyncio.timeout(60):
+        assert await heard.get() == ()
+
+
 async def test_no_audit_of_another_source(ways: BothWays) -> None:
     """What was saved since is in the full build and not in the layer: while a service is paused nobody builds it."""
     heard = _audits(ways)
@@ -429,6 +439,17 @@ async def test_a_layer_that_was_sent_ahead_in_vain(ways: BothWays) -> None:
     await _look_ahead(ways, "half of it")
     await _look_ahead(ways, "nearly all of it")
     write(ways.folder, "main.py", f"all of it, {time.time_ns()}", mtime=time.time())
+    built = await ways.build()
+    assert ways.words == "delta: 1 file into /app"
+    await ways.equal(built)
+
+
+async def test_a_registry_that_lost_what_was_sent_ahead(ways: BothWays, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def forgotten(*_: object) -> bool:
+        return True
+
+    monkeypatch.setattr(SendAhead, "was_sent", forgotten)
+    write(ways.folder, "main.py", f"never sent: {time.time_ns()}", mtime=time.time())
     built = await ways.build()
     assert ways.words == "delta: 1 file into /app"
     await ways.equal(built)
