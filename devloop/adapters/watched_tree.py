@@ -19,6 +19,8 @@ _OPEN_QUIET = 0.25
 """Seconds of quiet while a file is written and not closed: its writer may be slow, or keep it open for good."""
 _AHEAD = 0.003
 """Seconds after the first event when it is looked ahead: an editor has written a file by then."""
+_LOOKS = 4
+"""How often that is waited for."""
 _LONGEST_WAIT = 2.0
 """Seconds after which changes are told although more arrive."""
 _GIT_STEP = 0.02
@@ -178,7 +180,10 @@ class WatchedTree:
         """Show a small change before it is certain that it is all."""
         if self._ahead is None or self._debounce <= _AHEAD:
             return
-        await asyncio.sleep(_AHEAD)
+        for _ in range(_LOOKS):
+            await asyncio.sleep(_AHEAD)
+            if not self._open:
+                break
         if self._everything or self._open or len(self._names) > _FEW:
             return
         async with self._lock:
@@ -205,7 +210,8 @@ class WatchedTree:
             due = min(self._last + (_OPEN_QUIET if self._open else self._debounce), give_up)
             if due <= now():
                 break
-            await asyncio.sleep(due - now())
+            # Looked at again before that: a file that is still open now may be closed in a moment.
+            await asyncio.sleep(min(due - now(), self._debounce or due - now()))
         if not await self._until_git_is_done():
             await self._until_quiet()
 

@@ -4,9 +4,10 @@ Waiting means looking at the snapshots that the shared watches bring, with pure 
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 from devloop.core.containers import choose
 from devloop.core.diagnose import at_deadline, explain_crash
@@ -23,6 +24,9 @@ from devloop.core.workload import Deployment, Revision, Snapshot, absent
 from devloop.engine.crashlogs import CrashLogs
 from devloop.engine.tools import Emit, Order, PhaseError, Ports, SessionFacts, need
 
+Reading = asyncio.Future[Mapping[str, Any] | Failure | None]
+"""A workload as `ports.Cluster.read` gives it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
@@ -38,9 +42,18 @@ class WorkloadRollout:
     """Brings one workload to one image, and proves it."""
 
     def __init__(
-        self, key: WorkloadKey, order: Order, image: PushedImage, ports: Ports, facts: SessionFacts, emit: Emit
+        self,
+        key: WorkloadKey,
+        order: Order,
+        image: PushedImage,
+        ports: Ports,
+        facts: SessionFacts,
+        emit: Emit,
+        reading: Reading | None = None,
     ) -> None:
+        """`reading`: the workload is being asked for already."""
         self.key = key
+        self._reading = reading
         self.patched = False
         self.has_pods = True
         """False when the workload is scaled to 0: then there is nothing to prove."""
@@ -167,7 +180,7 @@ class WorkloadRollout:
 
     async def _read(self) -> Deployment:
         """The workload as the API server has it now: the record of what was there must not come from a stale watch."""
-        raw = need(await self._ports.cluster.read(self.key))
+        raw = need(await (self._reading or self._ports.cluster.read(self.key)))
         return self._existing(parse_deployment(raw) if raw else None)
 
     def _existing(self, deployment: Deployment | None) -> Deployment:
