@@ -49,7 +49,7 @@ class KubeCluster:
         return self._object(reply)
 
     async def patch(self, key: WorkloadKey, body: Any, *, json_patch: bool = False) -> Raw | Failure:
-        if moved := await self._moved():
+        if moved := await self.moved():
             return moved
         type_ = JSON_PATCH if json_patch else STRATEGIC_MERGE
         query = {"fieldManager": FIELD_MANAGER}
@@ -146,7 +146,7 @@ class KubeCluster:
         """One authenticated call; the first one also remembers which cluster this is."""
         path = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
         body = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
-        reply, moved = await asyncio.gather(self.connection.request("POST", path, body=body), self._moved())
+        reply, moved = await asyncio.gather(self.connection.request("POST", path, body=body), self.moved())
         if isinstance(reply, Failure):
             return reply
         # The review is newer (1.28) than clusters that people still have: whoever may not ask has been recognised too.
@@ -156,7 +156,7 @@ class KubeCluster:
     async def close(self) -> None:
         await self.connection.close()
 
-    async def _moved(self) -> Failure | None:
+    async def moved(self) -> Failure | None:
         """Whether the same address now leads to another cluster, as far as the user may read what tells them apart."""
         reply = await self.connection.request("GET", "/api/v1/namespaces/kube-system")
         if isinstance(reply, Failure):
