@@ -145,11 +145,7 @@ def _lost_connection(state: SessionState, current: ServiceState) -> Connection |
 def _unsettled(state: SessionState, service: Service) -> list[str]:
     """Dependencies of this session that have not yet ended well once; whoever else works on one sees to it."""
     known = (state.services[name] for name in service.depends_on if name in state.services)
-    return [each.name for each in known if not each.settled and not _looks_on(each)]
-
-
-def _looks_on(service: ServiceState) -> bool:
-    return service.hold is not None and service.hold.code is HoldCode.LEASE
+    return [each.name for each in known if not each.settled and not each.looks_on]
 
 
 def _admissions(

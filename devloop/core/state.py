@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from devloop.core.events import (
     CheckFinished,
     Hold,
+    HoldCode,
     ImagePushed,
     LeaseChanged,
     Outcome,
@@ -192,6 +193,11 @@ class ServiceState:
         return CONNECTION_LOST.get(self.failure.code) if self.failure else None
 
     @property
+    def looks_on(self) -> bool:
+        """Whether somebody else works on a workload of it, so that nothing is built or written here."""
+        return self.hold is not None and self.hold.code is HoldCode.LEASE
+
+    @property
     def held(self) -> bool:
         """Whether the last cycle ended because somebody else works on a workload."""
         return self.failure is not None and self.failure.code is FailureCode.WORKLOAD_HELD
@@ -221,6 +227,11 @@ class SessionState:
     """By namespace and workload, who may write to it; nothing where that is not known."""
     exit_code: ExitCode | None = None
     """None while the session runs."""
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether any service had a cycle, or looks on."""
+        return any(service.cycles or service.looks_on for service in self.services.values())
 
     def elsewhere(self, keys: Iterable[WorkloadKey]) -> LeaseChanged | None:
         """The first of these workloads that somebody else works on, and who does."""

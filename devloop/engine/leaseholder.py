@@ -48,6 +48,8 @@ class _Claim:
     """As it was seen last."""
     seen: float = 0.0
     """Since when it shows this sign of life, on the event loop's clock."""
+    lives: bool = False
+    """Whether its holder gave a sign of life while this session looked."""
     change: LeaseChange | None = None
     """What was told last."""
     told: Holder | None = None
@@ -70,6 +72,7 @@ class _Claim:
     def see(self, lease: Lease | None, now: float) -> None:
         if lease is None or self.lease is None or lease.sign != self.lease.sign:
             self.seen = now
+            self.lives = lease is not None and self.lease is not None and lease.holder == self.lease.holder
         self.lease = lease
 
 
@@ -107,8 +110,9 @@ class Leaseholder:
             await self._looked.wait()
 
     def take_over(self, key: WorkloadKey) -> None:
-        """Somebody asked for it: whoever holds it is written over at once."""
-        if claim := self._claims.get(key):
+        """Somebody asked for it, who knows whom they write over: that is done at once."""
+        claim = self._claims.get(key)
+        if claim is not None and not claim.ours:
             claim.take_over = True
             claim.hurry.set()
 
@@ -183,7 +187,7 @@ class Leaseholder:
         before = claim.lease.holder.identity if claim.lease and was is not Standing.OURS else ""
         claim.see(written, _now())
         claim.take_over = False  # whoever takes it back is not written over again
-        if not claim.ours:
+        if before or not claim.ours:
             change = LeaseChange.TAKEN_OVER if was is Standing.HELD else LeaseChange.ACQUIRED
             self._changed(claim, change, written, before)
 
@@ -207,7 +211,8 @@ class Leaseholder:
         self._tell(LeaseChanged(key.namespace, str(key), change, holder, lease.acquired, before))
 
     def _may_be_gone(self, claim: _Claim) -> bool:
-        return claim.others and claim.lease is not None and seems_gone(claim.lease, self._clock.now())
+        found = claim.lease
+        return claim.others and found is not None and not claim.lives and seems_gone(found, self._clock.now())
 
     async def _let_go(self, claim: _Claim) -> None:
         """A renewal that was cut off may have been heard: what is ours is asked for once more."""
