@@ -6,7 +6,7 @@ from urllib.parse import quote
 from devloop.adapters.kube import KubeCluster
 from devloop.adapters.kubehttp import Reply
 from devloop.core.failure import Failure
-from devloop.core.lease import Lease, lease_body, lease_name, parse_lease
+from devloop.core.lease import API_GROUP, Lease, lease_body, lease_name, parse_lease
 from devloop.core.service import WorkloadKey
 from devloop.core.workload import FIELD_MANAGER
 
@@ -60,7 +60,7 @@ class KubeLeases:
 
 
 def _folder(key: WorkloadKey) -> str:
-    return f"/apis/coordination.k8s.io/v1/namespaces/{quote(key.namespace, safe='')}/leases"
+    return f"/apis/{API_GROUP}/v1/namespaces/{quote(key.namespace, safe='')}/leases"
 
 
 def _path(key: WorkloadKey) -> str:

@@ -17,6 +17,7 @@ from typing import Any
 from devloop.core.failure import Failure, FailureCode
 from devloop.core.service import WorkloadKey
 
+API_GROUP = "coordination.k8s.io"
 DURATION = 30.0
 """Seconds without a sign after which whoever holds a workload counts as gone."""
 RENEWED_EVERY = 10.0
@@ -158,7 +159,7 @@ def lease_body(key: WorkloadKey, lease: Lease) -> dict[str, Any]:
     annotations = {HOLDER: json.dumps(asdict(lease.holder), sort_keys=True), WORKLOAD: str(key)}
     metadata = {"name": lease_name(key), "namespace": key.namespace, "annotations": annotations}
     return {
-        "apiVersion": "coordination.k8s.io/v1",
+        "apiVersion": f"{API_GROUP}/v1",
         "kind": "Lease",
         "metadata": metadata | ({"resourceVersion": lease.version} if lease.version else {}),
         "spec": {

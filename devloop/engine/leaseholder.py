@@ -184,12 +184,14 @@ class Leaseholder:
         return standing(found, self._me, silent=_now() - claim.seen, has_ended=ended)
 
     def _have(self, claim: _Claim, written: Lease, was: Standing) -> None:
-        before = claim.lease.holder.identity if claim.lease and was is not Standing.OURS else ""
+        before = claim.lease.holder if claim.lease and was is not Standing.OURS else None
+        if claim.others:
+            before = before or claim.told  # whoever ended in order has left nothing to read
         claim.see(written, _now())
         claim.take_over = False  # whoever takes it back is not written over again
         if before or not claim.ours:
             change = LeaseChange.TAKEN_OVER if was is Standing.HELD else LeaseChange.ACQUIRED
-            self._changed(claim, change, written, before)
+            self._changed(claim, change, written, before.identity if before else "")
 
     def _look_on(self, claim: _Claim, found: Lease) -> None:
         if not (claim.others and claim.told == found.holder):

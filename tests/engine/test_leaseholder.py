@@ -90,6 +90,7 @@ def test_it_gets_going_when_the_first_one_ends(run: RunScenario) -> None:
         await ann.holder.end()
         await asyncio.sleep(A_WHILE)
         assert jo.changes == ["held", "acquired"]
+        assert jo.told[-1].before == "ann@desk/12"
         assert await jo.holder.may_write(WEB) is None
 
     meet(run, act)
