@@ -22,7 +22,7 @@ Exit codes:
   0  done: everything is verified, unchanged or applied
   1  a mistake in devloop; a report file is named
   2  wrong usage or configuration
-  3  engine, registry or cluster unreachable, access denied, workload absent
+  3  engine, registry or cluster unreachable, access denied, workload absent or held
   4  a build or push failed
   5  a rollout failed
   6  the Pods do not provably run what was pushed

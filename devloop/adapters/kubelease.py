@@ -5,13 +5,14 @@ from urllib.parse import quote
 
 from devloop.adapters.kube import KubeCluster
 from devloop.adapters.kubehttp import Reply
-from devloop.core.failure import Failure
+from devloop.core.failure import Failure, FailureCode
 from devloop.core.lease import API_GROUP, Lease, lease_body, lease_name, parse_lease
 from devloop.core.service import WorkloadKey
 from devloop.core.workload import FIELD_MANAGER
 
 MERGE_PATCH = "application/merge-patch+json"
 _GONE, _CHANGED = 404, 409
+_NOT_WANTED = frozenset(range(400, 500)) - {401, 403, _GONE}
 
 
 class KubeLeases:
@@ -54,9 +55,11 @@ class KubeLeases:
         return await self._cluster.connection.request(method, path, query, body, type_)
 
     def _lease(self, reply: Reply | Failure) -> Lease | Failure:
-        if isinstance(reply, Failure):
-            return reply
-        return parse_lease(reply.object) if reply.ok else self._cluster.connection.refused(reply)
+        if isinstance(reply, Reply) and reply.status in _NOT_WANTED and not reply.overloaded:
+            # A policy or a webhook that takes no Leases: asking again does not change that.
+            return Failure(FailureCode.CLUSTER_DENIED, f"the API server takes no Lease: {reply.message}")
+        found = self._cluster.object_of(reply)
+        return found if isinstance(found, Failure) else parse_lease(found)
 
 
 def _folder(key: WorkloadKey) -> str:

@@ -105,9 +105,13 @@ class Leaseholder:
 
     async def settle(self) -> None:
         """Wait for holders that seem to be gone: until they give a sign, or their time is over."""
-        while any(self._may_be_gone(claim) for claim in self._claims.values()):
+        while self.seem_gone():
             self._looked.clear()
             await self._looked.wait()
+
+    def seem_gone(self) -> dict[WorkloadKey, Holder]:
+        """Who holds a workload, has given no sign of life yet, and should have going by two clocks."""
+        return {claim.key: claim.told for claim in self._claims.values() if claim.told and self._may_be_gone(claim)}
 
     def take_over(self, key: WorkloadKey) -> None:
         """Somebody asked for it, who knows whom they write over: that is done at once."""

@@ -163,6 +163,8 @@ async def restore_targets(request: Request, *, everything: bool, as_json: bool, 
         for key in keys:
             observer.follow(key)
         await holder.begin(keys, take_over=take_over)
+        for key, other in holder.seem_gone().items():
+            say.err(f"{key}: {other.identity} works on it and seems to be gone: waiting for its Lease to end")
         await holder.settle()
         held = others(holder, keys)
         results = await asyncio.gather(

@@ -97,6 +97,34 @@ async def test_nothing_is_written_to_another_cluster_at_the_same_address(api: Fa
     await cluster.close()
 
 
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (422, FailureCode.CLUSTER_DENIED),
+        (400, FailureCode.CLUSTER_DENIED),
+        (403, FailureCode.CLUSTER_DENIED),
+        (404, FailureCode.WORKLOAD_ABSENT),
+        (429, FailureCode.CLUSTER_UNREACHABLE),
+        (503, FailureCode.CLUSTER_UNREACHABLE),
+        (200, FailureCode.CLUSTER_UNREACHABLE),
+    ],
+)
+async def test_what_is_refused_for_good_and_what_is_trouble(
+    api: FakeApi, tmp_path: Path, status: int, code: FailureCode
+) -> None:
+    """Only trouble keeps a session from writing; a cluster that takes no Leases does not."""
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        refused = request.method == "POST"
+        return web.Response(text="no", status=status) if refused else web.json_response({"metadata": {"uid": "one"}})
+
+    api.handler = handler
+    cluster = KubeCluster(pinned(tmp_path, api.url, {"token": "t"}))
+    lease = Lease(ANN, NOW, NOW)
+    failure(await KubeLeases(cluster).write(WorkloadKey("shop", "deployment", "web"), lease), code)
+    await cluster.close()
+
+
 async def test_an_api_server_that_is_away(tmp_path: Path) -> None:
     cluster = KubeCluster(pinned(tmp_path, "http://127.0.0.1:9", {"token": "t"}))
     leases, key = KubeLeases(cluster), WorkloadKey("shop", "deployment", "web")

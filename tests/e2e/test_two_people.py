@@ -219,6 +219,14 @@ def test_so_does_restore_unless_somebody_still_works(ann: Person, jo: Person) ->
     assert leases(shop) == {}
 
 
+def test_restore_waits_for_a_holder_elsewhere_that_seems_gone_and_says_so(ann: Person) -> None:
+    held_by(ann.shop, "argo-42", renewed="2020-01-01T00:00:00.000000Z")
+    code, out, err = ann.restores()
+    assert code == 0, out + err
+    assert "deployment/web: argo-42 works on it and seems to be gone" in err
+    assert leases(ann.shop) == {}
+
+
 def test_without_the_right_to_leases_there_is_a_warning_and_it_goes_on(ann: Person) -> None:
     shop = ann.shop
     shop.run("create", "serviceaccount", "dev")
