@@ -115,8 +115,10 @@ def test_a_viewer_lacks_rights_and_nothing_is_written(web: Shop) -> None:
     before = state(web)
     told = doctor(web.folder, "--context", VIEWER)
     assert (told.code, told.failed) == (3, [("cluster", "rights")]), told.said
-    (check,) = told.about("cluster", "rights")
+    check, leases = told.about("cluster", "rights")
     assert check["message"] == f"you may not patch deployments in namespace {web.namespace}"
+    assert leases["level"] == "note"
+    assert f"leases in namespace {web.namespace}, so nobody hears who else works" in leases["message"]
     assert f"kubectl --context {VIEWER} auth can-i --list -n {web.namespace}" in check["fix"]
     assert state(web) == before
 
