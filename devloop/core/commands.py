@@ -37,8 +37,15 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
+class TakeOver:
+    """Write to the service's workloads from here on, whoever holds them."""
+
+    service: str
+
+
+@dataclass(frozen=True, slots=True)
 class Quit:
     """End the session."""
 
 
-Command = Rebuild | Restart | Pause | Stop | Quit
+Command = Rebuild | Restart | Pause | Stop | TakeOver | Quit

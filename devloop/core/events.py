@@ -76,6 +76,8 @@ class HoldCode(StrEnum):
     SUPERSEDING = "superseding"
     LOOP = "loop"
     """Each build changes a file that starts the next one."""
+    LEASE = "lease"
+    """Somebody else works on its workload."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,22 @@ class Hold:
     code: HoldCode
     on: str
     text: str
+
+
+class LeaseChange(StrEnum):
+    """What became of the right to write to a workload."""
+
+    ACQUIRED = "acquired"
+    TAKEN_OVER = "taken_over"
+    HELD = "held"
+    LOST = "lost"
+    UNGUARDED = "unguarded"
+    """Leases may not be used here: the session writes, and nobody hears of it."""
+
+    @property
+    def writes(self) -> bool:
+        """Whether this session may write from here on."""
+        return self not in {LeaseChange.HELD, LeaseChange.LOST}
 
 
 class LogSource(StrEnum):
@@ -401,6 +419,22 @@ class ConnectionChanged(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class LeaseChanged(Event):
+    """Who may write to a workload from here on: this session, or another one."""
+
+    event: ClassVar[str] = "lease_changed"
+    namespace: str
+    workload: str
+    change: LeaseChange
+    holder: str
+    """Who holds it now: `jo@laptop/4711`; empty where nobody can know."""
+    since: float
+    """Since when, Unix seconds on the holder's clock; 0 when its Lease does not say."""
+    before: str = ""
+    """Who held it until now; empty when nobody did."""
+
+
+@dataclass(frozen=True, slots=True)
 class CycleFinished(CycleEvent):
     """The end of a cycle."""
 
@@ -453,6 +487,7 @@ EVENT_TYPES: tuple[type[Event], ...] = (
     WarningRaised,
     WorkloadDrifted,
     ConnectionChanged,
+    LeaseChanged,
     CycleFinished,
     SessionFinished,
 )

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from devloop.core.events import StepState
 from devloop.core.failure import Connection, Failure
 from devloop.core.image import ImageRef, ResolvedImage
+from devloop.core.lease import Lease
 from devloop.core.picture import Picture
 from devloop.core.service import BuildSpec, Service, WorkloadKey
 from devloop.core.workload import Snapshot
@@ -120,6 +121,22 @@ class Cluster(Protocol):
 
     async def allowed(self, access: Access) -> bool | Failure:
         """Whether the user may do that (SelfSubjectAccessReview)."""
+
+
+class Leases(Protocol):
+    """The Leases that tell who writes to which workload, each named after its workload."""
+
+    async def read(self, key: WorkloadKey) -> Lease | Failure | None:
+        """The workload's Lease; None when nobody holds the workload."""
+
+    async def write(self, key: WorkloadKey, lease: Lease) -> Lease | Failure | None:
+        """Create it, or change the one of its version; None when somebody was faster, and it has to be read again.
+
+        The pinned context is checked again before it is sent.
+        """
+
+    async def remove(self, key: WorkloadKey, lease: Lease) -> Failure | None:
+        """Remove the one of that version; one that has changed since stays."""
 
 
 class Observer(Protocol):

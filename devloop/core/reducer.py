@@ -44,6 +44,8 @@ def reduce(state: SessionState, record: ev.Record) -> SessionState:
             return replace(state, checks=(*state.checks, event))
         case ev.ConnectionChanged():
             return replace(state, lost=_connections(state, event))
+        case ev.LeaseChanged():
+            return replace(state, leases={**state.leases, (event.namespace, event.workload): event})
         case ev.SessionFinished():
             return replace(state, exit_code=event.exit_code)
     return state
@@ -172,7 +174,7 @@ def _cycle_finished(service: ServiceState, event: ev.CycleFinished, time: float)
     settled = service.settled or event.outcome.settles
     unproved = None if event.outcome.settles or running.on_workloads else service.unproved
     ended = replace(service, last=finished, live=live, settled=settled, unproved=unproved)
-    if ended.lost or ended.blocked:
+    if ended.lost or ended.blocked or ended.held:
         # Nothing is lost: the same cycle is wanted again as soon as what it failed on is mended.
         return replace(ended, want=_again(running.want, service.want))
     return ended

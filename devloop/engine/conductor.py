@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from devloop.core import events as ev
-from devloop.core.commands import Command, Pause, Quit, Rebuild, Restart, Stop
+from devloop.core.commands import Command, Pause, Quit, Rebuild, Restart, Stop, TakeOver
 from devloop.core.failure import CONNECTION_LOST, Connection, Failure, FailureCode
 from devloop.core.ports import Prober
 from devloop.core.scheduler import Decision, Limits, schedule
@@ -88,8 +88,12 @@ class Conductor:
         observations: Observations,
         prober: Prober,
         report: Callable[[BaseException], str],
+        take_over: Callable[[WorkloadKey], None] = lambda key: None,
     ) -> None:
-        """`report` keeps what a mistake of devloop's left, and returns a phrase that says where."""
+        """`report` keeps what a mistake of devloop's left, and returns a phrase that says where.
+
+        `take_over` takes a workload from whoever else works on it; that it is done comes back as an event.
+        """
         self._services: dict[str, Service] = {service.name: service for service in services}
         self._limits = limits
         self._log = log
@@ -98,6 +102,7 @@ class Conductor:
         self._watchman = Watchman(observations, self._look_again)
         self._prober = prober
         self._report = report
+        self._take_over = take_over
         self._inbox: deque[Item] = deque()
         self._wake = asyncio.Event()
         self._live: dict[str, _Live] = {}
@@ -234,14 +239,23 @@ class Conductor:
 
     def _handle(self, item: Item) -> None:
         match item:
-            case FilesChanged(service, files) if service in self._services:
-                self._log.emit(ev.ChangeDetected(service, len(files), files[: ev.MAX_FILES]))
+            case FilesChanged(service, files):
+                if service in self._services:
+                    self._log.emit(ev.ChangeDetected(service, len(files), files[: ev.MAX_FILES]))
             case Snapshot():
                 self._observe(item)
             case _CycleEnded():
                 self._finish(item)
             case ConnectionSeen():
                 self._connection(item.to, item.ok, item.text)
+            case _Mark(reached):
+                if not reached.done():
+                    reached.set_result(None)
+            case _:
+                self._obey(item)
+
+    def _obey(self, command: Command) -> None:
+        match command:
             case Rebuild(service, trigger) if service in self._services:
                 self._log.emit(ev.CycleRequested(service, trigger))
             case Restart(service, trigger) if service in self._services:
@@ -250,10 +264,11 @@ class Conductor:
                 self._log.emit(ev.ServicePaused(service, paused))
             case Stop(service) if service in self._live:
                 self._cancel(service, self._live[service], ev.Outcome.STOPPED)
+            case TakeOver(service) if service in self._services:
+                for key in self._services[service].workloads:
+                    self._take_over(key)
             case Quit():
                 self._quitting = True
-            case _Mark(reached) if not reached.done():
-                reached.set_result(None)
 
     def _look_again(self, key: WorkloadKey, seconds: float) -> None:
         def look() -> None:

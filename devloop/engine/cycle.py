@@ -12,12 +12,8 @@ from devloop.core.events import BuildStep, ImagePushed, Log, LogSource, Outcome,
 from devloop.core.failure import Failure, FailureCode
 from devloop.core.image import PushedImage, ResolvedImage, short
 from devloop.core.ports import BuildProgress, BuildRequest, Built, OutputLine, PushStarted, StepProgress
-from devloop.core.service import WorkloadKey
-from devloop.engine.rollout import Reading, WorkloadRollout
+from devloop.engine.rollout import WorkloadRollout
 from devloop.engine.tools import CycleResult, Emit, Gate, Order, PhaseError, PhaseLog, Ports, SessionFacts, need
-
-_FRESH = 0.5
-"""Seconds for which what was read of a workload counts as what it is now; a cycle may have to wait before its patch."""
 
 
 async def run_cycle(order: Order, ports: Ports, facts: SessionFacts, *, emit: Emit, gate: Gate) -> CycleResult:
@@ -43,8 +39,6 @@ class _Cycle:
         self._beside: list[asyncio.Future[Any]] = []
         """What runs beside the cycle's own steps and ends with it."""
         self._rollouts: list[WorkloadRollout] = []
-        self._reads: dict[WorkloadKey, Reading] = {}
-        self._read_at = 0.0
 
     async def run(self, gate: Gate) -> CycleResult:
         try:
@@ -86,7 +80,6 @@ class _Cycle:
             self._phases.start(Phase.PUSH)
         # What was saved while the builder read its context shows in this picture, and starts the next cycle.
         self._beside.append(asyncio.ensure_future(self._ports.watcher.picture(self._service.name)))
-        self._read_workloads()
         image = await self._confirm(built)
         self._moved = _digest(await before) != image.digest
         self._facts.pushed[self._service.name].append(image)
@@ -103,13 +96,6 @@ class _Cycle:
         )
         self._phases.end(ok=True)
         return image
-
-    def _read_workloads(self) -> None:
-        """Beside the registry's confirmation: what a workload is now is asked a round trip earlier."""
-        self._read_at = asyncio.get_running_loop().time()
-        for key in self._service.workloads:
-            self._reads[key] = asyncio.ensure_future(self._ports.cluster.read(key))
-            self._asked.append(self._reads[key])
 
     def _progress(self, item: BuildProgress) -> None:
         name, number = self._service.name, self._order.number
@@ -175,10 +161,8 @@ class _Cycle:
         return pushed[-1]
 
     def _begin(self, image: PushedImage) -> list[WorkloadRollout]:
-        if asyncio.get_running_loop().time() - self._read_at > _FRESH:
-            self._reads.clear()
         self._rollouts = [
-            WorkloadRollout(key, self._order, image, self._ports, self._facts, self._emit, self._reads.get(key))
+            WorkloadRollout(key, self._order, image, self._ports, self._facts, self._emit)
             for key in self._service.workloads
         ]
         return self._rollouts

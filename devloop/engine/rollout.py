@@ -4,10 +4,9 @@ Waiting means looking at the snapshots that the shared watches bring, with pure 
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 from devloop.core.containers import choose
 from devloop.core.diagnose import at_deadline, explain_crash
@@ -24,9 +23,6 @@ from devloop.core.workload import Deployment, Revision, Snapshot, absent
 from devloop.engine.crashlogs import CrashLogs
 from devloop.engine.tools import Emit, Order, PhaseError, Ports, SessionFacts, need
 
-Reading = asyncio.Future[Mapping[str, Any] | Failure | None]
-"""A workload as `ports.Cluster.read` gives it."""
-
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
@@ -42,18 +38,9 @@ class WorkloadRollout:
     """Brings one workload to one image, and proves it."""
 
     def __init__(
-        self,
-        key: WorkloadKey,
-        order: Order,
-        image: PushedImage,
-        ports: Ports,
-        facts: SessionFacts,
-        emit: Emit,
-        reading: Reading | None = None,
+        self, key: WorkloadKey, order: Order, image: PushedImage, ports: Ports, facts: SessionFacts, emit: Emit
     ) -> None:
-        """`reading`: the workload is being asked for already."""
         self.key = key
-        self._reading = reading
         self.patched = False
         self.has_pods = True
         """False when the workload is scaled to 0: then there is nothing to prove."""
@@ -79,6 +66,14 @@ class WorkloadRollout:
     async def patch(self) -> None:
         """Patch the workload, unless it provably runs the image already and nobody asked for a restart."""
         snapshot = await self._first_look()
+        # Asked beside what has to be read in any case: whose the workload is costs the way to the patch no time.
+        asked = asyncio.ensure_future(self._ports.may_write(self.key))
+        try:
+            await self._patch(snapshot, asked)
+        finally:
+            asked.cancel()
+
+    async def _patch(self, snapshot: Snapshot, may_write: Awaitable[Failure | None]) -> None:
         deployment = await self._read()
         if snapshot.deployment is None or snapshot.deployment.uid != deployment.uid:
             self._outdated = snapshot
@@ -92,6 +87,8 @@ class WorkloadRollout:
         seen = replace(snapshot, deployment=deployment)
         reason = unchanged(seen, self._containers, self._image, pin, self._known, earlier)
         if reason or self._order.want.restart:
+            if failure := await may_write:
+                raise PhaseError(failure)
             await self._send(deployment, reason)
 
     async def _first_look(self) -> Snapshot:
@@ -180,7 +177,7 @@ class WorkloadRollout:
 
     async def _read(self) -> Deployment:
         """The workload as the API server has it now: the record of what was there must not come from a stale watch."""
-        raw = need(await (self._reading or self._ports.cluster.read(self.key)))
+        raw = need(await self._ports.cluster.read(self.key))
         return self._existing(parse_deployment(raw) if raw else None)
 
     def _existing(self, deployment: Deployment | None) -> Deployment:

@@ -8,6 +8,7 @@ from devloop.adapters.buildx import BuildxBuilder
 from devloop.adapters.deltabuilder import Audited, DeltaBuilder
 from devloop.adapters.engine import DockerEngine
 from devloop.adapters.kube import KubeCluster
+from devloop.adapters.kubelease import KubeLeases
 from devloop.adapters.observer import KubeObserver
 from devloop.adapters.podlogs import PodLogs
 from devloop.adapters.prober import BackoffProber
@@ -39,6 +40,7 @@ class Assembly:
     cluster: KubeCluster
     observer: KubeObserver
     prober: BackoffProber
+    leases: KubeLeases
     _tails: list[PodLogs] = field(default_factory=list)
     _deltas: dict[FileWatcher, DeltaBuilder] = field(default_factory=dict)
 
@@ -137,6 +139,7 @@ def assemble(
         cluster,
         observer,
         BackoffProber(pings),
+        KubeLeases(cluster),
     )
 
 

@@ -31,12 +31,12 @@ _BY_LINE = {"code": "-g {file}:{line}", "subl": "{file}:{line}", "hx": "{file}:{
 """How editors take a line where it is not `+LINE FILE`."""
 
 
-def run_terminal(request: "Request", *, on_exit: str | None) -> int:
+def run_terminal(request: "Request", *, on_exit: str | None, take_over: bool) -> int:
     """Run the session in the app; the last words stay in the terminal's scrollback."""
-    return show(lambda screen: _behind(screen, request, on_exit))
+    return show(lambda screen: _behind(screen, request, on_exit, take_over))
 
 
-async def _behind(app: Screen, request: "Request", on_exit: str | None) -> Ended:
+async def _behind(app: Screen, request: "Request", on_exit: str | None, take_over: bool) -> Ended:
     await asyncio.to_thread(_import_what_is_heavy)
     from devloop.core.config import OnExit
     from devloop.session.renderers import Output
@@ -47,7 +47,7 @@ async def _behind(app: Screen, request: "Request", on_exit: str | None) -> Ended
         return project
     exits = OnExit(on_exit) if on_exit else project.place.config.loop.on_exit
     app.wants_notice = project.place.config.ui.notify
-    session = Session(project, Options(Output.PLAIN, on_exit=exits), app.feed)
+    session = Session(project, Options(Output.PLAIN, on_exit=exits, take_over=take_over), app.feed)
     app.recording = session.recording
     app.session = _Behind(session, project)
     code = await session.run()

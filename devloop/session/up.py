@@ -27,10 +27,12 @@ from devloop.engine.builds import SharedBuilds
 from devloop.engine.conductor import Conductor, ConnectionSeen, FilesChanged
 from devloop.engine.cycle import run_cycle
 from devloop.engine.eventlog import EventLog
+from devloop.engine.leaseholder import Leaseholder
 from devloop.engine.observations import Observations
 from devloop.engine.preflight import preflight
 from devloop.engine.tools import CycleResult, Emit, Gate, Order, Ports, SessionFacts
 from devloop.session import say
+from devloop.session.leases import hold, leaseholder, let_go, unguarded
 from devloop.session.project import Project
 from devloop.session.remote import Remote
 from devloop.session.renderers import STDERR, STDOUT, Output, Renderers, last_words, lines_for
@@ -55,6 +57,8 @@ class Options:
     once: bool = False
     pod_logs: bool = True
     on_exit: OnExit = OnExit.KEEP
+    take_over: bool = False
+    """Whether workloads that somebody else works on are taken over."""
 
 
 class NoWatcher:
@@ -90,6 +94,7 @@ class Session:
         self._conductor: Conductor | None = None
         self._task: asyncio.Task[ExitCode] | None = None
         self._assembly: Assembly | None = None
+        self._holder: Leaseholder | None = None
         self._tail: LogTail | None = None
         self._running = False
         self._signalled: ExitCode | None = None
@@ -159,9 +164,14 @@ class Session:
         found = next((each for each in self._project.services if each.name == service), None)
         if found is None or self._assembly is None:
             return []
-        seconds = self._project.place.config.loop.rollout_timeout
-        done = [await self._assembly.restore(key, self._observations, seconds) for key in found.workloads]
+        done = [await self._restore(self._assembly, key) for key in found.workloads]
         return [line for lines, _ in done for line in lines]
+
+    async def _restore(self, assembly: "Assembly", key: WorkloadKey) -> tuple[list[str], Failure | None]:
+        """Nothing that somebody else works on."""
+        if self._holder and (failure := await self._holder.may_write(key)):
+            return [f"{key} is left as it is: {failure.message}"], failure
+        return await assembly.restore(key, self._observations, self._project.place.config.loop.rollout_timeout)
 
     async def _run(self) -> ExitCode:
         project = self._project
@@ -175,10 +185,12 @@ class Session:
         try:
             return await self._loop(assembly)
         finally:
+            await let_go(self._holder)
             await assembly.close()
 
     async def _loop(self, assembly: "Assembly") -> ExitCode:
         services, watcher = self._project.services, self._watcher()
+        self._holder = leaseholder(assembly.leases, self._id, tell=self._log.emit, warn=self._unguarded)
         facts = SessionFacts(self._id, self._project.place.config.loop.rollout_timeout)
         conductor = self._conductor = self._conduct(assembly, watcher, facts)
         if self._deaf:
@@ -189,6 +201,8 @@ class Session:
         for key in keys:
             assembly.observer.follow(key)
         code = await self._prepare(assembly, watcher, facts)
+        if code is ExitCode.DONE:
+            code = await hold(self._holder, keys, self._log.emit, self._options.take_over, wait=not self._options.once)
         if code is not ExitCode.DONE:
             return code
         self._running = True
@@ -221,14 +235,25 @@ class Session:
 
     def _conduct(self, assembly: "Assembly", watcher: "NoWatcher | FileWatcher", facts: SessionFacts) -> Conductor:
         builds = SharedBuilds(self._builder(assembly, watcher), lambda: self._log.state.wanted)
-        ports = Ports(builds, assembly.registry, assembly.cluster, watcher, self._observations, self._clock)
+        assert self._holder is not None
+        ports = Ports(
+            builds, assembly.registry, assembly.cluster, watcher, self._observations, self._clock,
+            self._holder.may_write,
+        )  # fmt: skip
 
         async def run(order: Order, *, emit: Emit, gate: Gate) -> CycleResult:
             return await run_cycle(order, ports, facts, emit=emit, gate=gate)
 
         limits = Limits(self._project.place.config.loop.parallel_builds, self._options.once)
         return Conductor(
-            self._project.services, limits, self._log, run, self._observations, assembly.prober, self._report
+            self._project.services,
+            limits,
+            self._log,
+            run,
+            self._observations,
+            assembly.prober,
+            self._report,
+            self._holder.take_over,
         )
 
     def _builder(self, assembly: "Assembly", watcher: "NoWatcher | FileWatcher") -> Builder:
@@ -313,6 +338,10 @@ class Session:
         for service in self._project.services:
             self._log.emit(ev.WarningRaised(service.name, "unreadable", text))
 
+    def _unguarded(self, key: WorkloadKey, failure: Failure) -> None:
+        service = next(each for each in self._project.services if key in each.workloads)
+        self._log.emit(ev.WarningRaised(service.name, "lease", *unguarded(key, failure)))
+
     def _pod_line(self, service: str, pod: str, container: str, text: str) -> None:
         self._log.emit(ev.Log(service, ev.LogSource.POD, text, pod=pod, container=container))
 
@@ -321,14 +350,15 @@ class Session:
     async def _leave(self, assembly: "Assembly", keys: Iterable[WorkloadKey]) -> ExitCode:
         """Say how the services are left; put their workloads back if that is wanted."""
         code = self._signalled or (exit_code(self._log.state) if self._options.once else ExitCode.DONE)
-        seconds = self._project.place.config.loop.rollout_timeout
         self._last_words = [phrase.text for phrase in summary(self._log.state)]
         for key in sorted(keys):
             deployment = await assembly.as_it_is(key, self._observations)
             if deployment is None or not is_marked(deployment):
                 continue
-            if self._options.on_exit is OnExit.RESTORE and code is not ExitCode.BUG:
-                words, failure = await assembly.restore(key, self._observations, seconds)
+            if lease := self._holder.held_by(key) if self._holder else None:
+                self._last_words.append(f"{key} is left to {lease.holder.identity}, who works on it")
+            elif self._options.on_exit is OnExit.RESTORE and code is not ExitCode.BUG:
+                words, failure = await self._restore(assembly, key)
                 self._last_words += words
                 code = max(code, failure.exit_code) if failure else code
             else:

@@ -191,6 +191,7 @@ class Board(Coloured):
             broken=broken.service if broken is not None else "",
             busy=service is not None and service.running is not None,
             paused=service is not None and service.paused,
+            read_only=service is not None and service.looks_on,
             off=service is not None and row(service, self.past, self.clock()).rank <= STOPPED,
             editable=broken is not None and bool(broken.file),
             following=lines.following,

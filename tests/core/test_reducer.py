@@ -8,6 +8,7 @@ from devloop.core import events as ev
 from devloop.core.events import MAX_FILES, Outcome, Phase, Trigger, Verdict
 from devloop.core.failure import Connection, ExitCode, Failure, FailureCode
 from devloop.core.reducer import fold, merge, reduce
+from devloop.core.service import WorkloadKey
 from devloop.core.state import Echo, PhaseSpan, ServiceState, SessionState, Want
 
 STARTED = ev.SessionStarted(1, "0.1.0", "kind", "shop", ("db", "web"), "s1")
@@ -68,6 +69,17 @@ def test_connections_go_and_come_back() -> None:
     back = ev.ConnectionChanged(Connection.CLUSTER, True, "it answers")
     assert fold(log(STARTED, lost, engine)).lost == {Connection.CLUSTER: "no answer", Connection.ENGINE: "no engine"}
     assert fold(log(STARTED, lost, engine, back)).lost == {Connection.ENGINE: "no engine"}
+
+
+def test_who_works_on_each_workload_is_known() -> None:
+    mine = ev.LeaseChanged("shop", "deployment/web", ev.LeaseChange.ACQUIRED, "ann@desk/1", 1.0)
+    lost = ev.LeaseChanged("shop", "deployment/web", ev.LeaseChange.LOST, "jo@laptop/2", 2.0, "ann@desk/1")
+    other = ev.LeaseChanged("ops", "deployment/web", ev.LeaseChange.UNGUARDED, "", 0.0)
+    web = [WorkloadKey(namespace, "deployment", "web") for namespace in ("shop", "ops")]
+    assert fold(log(STARTED, mine, other)).elsewhere(web) is None
+    assert fold(log(STARTED, mine, other, lost)).elsewhere(web) == lost
+    assert fold(log(STARTED, mine, other, lost)).elsewhere(web[1:]) is None
+    assert fold(log(STARTED, lost, mine)).elsewhere(web) is None
 
 
 def test_services_come_and_go() -> None:
@@ -263,6 +275,7 @@ def test_only_what_mends_by_itself_is_wanted_again(code: FailureCode) -> None:
         FailureCode.ENGINE_UNREACHABLE,
         FailureCode.REGISTRY_UNREACHABLE,
         FailureCode.DEPENDENCY_FAILED,
+        FailureCode.WORKLOAD_HELD,
     }
     want = after(begun(1, Trigger.FILES, "a.py"), failed(code)).want
     assert (want is not None) == (code in again)

@@ -1,5 +1,6 @@
 """The words of both renderers, event by event."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -232,6 +233,30 @@ def test_connections() -> None:
     assert told(ev.ConnectionChanged(Connection.CLUSTER, True, "the API server answers again"), lost) == [
         "the API server answers again"
     ]
+
+
+def _lease(change: ev.LeaseChange, before: str = "", since: float = 0.0) -> ev.LeaseChanged:
+    return ev.LeaseChanged("shop", "deployment/web", change, "jo@laptop/4711", since, before)
+
+
+def test_who_works_on_a_workload() -> None:
+    held = told(_lease(ev.LeaseChange.HELD, since=60.0))
+    assert re.fullmatch(
+        r"jo@laptop/4711 works on deployment/web since \d\d:\d\d:00: read-only until that session ends", held[0]
+    )
+    assert held[1:] == ["→ to take it over: devloop up --take-over"]
+    assert told(_lease(ev.LeaseChange.HELD))[0].startswith("jo@laptop/4711 works on deployment/web: read-only")
+    assert told(_lease(ev.LeaseChange.LOST)) == [
+        "LOST deployment/web: jo@laptop/4711 took it over, and nothing is written to it any more"
+    ]
+    assert told(_lease(ev.LeaseChange.TAKEN_OVER, "ann@desk/1")) == ["deployment/web is taken over from ann@desk/1"]
+    assert told(_lease(ev.LeaseChange.ACQUIRED, "ann@desk/1")) == [
+        "deployment/web is this session's now: ann@desk/1 has left it"
+    ]
+    for quiet in (_lease(ev.LeaseChange.ACQUIRED), _lease(ev.LeaseChange.UNGUARDED)):
+        assert told(quiet) == []
+    hold = Hold(HoldCode.LEASE, "jo@laptop/4711", "read-only: jo@laptop/4711 works on deployment/web")
+    assert told(ev.CycleHeld("web", hold)) == [], "it was told when it changed"
 
 
 def test_services_that_pause_come_and_go() -> None:

@@ -23,6 +23,7 @@ WORDS: tuple[type[Enum], ...] = (
     ev.Outcome,
     ev.Verdict,
     ev.HoldCode,
+    ev.LeaseChange,
     ev.LogSource,
     ev.StepState,
     Connection,

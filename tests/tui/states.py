@@ -196,10 +196,20 @@ def long_names() -> Story:
     return story.log(name, f"INFO {long}", f"ERROR {long}", "日本語のログ行です", "\x1b[32mgreen\x1b[0m and plain")
 
 
+def looking_on() -> Story:
+    """Somebody else works on it, and a save of this session waits."""
+    story = Story("web").watching().pods("web", 3, 3)
+    since = story.now - 900
+    story.tell(ev.LeaseChanged("shop", "deployment/web", ev.LeaseChange.HELD, "jo@laptop/4711", since))
+    hold = ev.Hold(ev.HoldCode.LEASE, "jo@laptop/4711", "read-only: jo@laptop/4711 works on deployment/web")
+    story.tell(ev.CycleHeld("web", hold)).wait(5)
+    return _chatting(story.log("web", "listening on :80").saved("web", "server.py"), "web", 2)
+
+
 STATES: dict[str, Callable[[], Story]] = {
     story.__name__: story
     for story in (
         checks_running, check_failed, verified, building, rolling_out, broken_build, crash_loop, mismatch,
-        five_verified, mixed, waiting, paused, lost, drifted, thirty, long_names,
+        five_verified, mixed, waiting, paused, looking_on, lost, drifted, thirty, long_names,
     )
 }  # fmt: skip
