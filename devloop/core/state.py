@@ -20,6 +20,7 @@ from devloop.core.events import (
     WorkloadObserved,
 )
 from devloop.core.failure import CONNECTION_LOST, Connection, ExitCode, Failure, FailureCode
+from devloop.core.problems import Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,5 +211,7 @@ class SessionState:
     checks: tuple[CheckFinished, ...] = ()
     lost: Mapping[Connection, str] = field(default_factory=dict)
     """Connections that are away, with what was said of each."""
+    refused: tuple[Problem, ...] = ()
+    """What is wrong with the newest edit of the configuration; empty when it is in force."""
     exit_code: ExitCode | None = None
     """None while the session runs."""

@@ -144,7 +144,10 @@ class Board(Coloured):
 
     def feed(self, records: Sequence[Record]) -> None:
         """Take in what happened; it is painted with the next tick."""
+        before = self.chosen
         self.scene.take(records)
+        if self.is_running and before not in {"", self.chosen}:  # it left the session
+            self.choose(self.chosen)
         if self.is_running:
             self._pace.due()
 
