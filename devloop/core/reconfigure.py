@@ -13,6 +13,7 @@ FIXED = ("cluster.context", "cluster.namespace")
 """Settings that hold until devloop is started again: everything that runs was opened for them."""
 _WITHOUT_A_CYCLE = frozenset({"depends_on"})
 """Keys that say nothing of the image, of what runs it, or of what is watched."""
+_OF_FILES = frozenset({"watch", "ignore", "build.context", "build.dockerfile"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,11 @@ class Changed:
     def needs_cycle(self) -> bool:
         """Whether what runs by the old settings is of no use any more."""
         return not _WITHOUT_A_CYCLE.issuperset(self.keys)
+
+    @property
+    def needs_watch(self) -> bool:
+        """Whether other files are watched, or others of them count."""
+        return not _OF_FILES.isdisjoint(self.keys)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,11 @@ class Difference:
     def begun(self) -> tuple[Service, ...]:
         """Services that have a cycle to run by what is new, as they are wanted."""
         return (*self.added, *(each.new for each in self.changed if each.needs_cycle))
+
+    @property
+    def watched(self) -> tuple[Service, ...]:
+        """Services whose files are watched anew."""
+        return (*self.added, *(each.new for each in self.changed if each.needs_watch))
 
 
 def difference(running: Iterable[Service], wanted: Iterable[Service]) -> Difference:
@@ -74,9 +85,20 @@ def _keys(old: Service, new: Service) -> Iterator[str]:
     if old.containers != new.containers:
         yield "container"
     for field in fields(BuildSpec):
-        if getattr(old.build, field.name) != getattr(new.build, field.name):
+        if getattr(old.build, field.name) != getattr(new.build, field.name) and not _follows(field.name, old, new):
             yield f"build.{field.name}"
-    yield from (key for key in ("watch", "ignore", "depends_on") if getattr(old, key) != getattr(new, key))
+    for key in ("watch", "ignore", "depends_on"):
+        if getattr(old, key) != getattr(new, key) and not _follows(key, old, new):
+            yield key
+
+
+def _follows(key: str, old: Service, new: Service) -> bool:
+    """Whether it is what comes with the build context, before and after: then nobody wrote it otherwise."""
+    if key == "watch":
+        return all(each.watch == (each.build.context,) for each in (old, new))
+    return key == "dockerfile" and all(
+        each.build.dockerfile == each.build.context / "Dockerfile" for each in (old, new)
+    )
 
 
 def _of_images(old: Service, new: Service) -> Iterator[str]:

@@ -25,9 +25,7 @@ def run_up(request: Request, output: Output, *, once: bool, pod_logs: bool, on_e
         project = await _opened(request)
         if isinstance(project, ExitCode):
             return project
-        return await up(
-            project, Options(output, once, pod_logs, OnExit(on_exit) if on_exit else project.place.config.loop.on_exit)
-        )
+        return await up(project, Options(output, once, pod_logs, OnExit(on_exit) if on_exit else None))
 
     code = _run(command)
     ignore_from_here_on()

@@ -39,13 +39,15 @@ CHANGES: list[tuple[dict[str, Any], tuple[str, ...], bool]] = [
     ({"workload": "deployment/shop"}, ("workload",), True),
     ({"container": "app"}, ("container",), True),
     ({"build": {"context": "web", "args": {"TOKEN": "s3cret"}}}, ("build.args",), True),
-    ({"build": {"context": "web", "dockerfile": "Dockerfile"}}, ("build.dockerfile",), True),
+    ({"build": {"context": "web", "dockerfile": "dev.Dockerfile"}}, ("build.dockerfile",), True),
     ({"build": {"context": "web", "target": "dev", "delta": False}}, ("build.target", "build.delta"), True),
+    ({"build": "api"}, ("build.context",), True),
     ({"build": {"context": "web"}, "watch": ["web", "lib"]}, ("watch",), True),
     ({"ignore": "*.md"}, ("ignore",), True),
     ({"depends_on": "db"}, ("depends_on",), False),
     ({"depends_on": "db", "ignore": "*.md"}, ("ignore", "depends_on"), True),
 ]
+OF_FILES = {"watch", "ignore", "build.context", "build.dockerfile"}
 
 
 @pytest.mark.parametrize(("table", "keys", "needs_cycle"), CHANGES, ids=lambda case: str(case))
@@ -55,6 +57,7 @@ def test_what_a_key_changes(table: dict[str, Any], keys: tuple[str, ...], needs_
     assert (found.added, found.removed) == ((), ())
     assert [(each.keys, each.needs_cycle) for each in found.changed] == ([(keys, needs_cycle)] if keys else [])
     assert found.outdated == ({"web"} if needs_cycle else set())
+    assert [each.name for each in found.watched] == (["web"] if {*keys} & OF_FILES else [])
 
 
 def test_services_come_and_go() -> None:
@@ -62,7 +65,8 @@ def test_services_come_and_go() -> None:
     assert not difference((web, api), (api, web)), "the order is no difference"
     found = difference((web, api), (api, db))
     assert (found.added, found.changed, found.removed) == ((db,), (), (web,))
-    assert (found.begun, found.outdated) == ((db,), {"web"})
+    assert found.begun == (db,)
+    assert found.outdated == {"web"}
 
 
 OTHER: dict[str, Any] = {
