@@ -14,7 +14,8 @@ from devloop.adapters.threads import in_daemon_thread
 from devloop.core.config import Config
 from devloop.core.events import ConfigAccepted, ConfigRefused
 from devloop.core.problems import Problem, Problems
-from devloop.core.reconfigure import Difference, Settings, difference, settings
+from devloop.core.reconfigure import Difference, difference
+from devloop.core.settings import Settings, settings
 from devloop.engine.tools import Emit
 from devloop.session.clean import without_secrets
 from devloop.session.project import Project, reopen

@@ -19,9 +19,9 @@ from devloop.core.failure import ExitCode, Failure
 from devloop.core.guard import Refused, is_local, judge
 from devloop.core.manifest import deployment as parse_deployment
 from devloop.core.problems import Problem, quoted
-from devloop.core.reconfigure import with_fixed
 from devloop.core.resolve import resolve
 from devloop.core.service import Service, WorkloadKey
+from devloop.core.settings import with_fixed
 from devloop.core.values import InvalidValueError, parse_workload
 from devloop.core.workload import Deployment, absent
 from devloop.session.request import Confirm, Request

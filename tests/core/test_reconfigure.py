@@ -9,9 +9,10 @@ import pytest
 from devloop.core.config import Config
 from devloop.core.image import ImageRef
 from devloop.core.problems import Problems
-from devloop.core.reconfigure import difference, settings, with_fixed
+from devloop.core.reconfigure import difference
 from devloop.core.resolve import resolve
 from devloop.core.service import BuildSpec, Pin, Service, WorkloadKey
+from devloop.core.settings import settings, with_fixed
 
 
 def config(services: dict[str, Any] | None = None, **tables: Any) -> Config:
