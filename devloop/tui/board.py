@@ -250,7 +250,7 @@ class Board(Coloured):
         keys = [("e", "edit")] if broken.file else []
         if where.elsewhere:
             keys.append(("x", "show"))  # other keys are about the chosen service
-        elif (pane := pane_of(broken)) != self.pane:
+        elif broken.service and (pane := pane_of(broken)) != self.pane:
             keys.append((PANES[pane], pane))
         return texts.band_text(broken, keys, width, height, several=where.several)
 
