@@ -67,7 +67,7 @@ def test_a_session_follows_its_configuration(shop: Shop) -> None:
         devloop.wait_for("cycle_finished", service="web", outcome="verified")
         assert _mark(shop, "web") == "two"
 
-        shop.configure(_with_mark(shop, "web", "three"), shop.service("worker", "wacth = 3"))
+        shop.configure(_with_mark(shop, "web", "three"), shop.service("worker", 'wacth = "lib"'))
         refused = devloop.wait_for("config_refused")
         assert [(each["file"], each["key"]) for each in refused["problems"]] == [
             ("devloop.toml", "services.worker.wacth")
@@ -172,9 +172,12 @@ def test_a_row_comes_and_goes_and_what_is_wrong_is_on_the_screen(shop: Shop, tmp
         tmux.devloop("up")
         tmux.until("2 verified")
         shop.configure(shop.service("web"), shop.service("api"), shop.service("worker"))
-        tmux.until("worker", "3 verified")
+        tmux.until(" worker", "VERIFIED 1/1")
+        tmux.until("3 verified")
         shop.configure(shop.service("web"), shop.service("api"), shop.service("worker", "ignore = 3"))
-        tmux.until("devloop.toml refused", "services.worker.ignore", "must be a string or a list")
+        tmux.until("! devloop.toml refused")
+        tmux.until("✘ devloop.toml", "services.worker.ignore", "e edit")
+        tmux.until("must be a string or a list, not a whole number")
         shop.configure(shop.service("web"), shop.service("api"))
         tmux.until("2 verified", without="refused")
         tmux.press("C-c")
