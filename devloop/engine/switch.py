@@ -40,16 +40,16 @@ class Switch:
             return
         rest = difference(services.values(), self._wanted.values())
         busy = {*live} & rest.outdated
+        for added in rest.added:  # first, so that a session always has a service
+            services[added.name] = added
+            yield ev.ServiceAdded(added.name)
+        for changed in (each for each in rest.changed if each.new.name not in busy):
+            services[changed.new.name] = changed.new
+            yield from self._of_change(changed)
         for removed in (each for each in rest.removed if each.name not in busy):
             del services[removed.name]
             self._watchman.forget(removed.name)
             yield ev.ServiceRemoved(removed.name, *self._left(removed))
-        for changed in (each for each in rest.changed if each.new.name not in busy):
-            services[changed.new.name] = changed.new
-            yield from self._of_change(changed)
-        for added in rest.added:
-            services[added.name] = added
-            yield ev.ServiceAdded(added.name)
         if not busy:
             self._end(services, self._wanted)
 

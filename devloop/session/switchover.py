@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from devloop.adapters.deltabuilder import Audited, DeltaBuilder
 from devloop.adapters.watcher import FileWatcher
-from devloop.core.commands import Reconfigure
-from devloop.core.events import WatchStarted
+from devloop.core.commands import Rebuild, Reconfigure
+from devloop.core.events import Trigger, WatchStarted
 from devloop.core.failure import Failure
 from devloop.core.ports import LogTail, Watched
 from devloop.core.problems import Problem, Problems
@@ -95,6 +95,8 @@ class Switchover:
         for name in watched:
             if name not in known or isinstance(await self.watcher.add(known[name]), Failure):
                 await self.watcher.remove(name)
+            else:  # a cycle that looked there has ended, and a save may have been missed
+                self.conductor.post(Rebuild(name, Trigger.CONFIG))
 
     def _set(self, project: Project) -> None:
         """Settings that are no service's."""

@@ -39,7 +39,8 @@ def test_a_session_follows_its_configuration(shop: Shop) -> None:
     """Add a service, change the first, break the file and mend it, remove the second; the loop works all along."""
     for name in ("web", "worker"):
         shop.source(name, *MARKED)
-        shop.deploy(name)
+    shop.deploy("web")
+    shop.running("worker")
     shop.configure(_with_mark(shop, "web", "one"))
     with shop.start() as devloop:
         devloop.wait_for("cycle_finished", service="web", outcome="verified")
@@ -67,7 +68,7 @@ def test_a_session_follows_its_configuration(shop: Shop) -> None:
         devloop.wait_for("cycle_finished", service="web", outcome="verified")
         assert _mark(shop, "web") == "two"
 
-        shop.configure(_with_mark(shop, "web", "three"), shop.service("worker", 'wacth = "lib"'))
+        shop.configure(_with_mark(shop, "web", "three"), shop.service("worker", 'wacth = "worker"'))
         refused = devloop.wait_for("config_refused")
         assert [(each["file"], each["key"]) for each in refused["problems"]] == [
             ("devloop.toml", "services.worker.wacth")
