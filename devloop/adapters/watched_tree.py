@@ -92,7 +92,7 @@ class WatchedTree:
         self.text = ""
         """How the tree is watched, when not by events."""
         self._area, self._tell, self._notice, self._store = area, tell, notice, store
-        self._debounce, self._ahead, self._open_events = debounce, ahead, open_events
+        self.debounce, self._ahead, self._open_events = debounce, ahead, open_events
         self._context = str(area.context)
         self._roots = tuple(f"{path}/" for path in (area.context, *area.watch) if path.is_dir() or path == area.context)
         self._events: Events = NoEvents()
@@ -178,7 +178,7 @@ class WatchedTree:
 
     async def _look_ahead(self) -> None:
         """Show a small change before it is certain that it is all."""
-        if self._ahead is None or self._debounce <= _AHEAD:
+        if self._ahead is None or self.debounce <= _AHEAD:
             return
         for _ in range(_LOOKS):
             await asyncio.sleep(_AHEAD)
@@ -207,11 +207,11 @@ class WatchedTree:
         now = asyncio.get_running_loop().time
         give_up = now() + _LONGEST_WAIT
         while True:
-            due = min(self._last + (_OPEN_QUIET if self._open else self._debounce), give_up)
+            due = min(self._last + (_OPEN_QUIET if self._open else self.debounce), give_up)
             if due <= now():
                 break
             # Looked at again before that: a file that is still open now may be closed in a moment.
-            await asyncio.sleep(min(due - now(), self._debounce or due - now()))
+            await asyncio.sleep(min(due - now(), self.debounce or due - now()))
         if not await self._until_git_is_done():
             await self._until_quiet()
 

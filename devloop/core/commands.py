@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from devloop.core.events import Trigger
+from devloop.core.service import Service
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,4 +49,12 @@ class Quit:
     """End the session."""
 
 
-Command = Rebuild | Restart | Pause | Stop | TakeOver | Quit
+@dataclass(frozen=True, slots=True)
+class Reconfigure:
+    """Go over to these services: what is new joins, what is otherwise is superseded, what is gone stops."""
+
+    services: tuple[Service, ...]
+    parallel_builds: int
+
+
+Command = Rebuild | Restart | Pause | Stop | TakeOver | Quit | Reconfigure

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from devloop.core.failure import Connection, ExitCode, Failure
+from devloop.core.problems import Problem
 
 PROTOCOL = 1
 """Version of the NDJSON contract; grows only when a reader that ignores what it does not know would break."""
@@ -250,10 +251,49 @@ class ServiceAdded(ServiceEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceChanged(ServiceEvent):
+    """The configuration says something else of a service while the session runs; from here on that holds."""
+
+    event: ClassVar[str] = "service_changed"
+    keys: tuple[str, ...]
+    """What it says otherwise, as the file names it (`build.args`); never a value."""
+    left: tuple[str, ...] = ()
+    """Workloads that devloop changed, and that no service runs on any more: they stay as they are."""
+    namespace: str = ""
+    """Of these."""
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceRemoved(ServiceEvent):
     """The configuration lost a service while the session runs."""
 
     event: ClassVar[str] = "service_removed"
+    left: tuple[str, ...] = ()
+    """Workloads that devloop changed, and that no service runs on any more: they stay as they are."""
+    namespace: str = ""
+    """Of these."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigAccepted(Event):
+    """An edit of the configuration holds, or what was refused is mended. What it does to services follows."""
+
+    event: ClassVar[str] = "config_accepted"
+    file: str
+    settings: tuple[str, ...] = ()
+    """Keys beside the services whose new value holds from now on."""
+    restart: tuple[str, ...] = ()
+    """Keys whose new value holds when devloop is started again."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigRefused(Event):
+    """An edit of the configuration cannot be used: what was in force stays. Told once for each content."""
+
+    event: ClassVar[str] = "config_refused"
+    file: str
+    problems: tuple[Problem, ...]
+    """All that is wrong, never none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -473,7 +513,10 @@ EVENT_TYPES: tuple[type[Event], ...] = (
     CycleRequested,
     ServicePaused,
     ServiceAdded,
+    ServiceChanged,
     ServiceRemoved,
+    ConfigAccepted,
+    ConfigRefused,
     CycleHeld,
     CycleStarted,
     PhaseStarted,

@@ -5,7 +5,7 @@ way to stop an operation, and an implementation leaves nothing running when it i
 (a limit, a recording, a retry) is another implementation of the same Protocol.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -162,7 +162,7 @@ class Watcher(Protocol):
     """The source tree of each service; what changed in content arrives through the callback given at construction."""
 
     async def add(self, service: Service) -> Watched | Failure:
-        """Watch the service's files, and take their picture."""
+        """Watch the service's files, and take their picture; one that is watched is watched anew by what it says."""
 
     async def remove(self, service: str) -> None: ...
 
@@ -182,6 +182,9 @@ class LogTail(Protocol):
 
     def follow(self, service: str, snapshot: Snapshot, containers: Sequence[str]) -> None:
         """Follow what the snapshot shows, and no longer what it does not."""
+
+    def forget(self, service: str, kept: Collection[WorkloadKey] = ()) -> None:
+        """Follow the service's Pods no longer, but for those of the workloads that it keeps."""
 
 
 class StateFolder(Protocol):

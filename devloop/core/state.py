@@ -22,6 +22,7 @@ from devloop.core.events import (
     WorkloadObserved,
 )
 from devloop.core.failure import CONNECTION_LOST, Connection, ExitCode, Failure, FailureCode
+from devloop.core.problems import Problem
 from devloop.core.service import WorkloadKey
 
 
@@ -225,6 +226,8 @@ class SessionState:
     """Connections that are away, with what was said of each."""
     leases: Mapping[tuple[str, str], LeaseChanged] = field(default_factory=dict)
     """By namespace and workload, who may write to it; nothing where that is not known."""
+    refused: tuple[Problem, ...] = ()
+    """What is wrong with the newest edit of the configuration; empty when it is in force."""
     exit_code: ExitCode | None = None
     """None while the session runs."""
 

@@ -77,7 +77,7 @@ class _Claim:
 
 
 class Leaseholder:
-    """Holds the Leases of workloads from `begin` to `end`."""
+    """Holds the Leases of workloads from `add` to `remove`, or `end`."""
 
     def __init__(
         self, leases: Leases, me: Holder, has_ended: HasEnded, clock: Clock, *, tell: Tell, warn: Warn
@@ -90,18 +90,27 @@ class Leaseholder:
         self._warn = warn
         self._warned: set[str] = set()
         self._claims: dict[WorkloadKey, _Claim] = {}
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: dict[WorkloadKey, asyncio.Task[None]] = {}
         self._looked = asyncio.Event()
 
-    async def begin(self, keys: Iterable[WorkloadKey], *, take_over: bool = False) -> None:
+    async def add(self, keys: Iterable[WorkloadKey], *, take_over: bool = False) -> None:
         """Take what is free, and with `take_over` what somebody holds; ends after the first look at each."""
-        self._claims = {key: _Claim(key, take_over) for key in sorted(keys)}
-        await asyncio.gather(*(self._look(claim) for claim in self._claims.values()))
-        self._tasks = [
-            asyncio.create_task(self._keep(claim), name=f"lease of {claim.key}") for claim in self._claims.values()
-        ]
-        for task in self._tasks:
+        added = [_Claim(key, take_over) for key in sorted(keys)]
+        self._claims |= {claim.key: claim for claim in added}
+        await asyncio.gather(*(self._look(claim) for claim in added))
+        for claim in added:
+            task = self._tasks[claim.key] = asyncio.create_task(self._keep(claim), name=f"lease of {claim.key}")
             task.add_done_callback(_ended)
+
+    async def remove(self, keys: Iterable[WorkloadKey]) -> None:
+        """Give these up, and remove the Leases that are this session's."""
+        claims = [self._claims.pop(key) for key in keys if key in self._claims]
+        tasks = [self._tasks.pop(claim.key) for claim in claims if claim.key in self._tasks]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        await asyncio.gather(*(self._let_go(claim) for claim in claims if not claim.others))
 
     async def settle(self) -> None:
         """Wait for holders that seem to be gone: until they give a sign, or their time is over."""
@@ -133,12 +142,7 @@ class Leaseholder:
         return claim.lease if claim is not None and claim.others else None
 
     async def end(self) -> None:
-        """Remove the Leases that are this session's."""
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
-        await asyncio.gather(*(self._let_go(claim) for claim in self._claims.values() if not claim.others))
+        await self.remove(tuple(self._claims))
 
     # one workload ------------------------------------------------------------------------------------------------
 

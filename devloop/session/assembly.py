@@ -1,7 +1,7 @@
 """The adapters of one session, made from its project. Heavy libraries come in here, after the first line is out."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from devloop.adapters.buildx import BuildxBuilder
@@ -109,18 +109,20 @@ def assemble(
     observed: Callable[[Snapshot], None],
     connection: Callable[[bool, str], None],
     warn: Callable[[str], None] = lambda _: None,
+    services: Callable[[], Iterable[Service]] | None = None,
 ) -> Assembly:
     """`observed` gets every snapshot, `connection` hears when the watches break and when they are back.
 
-    `warn` hears what may not be read here, and what is not known because of it.
+    `warn` hears what may not be read here, and what is not known because of it. `services` are those of the moment,
+    where they come and go.
     """
     engine = DockerEngine()
     cluster = KubeCluster(project.place.pinned)
     registry = HttpRegistry(insecure=engine.insecure_registries, fallback=engine.inspect_distribution)
-    refs = list({service.push.registry: service.push for service in project.services}.values())
 
     async def ping_registries() -> Failure | None:
-        for ref in refs:
+        refs = {service.push.registry: service.push for service in (services() if services else project.services)}
+        for ref in refs.values():
             failure = await registry.check(ref)
             if failure:
                 return failure

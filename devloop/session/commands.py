@@ -27,8 +27,7 @@ def run_up(
         project = await _opened(request)
         if isinstance(project, ExitCode):
             return project
-        exits = OnExit(on_exit) if on_exit else project.place.config.loop.on_exit
-        return await up(project, Options(output, once, pod_logs, exits, take_over))
+        return await up(project, Options(output, once, pod_logs, OnExit(on_exit) if on_exit else None, take_over))
 
     code = _run(command)
     ignore_from_here_on()

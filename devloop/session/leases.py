@@ -35,7 +35,7 @@ async def hold(
     holder: Leaseholder, keys: Iterable[WorkloadKey], emit: Emit, take_over: bool, *, wait: bool
 ) -> ExitCode:
     """Say to others that the workloads are worked on here. Without `wait` one that is not to be had is a failure."""
-    await holder.begin(keys, take_over=take_over)
+    await holder.add(keys, take_over=take_over)
     if wait:
         return ExitCode.DONE
     await holder.settle()

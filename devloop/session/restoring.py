@@ -162,7 +162,7 @@ async def restore_targets(request: Request, *, everything: bool, as_json: bool, 
             say.err(f"nothing in namespace {opened.namespace} carries a mark of devloop")
         for key in keys:
             observer.follow(key)
-        await holder.begin(keys, take_over=take_over)
+        await holder.add(keys, take_over=take_over)
         for key, other in holder.seem_gone().items():
             say.err(f"{key}: {other.identity} works on it and seems to be gone: waiting for its Lease to end")
         await holder.settle()

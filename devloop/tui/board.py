@@ -144,7 +144,10 @@ class Board(Coloured):
 
     def feed(self, records: Sequence[Record]) -> None:
         """Take in what happened; it is painted with the next tick."""
+        before = self.chosen
         self.scene.take(records)
+        if self.is_running and before not in {"", self.chosen}:  # it left the session
+            self.choose(self.chosen)
         if self.is_running:
             self._pace.due()
 
@@ -248,7 +251,7 @@ class Board(Coloured):
         keys = [("e", "edit")] if broken.file else []
         if where.elsewhere:
             keys.append(("x", "show"))  # other keys are about the chosen service
-        elif (pane := pane_of(broken)) != self.pane:
+        elif broken.service and (pane := pane_of(broken)) != self.pane:
             keys.append((PANES[pane], pane))
         return texts.band_text(broken, keys, width, height, several=where.several)
 

@@ -79,6 +79,8 @@ class Scene:
             self._add(event.service, line_of(time, event))
 
     def _add(self, service: str, line: Line) -> None:
+        if service not in self.state.services:
+            return  # what its Pods wrote last comes after it has left
         self.ring(service).append(line)
         if service == self.chosen:
             self._fresh.append(line)

@@ -194,7 +194,7 @@ def _without_what_is_known(broken: Band) -> str:
 
 
 def _head(broken: Band, *, several: bool) -> Text:
-    named = [broken.service] if several else []
+    named = [broken.service] if several and broken.service else []
     words = [*named, *([broken.where] if broken.where else ["not as proved"] if broken.warns else [])]
     more = f" (+{broken.others} more)" if broken.others else ""
     told = " ".join(["!" if broken.warns else "✘", *words])

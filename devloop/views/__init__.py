@@ -245,6 +245,32 @@ def _lease(event: ev.LeaseChanged, state: SessionState) -> list[Phrase]:
     return []  # what is as usual takes no room, and what is missing was warned of
 
 
+def _changed(event: ev.ServiceChanged, _: SessionState) -> list[Phrase]:
+    return [Phrase(f"configured anew: {', '.join(event.keys)}"), *_stays(event)]
+
+
+def _stays(event: ev.ServiceChanged | ev.ServiceRemoved) -> list[Phrase]:
+    """What devloop changed, and looks after no more."""
+    return [
+        Phrase(f"{workload} stays as it is; undo: devloop restore {workload} -n {event.namespace}", Tone.QUIET)
+        for workload in event.left
+    ]
+
+
+def _accepted(event: ev.ConfigAccepted, _: SessionState) -> list[Phrase]:
+    also = f": {', '.join(event.settings)}" if event.settings else ""
+    told = [Phrase(f"{event.file} is in force{also}", Tone.GOOD)]
+    if event.restart:
+        what = "that of " + " and ".join(event.restart)
+        told.append(Phrase(f"what was in force stays until devloop is started again: {what}", Tone.WARN))
+    return told
+
+
+def _refused(event: ev.ConfigRefused, _: SessionState) -> list[Phrase]:
+    first = Phrase(f"{event.file} cannot be used as it is now; what was in force stays:", Tone.BAD)
+    return [first, *(Phrase(str(problem), Tone.BAD) for problem in event.problems)]
+
+
 def _paused(event: ev.ServicePaused, _: SessionState) -> list[Phrase]:
     return [Phrase("paused: saves wait" if event.paused else "resumed")]
 
@@ -326,5 +352,8 @@ _WORDS: dict[type[ev.Event], Callable[[Any, SessionState], list[Phrase]]] = {
     ev.CycleFinished: _finished,
     ev.ServicePaused: _paused,
     ev.ServiceAdded: lambda event, state: [Phrase("added to the session")],
-    ev.ServiceRemoved: lambda event, state: [Phrase("left the session")],
+    ev.ServiceChanged: _changed,
+    ev.ServiceRemoved: lambda event, state: [Phrase("left the session"), *_stays(event)],
+    ev.ConfigAccepted: _accepted,
+    ev.ConfigRefused: _refused,
 }

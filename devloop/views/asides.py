@@ -16,7 +16,16 @@ from devloop.views.loglines import Line, note, rule
 
 TAILED = 200
 """Pod lines of a service that are remembered as shown: more than the last words of its containers."""
-_NOTED = (ev.WarningRaised, ev.WorkloadDrifted, ev.ConnectionChanged, ev.LeaseChanged)
+_NOTED = (
+    ev.WarningRaised,
+    ev.WorkloadDrifted,
+    ev.ConnectionChanged,
+    ev.LeaseChanged,
+    ev.ConfigAccepted,
+    ev.ConfigRefused,
+    ev.ServiceAdded,
+    ev.ServiceChanged,
+)
 _MARKS = {Tone.BAD: "✘", Tone.WARN: "!", Tone.GOOD: "✔"}
 
 
@@ -80,7 +89,11 @@ class Asides:
         elif isinstance(event, ev.CycleFinished):
             yield from ((event.service, line) for line in self._of_end(time, event, after))
         elif isinstance(event, ev.ServiceRemoved):
-            self._pods.pop(event.service, None)
+            for known in (self._pods, self._told, self._tailed, self._quoted):
+                known.pop(event.service, None)
+            for phrase in phrases(event, after):  # its own log is gone with it
+                words = f"· {event.service}: {phrase.text}"
+                yield from ((name, note(time, words, phrase.tone)) for name in after.services)
 
     def _of_new_pod(self, time: float, event: ev.Log, service: ServiceState) -> Iterator[Line]:
         running, known = service.running, list(self._pods[event.service])

@@ -103,8 +103,9 @@ def _kind(each: Row) -> str:
 
 
 def trouble(state: SessionState) -> str:
-    """What is away, for the right end of the first line; empty when nothing is."""
-    return " · ".join(f"{to} away" for to in state.lost)
+    """What is away or refused, for the right end of the first line; empty when nothing is."""
+    files = dict.fromkeys(problem.file.rpartition("/")[2] for problem in state.refused)
+    return " · ".join([*(f"{file} refused" for file in files), *(f"{to} away" for to in state.lost)])
 
 
 def title(state: SessionState, past: Chronicle, now: float) -> str:

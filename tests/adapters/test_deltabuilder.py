@@ -24,6 +24,7 @@ from devloop.core.delta import Put
 from devloop.core.failure import ExitCode, Failure, FailureCode
 from devloop.core.image import ImageRef, ResolvedImage
 from devloop.core.ports import Builder, BuildProgress, BuildRequest, Built
+from devloop.core.service import Pin, Service
 from tests.adapters.bothways import BothWays, OnDisk, both_ways, write
 from tests.adapters.own_registry import OwnRegistry, own_registry, tls_registry, token_registry
 
@@ -346,6 +347,25 @@ async def test_when_nobody_saves_a_full_build_is_made_beside(ways: BothWays) -> 
     assert isinstance(held, ResolvedImage)
     assert held.digest == built.digest
     assert await _words(ways, "other.py") == "delta: 1 file into /app"
+
+
+async def test_nothing_passes_the_time_for_a_service_that_left(ways: BothWays) -> None:
+    slow = _Slow(ways.full)
+    ways.delta = DeltaBuilder(slow, ways.registry, OnDisk(), ways.state, idle_after=0)
+    assert await _words(ways) == "delta: 1 file into /app"
+    await slow.began.wait()
+    ways.delta.retain([_service_of(ways)])
+    assert not [task for task in ways.delta._passing if task.cancelling()], "it is still there"
+    ways.delta.retain([])
+    assert all(task.cancelling() for task in ways.delta._passing)
+    slow.go_on.set()
+    await slow.ended.wait()
+    assert ways.delta._layered == {}
+    assert await _words(ways, content="2") == "delta: 1 file into /app", "what is stored of it is known again"
+
+
+def _service_of(ways: BothWays) -> Service:
+    return Service("web", ways.request.push, ways.request.push, Pin.TAG, (), (), ways.request.spec, ())
 
 
 async def test_a_save_does_not_wait_for_a_build_that_passes_the_time(ways: BothWays) -> None:

@@ -601,3 +601,31 @@ def _shown_ahead(told: Told) -> "asyncio.Queue[Context]":
     assert isinstance(told.watcher, FileWatcher)
     told.watcher.ahead = shown.put_nowait
     return shown
+
+
+async def test_a_service_that_is_watched_elsewhere_from_now_on(tmp_path: Path) -> None:
+    """The old files are let go, another service that is there goes on, and what is ignored follows."""
+    old, new = tmp_path / "old", tmp_path / "new"
+    for folder in (old, new):
+        folder.mkdir()
+        (folder / "Dockerfile").write_text("FROM scratch")
+    async with watching(service(old), service(old, name="stays")) as told:
+        assert isinstance(await told.watcher.add(service(new, ignore=("*.md",))), Watched)
+        (old / "a.py").write_text("a")
+        assert await told.next_of() == ("stays", ("a.py",))
+        (new / "quiet.md").write_text("a")
+        (new / "b.py").write_text("b")
+        assert await told.next_of() == ("web", ("b.py",))
+        await told.watcher.remove("stays")
+        (old / "c.py").write_text("c")
+        (new / "d.py").write_text("d")
+        assert await told.next_of() == ("web", ("d.py",))
+
+
+async def test_the_debounce_can_change_while_it_watches(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM scratch")
+    async with watching(service(tmp_path), debounce=3600.0) as told:
+        assert isinstance(told.watcher, FileWatcher)
+        told.watcher.debounce(0.01)
+        (tmp_path / "a.py").write_text("a")
+        assert await told.next() == ("a.py",)

@@ -7,6 +7,7 @@ import pytest
 from devloop.core import events as ev
 from devloop.core.events import MAX_FILES, Outcome, Phase, Trigger, Verdict
 from devloop.core.failure import Connection, ExitCode, Failure, FailureCode
+from devloop.core.problems import Problem
 from devloop.core.reducer import fold, merge, reduce
 from devloop.core.service import WorkloadKey
 from devloop.core.state import Echo, PhaseSpan, ServiceState, SessionState, Want
@@ -85,7 +86,22 @@ def test_who_works_on_each_workload_is_known() -> None:
 def test_services_come_and_go() -> None:
     state = fold(log(STARTED, ev.ServiceRemoved("db"), ev.ServiceAdded("api")))
     assert list(state.services) == ["web", "api"]
-    assert state.services["api"].want == Want(Trigger.START, 2.0)
+    assert state.services["api"].want == Want(Trigger.START, 2.0, newest=1), "builds that began before may lack a save"
+
+
+def test_a_refused_configuration_is_wrong_until_one_is_accepted() -> None:
+    wrong = Problem("devloop.toml", 3, "services.web.image", "is missing", "add it")
+    refused = fold(log(STARTED, ev.ConfigRefused("devloop.toml", (wrong,))))
+    assert refused.refused == (wrong,)
+    assert reduce(refused, ev.Record(9.0, ev.ConfigAccepted("devloop.toml"))) == fold(log(STARTED))
+
+
+@pytest.mark.parametrize(("keys", "is_settled"), [(("build.args",), True), (("workload",), False)])
+def test_a_service_on_another_workload_has_proved_nothing(keys: tuple[str, ...], is_settled: bool) -> None:
+    seen = ev.WorkloadObserved("web", "deployment/web", True, 1, 1, 1, 0, ())
+    state = fold(log(STARTED, seen, begun(), PUSHED, over(), ev.ServiceChanged("web", keys)))
+    web = state.services["web"]
+    assert (web.settled, web.live is not None, bool(web.workloads)) == (is_settled,) * 3
 
 
 @pytest.mark.parametrize("cls", [cls for cls in ev.EVENT_TYPES if cls.lossy])

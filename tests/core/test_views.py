@@ -8,6 +8,7 @@ import pytest
 from devloop.core import events as ev
 from devloop.core.events import Hold, HoldCode, Outcome, Phase, Trigger, Verdict
 from devloop.core.failure import Connection, ExitCode, Failure, FailureCode
+from devloop.core.problems import Problem
 from devloop.core.reducer import fold, reduce
 from devloop.core.state import FinishedCycle, ServiceState, SessionState, Want
 from devloop.views import Tone, files, phrases, seconds, still_runs
@@ -264,6 +265,23 @@ def test_services_that_pause_come_and_go() -> None:
     assert told(ev.ServicePaused("web", False)) == ["resumed"]
     assert told(ev.ServiceAdded("api")) == ["added to the session"]
     assert told(ev.ServiceRemoved("web")) == ["left the session"]
+    assert told(ev.ServiceRemoved("web", ("deployment/web",), "shop")) == [
+        "left the session",
+        "deployment/web stays as it is; undo: devloop restore deployment/web -n shop",
+    ]
+    assert told(ev.ServiceChanged("web", ("build.args", "ignore"))) == ["configured anew: build.args, ignore"]
+
+
+def test_an_edit_of_the_configuration() -> None:
+    wrong = (Problem("devloop.toml", 3, "loop.audit", "must be true or false, not 1", "write `true`"),)
+    assert told(ev.ConfigRefused("devloop.toml", wrong)) == [
+        "devloop.toml cannot be used as it is now; what was in force stays:",
+        "devloop.toml:3: loop.audit: must be true or false, not 1; write `true`",
+    ]
+    assert told(ev.ConfigAccepted("devloop.toml", ("loop.audit",), ("cluster.context",))) == [
+        "devloop.toml is in force: loop.audit",
+        "what was in force stays until devloop is started again: that of cluster.context",
+    ]
 
 
 PHASES = (

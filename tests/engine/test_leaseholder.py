@@ -34,7 +34,7 @@ def meet(run: RunScenario, act: Meeting) -> None:
 
 def test_the_first_one_holds_it_and_removes_it_at_the_end(run: RunScenario) -> None:
     async def act(world: LeaseWorld, ann: Person, jo: Person) -> None:
-        await ann.holder.begin([WEB, API])
+        await ann.holder.add([WEB, API])
         assert {lease.holder for lease in world.leases.values()} == {ANN}
         assert ann.changes == ["acquired", "acquired"]
         assert await ann.holder.may_write(WEB) is None
@@ -46,8 +46,8 @@ def test_the_first_one_holds_it_and_removes_it_at_the_end(run: RunScenario) -> N
 
 def test_it_is_renewed_for_as_long_as_the_session_runs(run: RunScenario) -> None:
     async def act(world: LeaseWorld, ann: Person, jo: Person) -> None:
-        await ann.holder.begin([WEB])
-        await jo.holder.begin([WEB])
+        await ann.holder.add([WEB])
+        await jo.holder.add([WEB])
         first = world.leases[WEB]
         await asyncio.sleep(10 * DURATION)
         assert world.leases[WEB].holder == ANN
@@ -60,7 +60,7 @@ def test_it_is_renewed_for_as_long_as_the_session_runs(run: RunScenario) -> None
 
 def test_a_renewal_costs_one_request(run: RunScenario) -> None:
     async def act(world: LeaseWorld, ann: Person, jo: Person) -> None:
-        await ann.holder.begin([WEB])
+        await ann.holder.add([WEB])
         world.asked.clear()
         await asyncio.sleep(10 * RENEWED_EVERY + 1)
         assert world.asked == {"write": 10}
@@ -70,8 +70,8 @@ def test_a_renewal_costs_one_request(run: RunScenario) -> None:
 
 def test_the_second_one_hears_who_and_since_when_and_may_not_write(run: RunScenario) -> None:
     async def act(world: LeaseWorld, ann: Person, jo: Person) -> None:
-        await ann.holder.begin([WEB])
-        await jo.holder.begin([WEB])
+        await ann.holder.add([WEB])
+        await jo.holder.add([WEB])
         (told,) = jo.told
         assert (told.change, told.holder, told.before) == ("held", "ann@desk/12", "")
         assert told.since == world.leases[WEB].acquired
@@ -85,8 +85,8 @@ def test_the_second_one_hears_who_and_since_when_and_may_not_write(run: RunScena
 
 def test_it_gets_going_when_the_first_one_ends(run: RunScenario) -> None:
     async def act(world: LeaseWorld, ann: Person, jo: Person) -> None:
-        await ann.holder.begin([WEB])
-        await jo.holder.begin([WEB])
+        await ann.holder.add([WEB])
+        await jo.holder.add([WEB])
         await ann.holder.end()
         await asyncio.sleep(A_WHILE)
         assert jo.changes == ["held", "acquired"]
@@ -98,8 +98,8 @@ def test_it_gets_going_when_the_first_one_ends(run: RunScenario) -> None:
 
 def test_whoever_is_taken_over_hears_it_before_the_next_write(run: RunScenario) -> None:
     async def act(world: LeaseWorld, ann: Person, jo: Person) -> None:
-        await ann.holder.begin([WEB])
-        await jo.holder.begin([WEB], take_over=True)
+        await ann.holder.add([WEB])
+        await jo.holder.add([WEB], take_over=True)
         assert jo.changes == ["taken_over"]
         assert jo.told[0].before == "ann@desk/12"
         assert ann.changes == ["acquired"], "no time has passed in which it could look"
@@ -113,8 +113,8 @@ def test_whoever_is_taken_over_hears_it_before_the_next_write(run: RunScenario) 
 
 def test_and_without_a_write_at_the_next_sign_of_life(run: RunScenario) -> None:
     async def act(world: LeaseWorld, ann: Person, jo: Person) -> None:
-        await ann.holder.begin([WEB])
-        await jo.holder.begin([WEB], take_over=True)
+        await ann.holder.add([WEB])
+        await jo.holder.add([WEB], take_over=True)
         await asyncio.sleep(RENEWED_EVERY + 1)
         assert ann.changes == ["acquired", "lost"]
         assert world.leases[WEB].holder == JO, "it does not write over who took it"
@@ -126,8 +126,8 @@ def test_and_without_a_write_at_the_next_sign_of_life(run: RunScenario) -> None:
 
 def test_what_was_asked_for_once_is_not_done_again(run: RunScenario) -> None:
     async def act(world: LeaseWorld, ann: Person, jo: Person) -> None:
-        await ann.holder.begin([WEB])
-        await jo.holder.begin([WEB], take_over=True)
+        await ann.holder.add([WEB])
+        await jo.holder.add([WEB], take_over=True)
         ann.holder.take_over(WEB)
         await asyncio.sleep(RENEWED_EVERY + 1)
         assert ann.changes == ["acquired", "lost"], "nobody asked for it who knew of Jo"
@@ -145,7 +145,7 @@ def test_one_that_gives_no_sign_is_waited_for_as_long_as_it_said(run: RunScenari
     async def act(world: LeaseWorld, ann: Person, jo: Person) -> None:
         # Going by two clocks it should be over for an hour: that decides nothing.
         world.put(WEB, Lease(ANN, 0.0, LoopClock().now() - 3600))
-        await jo.holder.begin([WEB])
+        await jo.holder.add([WEB])
         await asyncio.sleep(DURATION - 1)
         assert jo.changes == ["held"]
         await asyncio.sleep(1 + A_WHILE)
@@ -158,7 +158,7 @@ def test_one_that_gives_no_sign_is_waited_for_as_long_as_it_said(run: RunScenari
 def test_a_clock_that_is_far_behind_costs_nobody_the_workload(run: RunScenario) -> None:
     async def act(world: LeaseWorld, ann: Person, jo: Person) -> None:
         lease = world.put(WEB, Lease(ANN, 0.0, 1000.0))
-        await jo.holder.begin([WEB])
+        await jo.holder.add([WEB])
         settling = asyncio.ensure_future(jo.holder.settle())
         for _ in range(12):
             await asyncio.sleep(RENEWED_EVERY)
@@ -171,15 +171,15 @@ def test_a_clock_that_is_far_behind_costs_nobody_the_workload(run: RunScenario) 
 
 def test_who_wants_an_answer_now_waits_only_for_who_seems_gone(run: RunScenario) -> None:
     async def act(world: LeaseWorld, ann: Person, jo: Person) -> None:
-        await ann.holder.begin([WEB])
+        await ann.holder.add([WEB])
         world.put(API, Lease(ANN, 0.0, LoopClock().now() - 3600))
         began = asyncio.get_running_loop().time()
-        await jo.holder.begin([WEB])
+        await jo.holder.add([WEB])
         await jo.holder.settle()
         assert asyncio.get_running_loop().time() - began < 1
         assert jo.holder.held_by(WEB) is not None
         late = Person(world, replace(JO, session="s3"))
-        await late.holder.begin([API])
+        await late.holder.add([API])
         await late.holder.settle()
         assert late.holder.held_by(API) is None
         assert late.changes == ["held", "acquired"]
@@ -192,7 +192,7 @@ def test_a_dead_process_of_this_machine_is_taken_over_at_once(run: RunScenario) 
     async def act(world: LeaseWorld, ann: Person, jo: Person) -> None:
         world.put(WEB, Lease(ANN, 0.0, LoopClock().now()))
         jo.dead.add(ANN)
-        await jo.holder.begin([WEB])
+        await jo.holder.add([WEB])
         assert jo.changes == ["acquired"]
         assert jo.told[0].before == "ann@desk/12"
 
@@ -202,7 +202,7 @@ def test_a_dead_process_of_this_machine_is_taken_over_at_once(run: RunScenario) 
 def test_without_the_right_there_is_one_warning_and_it_goes_on(run: RunScenario) -> None:
     async def act(world: LeaseWorld, ann: Person, jo: Person) -> None:
         world.failing = DENIED
-        await ann.holder.begin([WEB, API])
+        await ann.holder.add([WEB, API])
         assert await ann.holder.may_write(WEB) is None
         await asyncio.sleep(2 * DURATION)
         assert ann.warned == [DENIED]
@@ -216,7 +216,7 @@ def test_without_the_right_there_is_one_warning_and_it_goes_on(run: RunScenario)
 
 def test_a_right_that_was_missing_for_a_while_does_not_hide_a_take_over(run: RunScenario) -> None:
     async def act(world: LeaseWorld, ann: Person, jo: Person) -> None:
-        await ann.holder.begin([WEB])
+        await ann.holder.add([WEB])
         world.failing = DENIED
         await asyncio.sleep(RENEWED_EVERY + 1)
         world.failing = None
@@ -228,7 +228,7 @@ def test_a_right_that_was_missing_for_a_while_does_not_hide_a_take_over(run: Run
 
 def test_nothing_is_written_while_nobody_can_say_whose_it_is(run: RunScenario) -> None:
     async def act(world: LeaseWorld, ann: Person, jo: Person) -> None:
-        await ann.holder.begin([WEB])
+        await ann.holder.add([WEB])
         world.failing = AWAY
         await asyncio.sleep(2 * DURATION)
         assert await ann.holder.may_write(WEB) == AWAY, "as a cluster that is away, whose cycles are wanted again"
@@ -241,7 +241,7 @@ def test_nothing_is_written_while_nobody_can_say_whose_it_is(run: RunScenario) -
 
 def test_two_who_begin_in_the_same_moment(run: RunScenario) -> None:
     async def act(world: LeaseWorld, ann: Person, jo: Person) -> None:
-        await asyncio.gather(ann.holder.begin([WEB]), jo.holder.begin([WEB]))
+        await asyncio.gather(ann.holder.add([WEB]), jo.holder.add([WEB]))
         assert sorted([*ann.changes, *jo.changes]) == ["acquired", "held"]
 
     meet(run, act)
@@ -249,7 +249,7 @@ def test_two_who_begin_in_the_same_moment(run: RunScenario) -> None:
 
 def test_one_that_somebody_deleted_is_made_again(run: RunScenario) -> None:
     async def act(world: LeaseWorld, ann: Person, jo: Person) -> None:
-        await ann.holder.begin([WEB])
+        await ann.holder.add([WEB])
         del world.leases[WEB]
         await asyncio.sleep(RENEWED_EVERY + 1)
         assert world.leases[WEB].holder == ANN
@@ -260,7 +260,7 @@ def test_one_that_somebody_deleted_is_made_again(run: RunScenario) -> None:
 
 def test_the_end_removes_nothing_of_anybody_else_s(run: RunScenario) -> None:
     async def act(world: LeaseWorld, ann: Person, jo: Person) -> None:
-        await ann.holder.begin([WEB])
+        await ann.holder.add([WEB])
         taken = Lease(JO, 0.0, LoopClock().now())
         # It is taken between the last look and the removal.
         world.between = lambda key: None if world.leases[key].holder == JO else void(world.put(key, taken))

@@ -40,7 +40,7 @@ class Meeting:
         names = tuple(each.name for each in self.world.services)
         bench.log.emit(ev.SessionStarted(1, "0", "test", "shop", names))
         assert bench.holder is not None
-        await bench.holder.begin(self.world.deployments, take_over=take_over)
+        await bench.holder.add(self.world.deployments, take_over=take_over)
         self._running[bench.me.session] = asyncio.ensure_future(bench.conductor.run())
 
     async def goes(self, bench: Bench) -> None:
@@ -113,7 +113,7 @@ def test_whoever_is_taken_over_writes_no_more_and_keeps_its_saves(run: RunScenar
         await now.comes(now.ann)
         await asyncio.sleep(20)
         assert now.jo.holder is not None
-        await now.jo.holder.begin([WEB], take_over=True)
+        await now.jo.holder.add([WEB], take_over=True)
         now.ann.save("web", "a.py")  # at once: no sign of life was due since then
         await asyncio.sleep(20)
         assert (now.world.builds, now.world.patches) == (["web", "web"], ["web"])
@@ -166,7 +166,7 @@ def test_under_once_the_cycle_fails_before_its_patch(run: RunScenario) -> None:
         await now.comes(now.ann)
         await asyncio.sleep(0.5)
         assert now.jo.holder is not None
-        await now.jo.holder.begin([WEB], take_over=True)
+        await now.jo.holder.add([WEB], take_over=True)
         await asyncio.sleep(20)
         assert finished(now.ann, "web") == ["failed"]
         last = now.ann.log.state.services["web"].last
@@ -235,7 +235,7 @@ def test_a_dependency_that_somebody_else_works_on_holds_up_nobody(run: RunScenar
 
     async def act(now: Meeting) -> None:
         assert now.ann.holder is not None
-        await now.ann.holder.begin([WorkloadKey("shop", "deployment", "api")])
+        await now.ann.holder.add([WorkloadKey("shop", "deployment", "api")])
         await now.comes(now.jo)
         await asyncio.sleep(20)
         assert finished(now.jo, "api") == []

@@ -56,8 +56,9 @@ def service(
     )
 
 
-def digest_of_source(context: str, version: int) -> str:
-    return "sha256:" + hashlib.sha256(f"{context}@{version}".encode()).hexdigest()
+def digest_of_source(context: str, version: int, **args: str) -> str:
+    built_with = "".join(f" {name}={value}" for name, value in sorted(args.items()))
+    return "sha256:" + hashlib.sha256(f"{context}@{version}{built_with}".encode()).hexdigest()
 
 
 class LoopClock:
@@ -82,6 +83,7 @@ class World:
     versions: Counter[str] = field(default_factory=Counter)
     tags: dict[str, str] = field(default_factory=dict)
     builds: list[str] = field(default_factory=list)
+    requests: list[BuildRequest] = field(default_factory=list)
     patches: list[str] = field(default_factory=list)
     building: int = 0
     most_building: int = 0
@@ -114,6 +116,17 @@ class World:
             "status": {"observedGeneration": 1},
         }
         self.sets[key], self.pods[key] = [], []
+
+    def adopt(self, *services: Service) -> None:
+        """The services from now on; workloads that they bring along come up on what nobody pushed."""
+        self.services = services
+        for one in services:
+            for key in one.workloads:
+                if key not in self.deployments:
+                    self._create(key, one)
+                    self._new_revision(key)
+                    self._make_ready(key)
+                    self.report(key)
 
     def boot(self) -> None:
         """Bring every Deployment up on an image that nobody pushed in this session."""
@@ -228,6 +241,7 @@ class World:
         context = request.spec.context.name
         progress(OutputLine(f"building {context}"))
         self.builds.append(context)
+        self.requests.append(request)
         self.building += 1
         self.most_building = max(self.most_building, self.building)
         self.on_build(context)
@@ -244,7 +258,7 @@ class World:
             self.building -= 1
         if self._failure(Connection.REGISTRY):
             return Failure(FailureCode.REGISTRY_UNREACHABLE, "the registry is away")
-        digest = digest_of_source(context, version)
+        digest = digest_of_source(context, version, **dict(request.spec.args))
         self.tags[str(request.push)] = digest
         return Built(digest, "buildx")
 
