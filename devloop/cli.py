@@ -22,7 +22,7 @@ Exit codes:
   0  done: everything is verified, unchanged or applied
   1  a mistake in devloop; a report file is named
   2  wrong usage or configuration
-  3  engine, registry or cluster unreachable, access denied, workload absent
+  3  engine, registry or cluster unreachable, access denied, workload absent or held
   4  a build or push failed
   5  a rollout failed
   6  the Pods do not provably run what was pushed
@@ -81,6 +81,10 @@ def _output(help_text: str) -> Callable[[_F], _F]:
     return click.option("-o", "--output", type=choice, default=None, help=help_text)
 
 
+def _take_over(help_text: str) -> Callable[[_F], _F]:
+    return click.option("--take-over", is_flag=True, help=help_text)
+
+
 @main.command()
 @click.argument("services", nargs=-1)
 @_shared
@@ -94,6 +98,7 @@ def _output(help_text: str) -> Callable[[_F], _F]:
     type=click.Choice(["keep", "restore"]),
     help="Leave the workloads so, or put them back [default: the file's, else keep].",
 )
+@_take_over("Write also to workloads that somebody else works on; their session then looks on.")
 def up(
     services: tuple[str, ...],
     file: Path | None,
@@ -105,25 +110,29 @@ def up(
     build: str,
     logs: bool | None,
     on_exit: str | None,
+    take_over: bool,
 ) -> None:
     """Build, push, roll out and prove; again at each save.
 
     SERVICES are names in devloop.toml; all of them when none is given. What they depend on comes with them. Without a
     devloop.toml, name one workload (`deployment/api`), or nothing beside a Dockerfile that fits exactly one.
 
+    Where another session works on a workload, this one looks on, read-only, until that one ends or --take-over.
+
     Ctrl-C ends the session; what it left on the workloads is told, with the command that undoes it.
     """
     if not (headless or once or output) and logs is None and _on_terminal():
         from devloop.session.terminal import run_terminal
 
-        sys.exit(run_terminal(_request(services, file, context, namespace, build), on_exit=on_exit))
+        asked = _request(services, file, context, namespace, build)
+        sys.exit(run_terminal(asked, on_exit=on_exit, take_over=take_over))
     from devloop.session.commands import run_up
     from devloop.session.renderers import Output
 
     chosen = Output(output or "plain")
     pod_logs = chosen is Output.PLAIN if logs is None else logs
     request = _request(services, file, context, namespace, build)
-    sys.exit(run_up(request, chosen, once=once, pod_logs=pod_logs, on_exit=on_exit))
+    sys.exit(run_up(request, chosen, once=once, pod_logs=pod_logs, on_exit=on_exit, take_over=take_over))
 
 
 @main.command()
@@ -215,14 +224,21 @@ def doctor(services: tuple[str, ...], file: Path | None, context: str, namespace
 @_shared
 @_output("How to tell what was done.")
 @click.option("--all", "everything", is_flag=True, help="Every workload of the namespace that devloop changed.")
+@_take_over("Put back also what a session works on that still runs.")
 def restore(
-    targets: tuple[str, ...], file: Path | None, context: str, namespace: str, output: str | None, everything: bool
+    targets: tuple[str, ...],
+    file: Path | None,
+    context: str,
+    namespace: str,
+    output: str | None,
+    everything: bool,
+    take_over: bool,
 ) -> None:
     """Put workloads back as they were before devloop.
 
     TARGETS are services of devloop.toml or workloads (`deployment/api`), for which no file is needed. Only what still
     holds what devloop wrote goes back; what somebody else changed meanwhile is kept and reported. Every mark of devloop
-    is removed. Waits for the rollout.
+    is removed. Waits for the rollout. What a session works on that still runs is put back with --take-over only.
     """
     from devloop.session.commands import run_restore
 
@@ -231,7 +247,7 @@ def restore(
     if targets and everything:
         raise click.UsageError("--all already means everything: leave the names out, or --all")
     request = _request(targets, file, context, namespace, "")
-    sys.exit(run_restore(request, everything=everything, as_json=output == "json"))
+    sys.exit(run_restore(request, everything=everything, as_json=output == "json", take_over=take_over))
 
 
 @main.command()

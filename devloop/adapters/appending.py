@@ -8,9 +8,11 @@ import asyncio
 import json
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from itertools import takewhile
 from typing import Any, BinaryIO, TypeVar
 from urllib.parse import urljoin, urlsplit
 
@@ -29,7 +31,7 @@ _GZIPPED = {
     "application/vnd.oci.image.manifest.v1+json": "application/vnd.oci.image.layer.v1.tar+gzip",
 }
 """The layers of each kind of manifest."""
-_LARGEST = 512 * 2**20
+_LARGEST = 2 * 2**30
 """Bytes of layers that are looked into after a full build."""
 _WORTH_ASKING = 1 << 16
 """Bytes of a blob from which on it is asked whether the registry has it."""
@@ -114,18 +116,22 @@ async def look_into(
 
 def _copied(base: Appendable) -> Sequence[Mapping[str, Any]]:
     """The last layer first."""
-    layers = list(base.manifest.get("layers") or ())
-    made = [
-        str(step.get("created_by") or "") for step in base.config.get("history") or () if not step.get("empty_layer")
-    ]
-    if len(made) != len(layers):
+    pairs = zip(reversed(base.manifest.get("layers") or ()), reversed(made_by(base)), strict=True)
+    return [layer for layer, _ in takewhile(lambda pair: copies(pair[1]), pairs)]
+
+
+def made_by(image: Appendable) -> Sequence[str]:
+    """The instruction that made each layer; raises `NoLayerError` where the history does not tell."""
+    steps = image.config.get("history") or ()
+    made = [str(step.get("created_by") or "") for step in steps if not step.get("empty_layer")]
+    if len(made) != len(image.manifest.get("layers") or ()):
         raise NoLayerError("the history of the last full build does not tell what made its layers")
-    found = []
-    for layer, by in zip(reversed(layers), reversed(made), strict=True):
-        if not by.startswith(("COPY ", "ADD ", "WORKDIR ")):
-            break
-        found.append(layer)
-    return found
+    return made
+
+
+def copies(instruction: str) -> bool:
+    """Whether what it writes comes from files alone."""
+    return instruction.startswith(("COPY ", "ADD ", "WORKDIR "))
 
 
 async def send(http: RegistryHttp, scope: Scope, base: Appendable, layer: Layer) -> Failure | None:
@@ -144,16 +150,19 @@ async def _upload_all(http: RegistryHttp, scope: Scope, layer: Layer, config: by
 async def append(
     http: RegistryHttp, scope: Scope, tag: str, base: Appendable, layer: Layer | None, *, sent: bool = False
 ) -> Appended | Failure:
-    """Move the tag to the base with the layer on top; without one, to the base. `sent`: its parts are there already.
+    """Move the tag to the base with the layer on top; without one, to the base.
 
-    Raises `NoLayerError`.
+    `sent`: its parts were uploaded a moment ago; where the registry does not have them all the same, they are uploaded
+    once more. Raises `NoLayerError`.
     """
     if layer is None:
         return await _move(http, scope, tag, base, base.body, str(base.manifest["config"]["digest"]))
     config, manifest = _documents(base, layer)
-    if not sent and (failure := await _upload_all(http, scope, layer, config)):
-        return failure
-    return await _move(http, scope, tag, base, manifest, sha256_of(config))
+    move = partial(_move, http, scope, tag, base, manifest, sha256_of(config))
+    if sent:
+        with suppress(NoLayerError):
+            return await move()
+    return await _upload_all(http, scope, layer, config) or await move()
 
 
 def _documents(base: Appendable, layer: Layer) -> tuple[bytes, bytes]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any, BinaryIO
 
-from devloop.adapters.appending import Appendable, look_into, read_base
+from devloop.adapters.appending import Appendable, copies, look_into, made_by, read_base
 from devloop.adapters.layer import NoLayerError
 from devloop.adapters.registryauth import Scope
 from devloop.adapters.registryhttp import RegistryHttp
@@ -27,8 +27,6 @@ GONE: Entry = ("gone",)
 """What an earlier layer has, and a later one takes away."""
 _OPAQUE, _WHITEOUT = ".wh..wh..opq", ".wh."
 _BLOCK = 1 << 20
-_OF_THEIR_MAKING = frozenset({"created", "history", "rootfs"})
-"""Of a config: these tell how an image was made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +43,8 @@ async def audit(http: RegistryHttp, scope: Scope, by_layer: str, by_build: str) 
     """What differs between the two images of these digests: paths, and keys of the config; empty where they are equal.
 
     Files that no save is told of are left out: version control's own and editors'. Times do not count. Raises
-    `NoLayerError` where one of them cannot be read.
+    `NoLayerError` where one of them cannot be read, or where the builder did what it had done before once more (its
+    cache was pruned): a RUN that is run twice writes other files, which tells nothing of the layer.
     """
     images = []
     for digest in (by_layer, by_build):
@@ -54,6 +53,8 @@ async def audit(http: RegistryHttp, scope: Scope, by_layer: str, by_build: str) 
             return image
         images.append(image)
     shared = _shared(*images)
+    if run_anew(images[1], shared):
+        raise NoLayerError("the full build ran its steps anew")
     held = []
     for image in images:
         contents = await contents_of(http, scope, image, skip=shared)
@@ -88,7 +89,7 @@ async def contents_of(http: RegistryHttp, scope: Scope, image: Appendable, skip:
             return inside
         last = inside
         _lay_over(found, last)
-    config = {key: value for key, value in image.config.items() if key not in _OF_THEIR_MAKING}
+    config = {key: value for key, value in image.config.items() if not _of_the_making(key)}
     return Contents(found, config, frozenset(path for path, entry in last.items() if entry != GONE))
 
 
@@ -96,6 +97,17 @@ def _shared(left: Appendable, right: Appendable) -> int:
     """How many layers both begin with."""
     pairs = zip(left.manifest["layers"], right.manifest["layers"], strict=False)
     return sum(1 for _ in takewhile(lambda pair: pair[0]["digest"] == pair[1]["digest"], pairs))
+
+
+def run_anew(built: Appendable, shared: int) -> bool:
+    """Whether the first layer behind those shared was made by something else than a COPY of what was saved."""
+    made = made_by(built)
+    return shared < len(made) and not copies(made[shared])
+
+
+def _of_the_making(key: str) -> bool:
+    """Whether that key of a config tells how an image was made: `moby.buildkit.cache.v0` is an inline cache."""
+    return key in {"created", "history", "rootfs"} or key.startswith("moby.buildkit.")
 
 
 def _read(file: BinaryIO) -> dict[str, Entry]:

@@ -8,7 +8,7 @@ a session can begin with a delta.
 import asyncio
 import hashlib
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import replace
 from functools import partial
 from typing import Protocol
@@ -30,7 +30,7 @@ from devloop.core.image import ImageRef
 from devloop.core.masking import Masker, secrets_of_args, without_url_secrets
 from devloop.core.plan import DELTA
 from devloop.core.ports import Builder, BuildProgress, BuildRequest, Built, PushStarted, StateFolder, StepProgress
-from devloop.core.service import BuildSpec
+from devloop.core.service import BuildSpec, Service
 
 _NOT_ASKED = "the registry could not be asked for the last full build"
 _SHOWN = 160
@@ -68,7 +68,7 @@ class DeltaBuilder:
         build is made beside. `audited` is told how the newest layer compares with that build; without it nobody
         compares them."""
         self._full, self._registry, self._contexts, self._state = full, registry, contexts, state
-        self._look_again, self._idle_after, self._audited = look_again, idle_after, audited
+        self._look_again, self._idle_after, self.audited = look_again, idle_after, audited
         self._memories: dict[str, Memory] = {}
         self._loading: dict[str, asyncio.Lock] = {}
         self._running = 0
@@ -87,6 +87,17 @@ class DeltaBuilder:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
+
+    def retain(self, services: Iterable[Service]) -> None:
+        """Nothing is uploaded ahead or built to pass the time for any other than these."""
+        used = {service.build_key for service in services}
+        gone = [key for key, request in self._latest.items() if (request.spec, str(request.push)) not in used]
+        if any(key in self._layered for key in gone):
+            self._disturb()
+        for key in gone:
+            for known in (self._latest, self._layered, self._memories):
+                known.pop(key, None)
+        self._pass_time()
 
     async def gathered(self) -> None:
         """Wait until what was built last is known as far as it can be."""
@@ -182,7 +193,8 @@ class DeltaBuilder:
             layer = await self._layer(ready)
             progress(StepProgress(HOW, name, StepState.DONE, seconds=time.monotonic() - began, builder=DELTA))
             progress(PushStarted())
-            sent = layer is not None and await self._ahead.was_sent(_key(request), layer)
+            base = ready.known.image.digest
+            sent = layer is not None and await self._ahead.was_sent(_key(request), base, layer)
             scope, tag = self._registry.scope_of(request.push), request.push.effective_tag
             pushed = await append(self._registry.http, scope, tag, ready.known.image, layer, sent=sent)
         except NoLayerError as error:
@@ -212,8 +224,8 @@ class DeltaBuilder:
             if known is None or known.moved or key in self._distrusted:
                 continue
             if not self._running and context.scope.area.is_of(request.spec):
-                http, scope = self._registry.http, self._registry.scope_of(request.push)
-                self._ahead.begin(key, partial(self._layer_of, known, context), partial(send, http, scope, known.image))
+                sending = partial(send, self._registry.http, self._registry.scope_of(request.push), known.image)
+                self._ahead.begin(key, known.image.digest, partial(self._layer_of, known, context), sending)
 
     async def _layer_of(self, known: Known, context: Context) -> Layer | None:
         ready = await self._decide(known, context)
@@ -233,8 +245,12 @@ class DeltaBuilder:
     # when nobody saves --------------------------------------------------------------------------------------------
 
     def _pass_time(self) -> None:
-        if self._layered and not self._running:
+        if self._layered and not self._running and not self._passes():
             _spawn(self._passing, self._build_when_idle())
+
+    def _passes(self) -> bool:
+        """Whether something is done to pass the time, and was not told to end."""
+        return any(not task.cancelling() for task in self._passing)
 
     def _disturb(self) -> None:
         """A save waits for nothing that was done to pass the time: what is cancelled here ends by itself."""
@@ -266,7 +282,7 @@ class DeltaBuilder:
     async def _audit(self, layered: Layered, memory: Memory, before: Context) -> None:
         """Whether the newest layer gave what the full build of the same source gave; where not, no more are made."""
         known = memory.known
-        if self._audited is None or known is None or known.base.unsure or known.kept.images != layered.images:
+        if self.audited is None or known is None or known.base.unsure or known.kept.images != layered.images:
             return
         if before.picture.changed_since(layered.picture, quiet=True):
             return
@@ -279,7 +295,7 @@ class DeltaBuilder:
             return
         if found:
             self._distrusted[_key(layered.request)] = "the audit found a layer that was not what a full build gave"
-        self._audited(layered.request, found)
+        self.audited(layered.request, found)
 
     # a full build ------------------------------------------------------------------------------------------------
 

@@ -46,17 +46,17 @@ class KubeCluster:
         reply = await self.connection.request("GET", workload_path(key))
         if isinstance(reply, Reply) and reply.status == 404:
             return None
-        return self._object(reply)
+        return self.object_of(reply)
 
     async def patch(self, key: WorkloadKey, body: Any, *, json_patch: bool = False) -> Raw | Failure:
-        if moved := await self._moved():
+        if moved := await self.moved():
             return moved
         type_ = JSON_PATCH if json_patch else STRATEGIC_MERGE
         query = {"fieldManager": FIELD_MANAGER}
         reply = await self.connection.request("PATCH", workload_path(key), query, body, type_)
         if isinstance(reply, Failure):
             return reply
-        return self._rejected(key, reply) or self._object(reply)
+        return self._rejected(key, reply) or self.object_of(reply)
 
     async def logs(
         self, namespace: str, pod: str, container: str, *, previous: bool = False, tail: int = 20
@@ -85,7 +85,7 @@ class KubeCluster:
         body = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview"}
         review = {**body, "spec": {"resourceAttributes": {key: value for key, value in attributes.items() if value}}}
         path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
-        answer = self._object(await self.connection.request("POST", path, body=review))
+        answer = self.object_of(await self.connection.request("POST", path, body=review))
         return answer if isinstance(answer, Failure) else bool(answer.get("status", {}).get("allowed", False))
 
     async def list_deployments(self, namespace: str) -> Sequence[Raw] | Failure:
@@ -103,7 +103,7 @@ class KubeCluster:
 
     async def listed(self, path: str, query: Query | None = None) -> Sequence[Raw] | Failure:
         """The objects of the list at that path."""
-        found = self._object(await self.connection.request("GET", path, query))
+        found = self.object_of(await self.connection.request("GET", path, query))
         return found if isinstance(found, Failure) else found.get("items") or []
 
     async def nodes_platforms(self) -> frozenset[str] | Failure:
@@ -120,7 +120,7 @@ class KubeCluster:
         reply = await self.connection.request("GET", path)
         if isinstance(reply, Reply) and reply.status == 404:
             return None
-        found = self._object(reply)
+        found = self.object_of(reply)
         return found if isinstance(found, Failure) else _hosting(found)
 
     async def namespace_exists(self, namespace: str) -> bool | Failure:
@@ -128,12 +128,12 @@ class KubeCluster:
         reply = await self.connection.request("GET", f"/api/v1/namespaces/{quote(namespace, safe='')}")
         if isinstance(reply, Reply) and reply.status == 404:
             return False
-        found = self._object(reply)
+        found = self.object_of(reply)
         return found if isinstance(found, Failure) else True
 
     async def version(self) -> str | Failure:
         """The server's version, `v1.36.2`."""
-        found = self._object(await self.connection.request("GET", "/version"))
+        found = self.object_of(await self.connection.request("GET", "/version"))
         return found if isinstance(found, Failure) else str(found.get("gitVersion", ""))
 
     async def clock(self) -> Reading | None:
@@ -146,7 +146,7 @@ class KubeCluster:
         """One authenticated call; the first one also remembers which cluster this is."""
         path = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
         body = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
-        reply, moved = await asyncio.gather(self.connection.request("POST", path, body=body), self._moved())
+        reply, moved = await asyncio.gather(self.connection.request("POST", path, body=body), self.moved())
         if isinstance(reply, Failure):
             return reply
         # The review is newer (1.28) than clusters that people still have: whoever may not ask has been recognised too.
@@ -156,7 +156,7 @@ class KubeCluster:
     async def close(self) -> None:
         await self.connection.close()
 
-    async def _moved(self) -> Failure | None:
+    async def moved(self) -> Failure | None:
         """Whether the same address now leads to another cluster, as far as the user may read what tells them apart."""
         reply = await self.connection.request("GET", "/api/v1/namespaces/kube-system")
         if isinstance(reply, Failure):
@@ -189,7 +189,8 @@ class KubeCluster:
             "`devloop plan` shows the patch",
         )
 
-    def _object(self, reply: Reply | Failure) -> Raw | Failure:
+    def object_of(self, reply: Reply | Failure) -> Raw | Failure:
+        """The object that was answered; a failure for an answer that is none."""
         if isinstance(reply, Failure):
             return reply
         if not reply.ok:

@@ -6,7 +6,7 @@ that starts again begins a new stream; one that ended ends it.
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -107,12 +107,22 @@ class PodLogs:
         """Follow `containers` (all when empty) of the snapshot's Pods, and no longer those of Pods that are gone."""
         shown = {(service, pod.uid) for pod in snapshot.pods}
         for id_, tail in list(self._tails.items()):
-            if id_[0] == service and tail.workload == snapshot.key and id_[:2] not in shown:
+            unwanted = id_[:2] not in shown or (containers and id_[2] not in containers)
+            if id_[0] == service and tail.workload == snapshot.key and unwanted:
                 self._let_go(id_, tail)
         lines = FIRST_LINES if (service, snapshot.key) in self._met else self._earlier
         self._met.add((service, snapshot.key))
         for pod in snapshot.pods:
             self._follow_pod(service, snapshot.key, pod, containers, lines)
+
+    def forget(self, service: str, kept: Collection[WorkloadKey] = ()) -> None:
+        """Follow the service's Pods no longer, but for those of the workloads that it keeps."""
+        self._met = {each for each in self._met if each[0] != service or each[1] in kept}
+        for id_, tail in list(self._tails.items()):
+            if id_[0] == service and tail.workload not in kept:
+                del self._tails[id_]
+                if tail.task is not None:
+                    tail.task.cancel()
 
     async def close(self) -> None:
         """End all streams."""

@@ -19,6 +19,7 @@ _Sending = Callable[[Layer], Coroutine[None, None, Failure | None]]
 class _Ahead:
     """A layer on its way."""
 
+    base: str
     packed: "asyncio.Task[Layer | None]"
     sent: "asyncio.Task[bool]"
 
@@ -32,18 +33,22 @@ class SendAhead:
 
     def __init__(self) -> None:
         self._ahead: dict[str, _Ahead] = {}
+        self._closed = False
 
-    def begin(self, service: str, pack: _Packing, send: _Sending) -> None:
-        """Pack and send a layer, instead of the one before."""
+    def begin(self, service: str, base: str, pack: _Packing, send: _Sending) -> None:
+        """Pack a layer and send it with the config of that base (its digest), instead of the one before."""
         self.give_up(service)
+        if self._closed:
+            return
         packed = asyncio.ensure_future(_packed(pack))
-        self._ahead[service] = _Ahead(packed, asyncio.ensure_future(_sent(packed, send)))
+        self._ahead[service] = _Ahead(base, packed, asyncio.ensure_future(_sent(packed, send)))
 
-    async def was_sent(self, service: str, layer: Layer) -> bool:
-        """Whether that very layer is in the registry, by now or in a moment; any other is given up."""
+    async def was_sent(self, service: str, base: str, layer: Layer) -> bool:
+        """Whether that very layer and the config of that base are in the registry, by now or in a moment; any other
+        is given up."""
         ahead = self._ahead.pop(service, None)
         packed = await asyncio.shield(ahead.packed) if ahead is not None else None
-        if ahead is None or packed is None or packed.digest != layer.digest:
+        if ahead is None or packed is None or (ahead.base, packed.digest) != (base, layer.digest):
             if ahead is not None:
                 ahead.give_up()
             return False
@@ -54,7 +59,8 @@ class SendAhead:
             ahead.give_up()
 
     async def close(self) -> None:
-        """Ends when nothing is on its way any more."""
+        """Ends when nothing is on its way any more; nothing begins afterwards."""
+        self._closed = True
         tasks = [task for ahead in self._ahead.values() for task in (ahead.packed, ahead.sent)]
         for service in tuple(self._ahead):
             self.give_up(service)

@@ -48,17 +48,27 @@ class SessionSocket:
                 self._socket = self._apart / self._socket.name
             self._server = await asyncio.start_unix_server(self._connected, self._socket, limit=_LIMIT)
             self._socket.chmod(0o600)
-            self._described.touch(mode=0o600)
-            self._described.write_text(json.dumps({**self._about, "pid": os.getpid(), "socket": str(self._socket)}))
+            self.describe(self._about)
         except OSError as error:
             await self.close()
             return f"no socket at {self._socket}: {error.strerror or error}"
         return ""
 
+    def describe(self, about: Message) -> None:
+        """Tell others this from here on; whoever reads meanwhile reads one or the other. Nothing once it is closed."""
+        if self._server is None:
+            return
+        text = json.dumps({**about, "pid": os.getpid(), "socket": str(self._socket)})
+        fresh = self._described.with_suffix(".new")
+        fresh.touch(mode=0o600)
+        fresh.write_text(text)
+        fresh.replace(self._described)
+
     async def close(self) -> None:
         """Whoever still waits for an answer gets none."""
         if self._server is not None:
             self._server.close()
+            self._server = None
         for task in self._serving:
             task.cancel()
         if self._serving:

@@ -19,6 +19,8 @@ _OPEN_QUIET = 0.25
 """Seconds of quiet while a file is written and not closed: its writer may be slow, or keep it open for good."""
 _AHEAD = 0.003
 """Seconds after the first event when it is looked ahead: an editor has written a file by then."""
+_LOOKS = 4
+"""How often that is waited for."""
 _LONGEST_WAIT = 2.0
 """Seconds after which changes are told although more arrive."""
 _GIT_STEP = 0.02
@@ -90,7 +92,7 @@ class WatchedTree:
         self.text = ""
         """How the tree is watched, when not by events."""
         self._area, self._tell, self._notice, self._store = area, tell, notice, store
-        self._debounce, self._ahead, self._open_events = debounce, ahead, open_events
+        self.debounce, self._ahead, self._open_events = debounce, ahead, open_events
         self._context = str(area.context)
         self._roots = tuple(f"{path}/" for path in (area.context, *area.watch) if path.is_dir() or path == area.context)
         self._events: Events = NoEvents()
@@ -176,9 +178,12 @@ class WatchedTree:
 
     async def _look_ahead(self) -> None:
         """Show a small change before it is certain that it is all."""
-        if self._ahead is None or self._debounce <= _AHEAD:
+        if self._ahead is None or self.debounce <= _AHEAD:
             return
-        await asyncio.sleep(_AHEAD)
+        for _ in range(_LOOKS):
+            await asyncio.sleep(_AHEAD)
+            if not self._open:
+                break
         if self._everything or self._open or len(self._names) > _FEW:
             return
         async with self._lock:
@@ -202,10 +207,11 @@ class WatchedTree:
         now = asyncio.get_running_loop().time
         give_up = now() + _LONGEST_WAIT
         while True:
-            due = min(self._last + (_OPEN_QUIET if self._open else self._debounce), give_up)
+            due = min(self._last + (_OPEN_QUIET if self._open else self.debounce), give_up)
             if due <= now():
                 break
-            await asyncio.sleep(due - now())
+            # Looked at again before that: a file that is still open now may be closed in a moment.
+            await asyncio.sleep(min(due - now(), self.debounce or due - now()))
         if not await self._until_git_is_done():
             await self._until_quiet()
 

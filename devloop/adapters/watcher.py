@@ -50,27 +50,37 @@ class FileWatcher:
         self._areas: dict[str, Area] = {}
         self._lock = asyncio.Lock()
 
+    def debounce(self, seconds: float) -> None:
+        """Wait so long from now on."""
+        self._debounce = seconds
+        for shared in self._trees.values():
+            shared.tree.debounce = seconds
+
     async def add(self, service: Service) -> Watched | Failure:
-        """Watch the service's files; fails when the context or something to watch is not there."""
+        """Watch the service's files, from here on these; fails when the context or something to watch is not there."""
         area = Area.of(service)
         if problem := _absent(area):
             return Failure(FailureCode.CONFIG_INVALID, f"{service.name}: {problem}", "Correct the path, or create it.")
         async with self._lock:
             shared = self._trees.get(area) or await self._open(area, service.name)
             shared.services.add(service.name)
-            self._areas[service.name] = area
+            before, self._areas[service.name] = self._areas.get(service.name, area), area
+            if before != area:
+                await self._leave(service.name, before)
         return Watched(shared.tree.files, shared.changed, shared.tree.text)
 
     async def remove(self, service: str) -> None:
         async with self._lock:
             area = self._areas.pop(service, None)
-            if area is None:
-                return
-            shared = self._trees[area]
-            shared.services.discard(service)
-            if not shared.services:
-                del self._trees[area]
-                await shared.tree.close()
+            if area is not None:
+                await self._leave(service, area)
+
+    async def _leave(self, service: str, area: Area) -> None:
+        shared = self._trees[area]
+        shared.services.discard(service)
+        if not shared.services:
+            del self._trees[area]
+            await shared.tree.close()
 
     async def picture(self, service: str) -> Picture:
         return await self._trees[self._areas[service]].tree.picture()

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from devloop.core.events import Trigger
+from devloop.core.service import Service
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +38,23 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
+class TakeOver:
+    """Write to the service's workloads from here on, whoever holds them."""
+
+    service: str
+
+
+@dataclass(frozen=True, slots=True)
 class Quit:
     """End the session."""
 
 
-Command = Rebuild | Restart | Pause | Stop | Quit
+@dataclass(frozen=True, slots=True)
+class Reconfigure:
+    """Go over to these services: what is new joins, what is otherwise is superseded, what is gone stops."""
+
+    services: tuple[Service, ...]
+    parallel_builds: int
+
+
+Command = Rebuild | Restart | Pause | Stop | TakeOver | Quit | Reconfigure

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from devloop.core.failure import Connection, ExitCode, Failure
+from devloop.core.problems import Problem
 
 PROTOCOL = 1
 """Version of the NDJSON contract; grows only when a reader that ignores what it does not know would break."""
@@ -76,6 +77,8 @@ class HoldCode(StrEnum):
     SUPERSEDING = "superseding"
     LOOP = "loop"
     """Each build changes a file that starts the next one."""
+    LEASE = "lease"
+    """Somebody else works on its workload."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,22 @@ class Hold:
     code: HoldCode
     on: str
     text: str
+
+
+class LeaseChange(StrEnum):
+    """What became of the right to write to a workload."""
+
+    ACQUIRED = "acquired"
+    TAKEN_OVER = "taken_over"
+    HELD = "held"
+    LOST = "lost"
+    UNGUARDED = "unguarded"
+    """Leases may not be used here: the session writes, and nobody hears of it."""
+
+    @property
+    def writes(self) -> bool:
+        """Whether this session may write from here on."""
+        return self not in {LeaseChange.HELD, LeaseChange.LOST}
 
 
 class LogSource(StrEnum):
@@ -232,10 +251,49 @@ class ServiceAdded(ServiceEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceChanged(ServiceEvent):
+    """The configuration says something else of a service while the session runs; from here on that holds."""
+
+    event: ClassVar[str] = "service_changed"
+    keys: tuple[str, ...]
+    """What it says otherwise, as the file names it (`build.args`); never a value."""
+    left: tuple[str, ...] = ()
+    """Workloads that devloop changed, and that no service runs on any more: they stay as they are."""
+    namespace: str = ""
+    """Of these."""
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceRemoved(ServiceEvent):
     """The configuration lost a service while the session runs."""
 
     event: ClassVar[str] = "service_removed"
+    left: tuple[str, ...] = ()
+    """Workloads that devloop changed, and that no service runs on any more: they stay as they are."""
+    namespace: str = ""
+    """Of these."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigAccepted(Event):
+    """An edit of the configuration holds, or what was refused is mended. What it does to services follows."""
+
+    event: ClassVar[str] = "config_accepted"
+    file: str
+    settings: tuple[str, ...] = ()
+    """Keys beside the services whose new value holds from now on."""
+    restart: tuple[str, ...] = ()
+    """Keys whose new value holds when devloop is started again."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigRefused(Event):
+    """An edit of the configuration cannot be used: what was in force stays. Told once for each content."""
+
+    event: ClassVar[str] = "config_refused"
+    file: str
+    problems: tuple[Problem, ...]
+    """All that is wrong, never none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -401,6 +459,22 @@ class ConnectionChanged(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class LeaseChanged(Event):
+    """Who may write to a workload from here on: this session, or another one."""
+
+    event: ClassVar[str] = "lease_changed"
+    namespace: str
+    workload: str
+    change: LeaseChange
+    holder: str
+    """Who holds it now: `jo@laptop/4711`; empty where nobody can know."""
+    since: float
+    """Since when, Unix seconds on the holder's clock; 0 when its Lease does not say."""
+    before: str = ""
+    """Who held it until now; empty when nobody did."""
+
+
+@dataclass(frozen=True, slots=True)
 class CycleFinished(CycleEvent):
     """The end of a cycle."""
 
@@ -439,7 +513,10 @@ EVENT_TYPES: tuple[type[Event], ...] = (
     CycleRequested,
     ServicePaused,
     ServiceAdded,
+    ServiceChanged,
     ServiceRemoved,
+    ConfigAccepted,
+    ConfigRefused,
     CycleHeld,
     CycleStarted,
     PhaseStarted,
@@ -453,6 +530,7 @@ EVENT_TYPES: tuple[type[Event], ...] = (
     WarningRaised,
     WorkloadDrifted,
     ConnectionChanged,
+    LeaseChanged,
     CycleFinished,
     SessionFinished,
 )

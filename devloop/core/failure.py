@@ -39,6 +39,7 @@ class FailureCode(StrEnum):
     CLUSTER_DENIED = "cluster_denied"
     WORKLOAD_ABSENT = "workload_absent"
     CONTAINER_ABSENT = "container_absent"
+    WORKLOAD_HELD = "workload_held"
 
     BUILD_FAILED = "build_failed"
     BUILD_LOOP = "build_loop"
@@ -79,6 +80,7 @@ _EXIT_CODES: dict[ExitCode, tuple[FailureCode, ...]] = {
         FailureCode.CLUSTER_DENIED,
         FailureCode.WORKLOAD_ABSENT,
         FailureCode.CONTAINER_ABSENT,
+        FailureCode.WORKLOAD_HELD,
     ),
     ExitCode.BUILD: (FailureCode.BUILD_FAILED, FailureCode.BUILD_LOOP, FailureCode.PUSH_FAILED),
     ExitCode.ROLLOUT: (

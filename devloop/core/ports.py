@@ -5,7 +5,7 @@ way to stop an operation, and an implementation leaves nothing running when it i
 (a limit, a recording, a retry) is another implementation of the same Protocol.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from devloop.core.events import StepState
 from devloop.core.failure import Connection, Failure
 from devloop.core.image import ImageRef, ResolvedImage
+from devloop.core.lease import Lease
 from devloop.core.picture import Picture
 from devloop.core.service import BuildSpec, Service, WorkloadKey
 from devloop.core.workload import Snapshot
@@ -122,6 +123,22 @@ class Cluster(Protocol):
         """Whether the user may do that (SelfSubjectAccessReview)."""
 
 
+class Leases(Protocol):
+    """The Leases that tell who writes to which workload, each named after its workload."""
+
+    async def read(self, key: WorkloadKey) -> Lease | Failure | None:
+        """The workload's Lease; None when nobody holds the workload."""
+
+    async def write(self, key: WorkloadKey, lease: Lease) -> Lease | Failure | None:
+        """Create it, or change the one of its version; None when somebody was faster, and it has to be read again.
+
+        The pinned context is checked again before it is sent.
+        """
+
+    async def remove(self, key: WorkloadKey, lease: Lease) -> Failure | None:
+        """Remove the one of that version; one that has changed since stays."""
+
+
 class Observer(Protocol):
     """The shared watches: every change of a followed workload arrives as a Snapshot, for as long as it is followed."""
 
@@ -145,7 +162,7 @@ class Watcher(Protocol):
     """The source tree of each service; what changed in content arrives through the callback given at construction."""
 
     async def add(self, service: Service) -> Watched | Failure:
-        """Watch the service's files, and take their picture."""
+        """Watch the service's files, and take their picture; one that is watched is watched anew by what it says."""
 
     async def remove(self, service: str) -> None: ...
 
@@ -165,6 +182,9 @@ class LogTail(Protocol):
 
     def follow(self, service: str, snapshot: Snapshot, containers: Sequence[str]) -> None:
         """Follow what the snapshot shows, and no longer what it does not."""
+
+    def forget(self, service: str, kept: Collection[WorkloadKey] = ()) -> None:
+        """Follow the service's Pods no longer, but for those of the workloads that it keeps."""
 
 
 class StateFolder(Protocol):

@@ -44,6 +44,12 @@ def reduce(state: SessionState, record: ev.Record) -> SessionState:
             return replace(state, checks=(*state.checks, event))
         case ev.ConnectionChanged():
             return replace(state, lost=_connections(state, event))
+        case ev.LeaseChanged():
+            return replace(state, leases={**state.leases, (event.namespace, event.workload): event})
+        case ev.ConfigRefused():
+            return replace(state, refused=event.problems)
+        case ev.ConfigAccepted():
+            return replace(state, refused=())
         case ev.SessionFinished():
             return replace(state, exit_code=event.exit_code)
     return state
@@ -86,7 +92,8 @@ def _reduce_service(state: SessionState, event: ev.ServiceEvent, time: float) ->
         if service is None or handler is None:
             return state
         services[event.service] = handler(service, event, time)
-    if isinstance(event, ev.ChangeDetected | ev.CycleRequested):
+    # A service that joins has its place in the order too: a build that began before may lack what was saved since.
+    if isinstance(event, ev.ServiceAdded | ev.ChangeDetected | ev.CycleRequested):
         return _wanted(replace(state, services=services), event.service)
     return replace(state, services=services)
 
@@ -96,6 +103,14 @@ def _wanted(state: SessionState, name: str) -> SessionState:
     service, place = state.services[name], state.wanted + 1
     want = replace(service.want, newest=place) if service.want else None
     return replace(state, services={**state.services, name: replace(service, want=want)}, wanted=place)
+
+
+def _service_changed(service: ServiceState, event: ev.ServiceChanged, time: float) -> ServiceState:
+    """What was noticed of the old settings is forgotten; on other workloads nothing is proved yet."""
+    service = replace(service, hold=None, echo=Echo(), drift=None)
+    if not {"workload", "namespace"} & {*event.keys}:
+        return service
+    return replace(service, workloads={}, live=None, unproved=None, settled=False)
 
 
 def _change_detected(service: ServiceState, event: ev.ChangeDetected, time: float) -> ServiceState:
@@ -172,7 +187,7 @@ def _cycle_finished(service: ServiceState, event: ev.CycleFinished, time: float)
     settled = service.settled or event.outcome.settles
     unproved = None if event.outcome.settles or running.on_workloads else service.unproved
     ended = replace(service, last=finished, live=live, settled=settled, unproved=unproved)
-    if ended.lost or ended.blocked:
+    if ended.lost or ended.blocked or ended.held:
         # Nothing is lost: the same cycle is wanted again as soon as what it failed on is mended.
         return replace(ended, want=_again(running.want, service.want))
     return ended
@@ -222,6 +237,7 @@ def _workload_observed(service: ServiceState, event: ev.WorkloadObserved, time: 
 
 
 _HANDLERS: dict[type[ev.ServiceEvent], _Handler] = {
+    ev.ServiceChanged: _service_changed,
     ev.ChangeDetected: _change_detected,
     ev.CycleRequested: _cycle_requested,
     ev.CycleStarted: _cycle_started,

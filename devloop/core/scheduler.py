@@ -4,7 +4,7 @@ One rule a function, in the order in which they are asked. A service that wants 
 a cycle whose image is pushed either gets onto its workloads or has one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from devloop.core.events import Hold, HoldCode, Outcome
@@ -46,11 +46,28 @@ class Decision:
 
 def schedule(state: SessionState, services: Mapping[str, Service], limits: Limits) -> Decision:
     """Decide for all services; `services` are those of the configuration, in its order."""
-    starts, start_holds = _starts(state, services, limits)
-    cancel = tuple(name for name in services if _is_superseded(state.services[name], limits))
+    elsewhere = _elsewhere(state, services, limits)
+    starts, start_holds = _starts(state, services, limits, elsewhere)
+    lost = (name for name in elsewhere if state.services[name].running is not None)
+    newer = (name for name in services if _is_superseded(state.services[name], limits))
+    cancel = tuple(dict.fromkeys((*lost, *newer)))
     admits, refusals, gate_holds = _admissions(state, services, limits, cancel)
     superseding = {name: Hold(HoldCode.SUPERSEDING, name, "superseding") for name in cancel}
-    return Decision(starts, cancel, admits, refusals, {**start_holds, **gate_holds, **superseding})
+    return Decision(starts, cancel, admits, refusals, {**start_holds, **gate_holds, **superseding, **elsewhere})
+
+
+def _elsewhere(state: SessionState, services: Mapping[str, Service], limits: Limits) -> dict[str, Hold]:
+    """Services with a workload that somebody else works on: they look on, whether or not they want anything.
+
+    What they want is kept, and what runs is wanted again: it is built when the workload is this session's. Under
+    `once` nobody waits: the cycle fails before its patch.
+    """
+    found = {} if limits.once else {name: state.elsewhere(service.workloads) for name, service in services.items()}
+    return {
+        name: Hold(HoldCode.LEASE, lease.holder, f"read-only: {lease.holder} works on {lease.workload}")
+        for name, lease in found.items()
+        if lease is not None
+    }
 
 
 def _is_superseded(service: ServiceState, limits: Limits) -> bool:
@@ -71,7 +88,7 @@ def _outdates(want: Want, running: RunningCycle) -> bool:
 
 
 def _starts(
-    state: SessionState, services: Mapping[str, Service], limits: Limits
+    state: SessionState, services: Mapping[str, Service], limits: Limits, elsewhere: Collection[str]
 ) -> tuple[tuple[str, ...], dict[str, Hold]]:
     starts: list[str] = []
     holds: dict[str, Hold] = {}
@@ -79,6 +96,8 @@ def _starts(
     for name, service in services.items():
         current = state.services[name]
         if current.want is None or current.running is not None or (limits.once and current.last is not None):
+            continue
+        if name in elsewhere:
             continue
         hold = _start_hold(state, current, service, building, limits)
         if hold:
@@ -124,8 +143,9 @@ def _lost_connection(state: SessionState, current: ServiceState) -> Connection |
 
 
 def _unsettled(state: SessionState, service: Service) -> list[str]:
-    """Dependencies of this session that have not yet ended well once."""
-    return [name for name in service.depends_on if name in state.services and not state.services[name].settled]
+    """Dependencies of this session that have not yet ended well once; whoever else works on one sees to it."""
+    known = (state.services[name] for name in service.depends_on if name in state.services)
+    return [each.name for each in known if not each.settled and not each.looks_on]
 
 
 def _admissions(

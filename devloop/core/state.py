@@ -4,13 +4,15 @@ Immutable, and nothing but a fold of the log: the conductor decides from it, bot
 session gives the same state again. Times are Unix seconds; each stands in the variant that owns it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from devloop.core.events import (
     CheckFinished,
     Hold,
+    HoldCode,
     ImagePushed,
+    LeaseChanged,
     Outcome,
     Phase,
     PodVerified,
@@ -20,6 +22,8 @@ from devloop.core.events import (
     WorkloadObserved,
 )
 from devloop.core.failure import CONNECTION_LOST, Connection, ExitCode, Failure, FailureCode
+from devloop.core.problems import Problem
+from devloop.core.service import WorkloadKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +194,16 @@ class ServiceState:
         return CONNECTION_LOST.get(self.failure.code) if self.failure else None
 
     @property
+    def looks_on(self) -> bool:
+        """Whether somebody else works on a workload of it, so that nothing is built or written here."""
+        return self.hold is not None and self.hold.code is HoldCode.LEASE
+
+    @property
+    def held(self) -> bool:
+        """Whether the last cycle ended because somebody else works on a workload."""
+        return self.failure is not None and self.failure.code is FailureCode.WORKLOAD_HELD
+
+    @property
     def blocked(self) -> bool:
         """Whether the last cycle ended because of a dependency."""
         return self.failure is not None and self.failure.code is FailureCode.DEPENDENCY_FAILED
@@ -210,5 +224,19 @@ class SessionState:
     checks: tuple[CheckFinished, ...] = ()
     lost: Mapping[Connection, str] = field(default_factory=dict)
     """Connections that are away, with what was said of each."""
+    leases: Mapping[tuple[str, str], LeaseChanged] = field(default_factory=dict)
+    """By namespace and workload, who may write to it; nothing where that is not known."""
+    refused: tuple[Problem, ...] = ()
+    """What is wrong with the newest edit of the configuration; empty when it is in force."""
     exit_code: ExitCode | None = None
     """None while the session runs."""
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether any service had a cycle, or looks on."""
+        return any(service.cycles or service.looks_on for service in self.services.values())
+
+    def elsewhere(self, keys: Iterable[WorkloadKey]) -> LeaseChanged | None:
+        """The first of these workloads that somebody else works on, and who does."""
+        found = (self.leases.get((key.namespace, str(key))) for key in keys)
+        return next((each for each in found if each is not None and not each.change.writes), None)

@@ -7,11 +7,11 @@ queue. After each the conductor asks `schedule` what follows from the state, and
 import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from devloop.core import events as ev
-from devloop.core.commands import Command, Pause, Quit, Rebuild, Restart, Stop
+from devloop.core.commands import Command, Pause, Quit, Rebuild, Reconfigure, Restart, Stop, TakeOver
 from devloop.core.failure import CONNECTION_LOST, Connection, Failure, FailureCode
 from devloop.core.ports import Prober
 from devloop.core.scheduler import Decision, Limits, schedule
@@ -20,6 +20,7 @@ from devloop.core.state import ServiceState
 from devloop.core.workload import Snapshot
 from devloop.engine.eventlog import EventLog
 from devloop.engine.observations import Observations
+from devloop.engine.switch import Switch
 from devloop.engine.tools import CycleResult, Emit, Gate, Order
 from devloop.engine.watchman import Watchman
 
@@ -88,16 +89,22 @@ class Conductor:
         observations: Observations,
         prober: Prober,
         report: Callable[[BaseException], str],
+        take_over: Callable[[WorkloadKey], None] = lambda key: None,
     ) -> None:
-        """`report` keeps what a mistake of devloop's left, and returns a phrase that says where."""
+        """`report` keeps what a mistake of devloop's left, and returns a phrase that says where.
+
+        `take_over` takes a workload from whoever else works on it; that it is done comes back as an event.
+        """
         self._services: dict[str, Service] = {service.name: service for service in services}
         self._limits = limits
         self._log = log
         self._run_cycle = run_cycle
         self._observations = observations
         self._watchman = Watchman(observations, self._look_again)
+        self._switch = Switch(observations, self._watchman)
         self._prober = prober
         self._report = report
+        self._take_over = take_over
         self._inbox: deque[Item] = deque()
         self._wake = asyncio.Event()
         self._live: dict[str, _Live] = {}
@@ -119,6 +126,12 @@ class Conductor:
         self.post(mark)
         await mark.reached
 
+    async def reconfigure(self, command: Reconfigure) -> None:
+        """Post it, and wait until no service works by what was before."""
+        self._switch.clear()
+        self.post(command)
+        await self._switch.done()
+
     def drain(self) -> None:
         """Let running cycles end, start no more, and then finish (the reader of stdout is gone)."""
         self._draining = True
@@ -137,6 +150,7 @@ class Conductor:
                 await self._wake.wait()
                 self._wake.clear()
                 self._handle_inbox()
+                self._go_over()
                 if not self._quitting:
                     self._carry_out(self._decide())
         finally:
@@ -149,6 +163,11 @@ class Conductor:
             return False
         states = self._log.state.services.values()
         return self._draining or (self._limits.once and all(s.last is not None for s in states))
+
+    def _go_over(self) -> None:
+        """Before anything is decided: nothing begins by settings that do not hold any more."""
+        for event in self._switch.step(self._services, self._live):
+            self._log.emit(event)
 
     def _decide(self) -> Decision:
         decision = schedule(self._log.state, self._services, self._limits)
@@ -213,6 +232,8 @@ class Conductor:
 
     def _admit(self, name: str) -> None:
         """Admission and the start of the rollout phase are one step, so that the next decision knows of it."""
+        if self._live[name].ending is not None:
+            return
         self._open_gate(name, None)
         self._log.emit(ev.PhaseStarted(name, self._live[name].number, ev.Phase.ROLLOUT))
 
@@ -234,14 +255,23 @@ class Conductor:
 
     def _handle(self, item: Item) -> None:
         match item:
-            case FilesChanged(service, files) if service in self._services:
-                self._log.emit(ev.ChangeDetected(service, len(files), files[: ev.MAX_FILES]))
+            case FilesChanged(service, files):
+                if service in self._services:
+                    self._log.emit(ev.ChangeDetected(service, len(files), files[: ev.MAX_FILES]))
             case Snapshot():
                 self._observe(item)
             case _CycleEnded():
                 self._finish(item)
             case ConnectionSeen():
                 self._connection(item.to, item.ok, item.text)
+            case _Mark(reached):
+                if not reached.done():
+                    reached.set_result(None)
+            case _:
+                self._obey(item)
+
+    def _obey(self, command: Command) -> None:
+        match command:
             case Rebuild(service, trigger) if service in self._services:
                 self._log.emit(ev.CycleRequested(service, trigger))
             case Restart(service, trigger) if service in self._services:
@@ -250,10 +280,22 @@ class Conductor:
                 self._log.emit(ev.ServicePaused(service, paused))
             case Stop(service) if service in self._live:
                 self._cancel(service, self._live[service], ev.Outcome.STOPPED)
+            case TakeOver(service) if service in self._services:
+                for key in self._services[service].workloads:
+                    self._take_over(key)
+            case Reconfigure():
+                self._reconfigure(command)
             case Quit():
                 self._quitting = True
-            case _Mark(reached) if not reached.done():
-                reached.set_result(None)
+
+    def _reconfigure(self, wanted: Reconfigure) -> None:
+        """Cycles that are of no use any more die; those that patched already only stop looking."""
+        self._limits = replace(self._limits, parallel_builds=wanted.parallel_builds)
+        outdated = self._switch.begin(self._services, wanted.services).outdated
+        kept = {service.name for service in wanted.services}
+        for name, live in self._live.items():
+            if name in outdated:
+                self._cancel(name, live, ev.Outcome.SUPERSEDED if name in kept else ev.Outcome.STOPPED)
 
     def _look_again(self, key: WorkloadKey, seconds: float) -> None:
         def look() -> None:

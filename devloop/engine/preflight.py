@@ -18,7 +18,7 @@ from devloop.engine.tools import Emit
 
 Claims = dict[tuple[WorkloadKey, str], str]
 """Which service a container of a workload belongs to."""
-_Answer = tuple[str, Failure | str]
+Answer = tuple[str, Failure | str]
 """The name of a check, and its failure or what there is to say."""
 
 
@@ -35,15 +35,27 @@ async def preflight(
 
     `ping` is one authenticated call to the API server: a server that does not answer it is not asked anything else.
     """
+    answers = await checked(services, builder, registry, cluster, ping, platform)
+    for name, answer in answers:
+        emit(_event(name, answer))
+    return max((answer.exit_code for _, answer in answers if isinstance(answer, Failure)), default=ExitCode.DONE)
+
+
+async def checked(
+    services: Sequence[Service],
+    builder: Builder,
+    registry: Registry,
+    cluster: Cluster,
+    ping: Callable[[], Awaitable[Failure | None]],
+    platform: str,
+) -> list[Answer]:
+    """All answers: what a session asks before it begins, and before services join it."""
     found = await asyncio.gather(
         _of_cluster(services, cluster, ping),
         _of_registries(services, registry),
         _of_builders(services, builder, platform),
     )
-    answers = [answer for part in found for answer in part]
-    for name, answer in answers:
-        emit(_event(name, answer))
-    return max((answer.exit_code for _, answer in answers if isinstance(answer, Failure)), default=ExitCode.DONE)
+    return [answer for part in found for answer in part]
 
 
 def _event(name: str, answer: Failure | str) -> CheckFinished:
@@ -54,13 +66,13 @@ def _event(name: str, answer: Failure | str) -> CheckFinished:
     return CheckFinished(name, True, answer)
 
 
-async def _named(name: str, ask: Awaitable[Failure | str]) -> _Answer:
+async def _named(name: str, ask: Awaitable[Failure | str]) -> Answer:
     return name, await ask
 
 
 async def _of_cluster(
     services: Sequence[Service], cluster: Cluster, ping: Callable[[], Awaitable[Failure | None]]
-) -> list[_Answer]:
+) -> list[Answer]:
     away = await ping()
     if away:
         return [("cluster", away)]
@@ -117,7 +129,7 @@ def _denied(denied: Iterable[Access], namespace: str) -> Failure:
     return Failure(FailureCode.CLUSTER_DENIED, message, hint)
 
 
-async def _of_registries(services: Sequence[Service], registry: Registry) -> list[_Answer]:
+async def _of_registries(services: Sequence[Service], registry: Registry) -> list[Answer]:
     refs = {service.push.name: service.push for service in services}
     return await asyncio.gather(
         *(_named(f"registry of {name}", _registry(ref, registry)) for name, ref in refs.items())
@@ -128,7 +140,7 @@ async def _registry(ref: ImageRef, registry: Registry) -> Failure | str:
     return await registry.check(ref) or "there, and takes the credentials found for it"
 
 
-async def _of_builders(services: Sequence[Service], builder: Builder, platform: str) -> list[_Answer]:
+async def _of_builders(services: Sequence[Service], builder: Builder, platform: str) -> list[Answer]:
     """Equal questions are asked once: what counts is the builder, and the registry that it has to reach."""
     kinds = {(service.build.builder, service.push.registry): service for service in services}
     return await asyncio.gather(

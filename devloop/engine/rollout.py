@@ -4,7 +4,7 @@ Waiting means looking at the snapshots that the shared watches bring, with pure 
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -66,6 +66,14 @@ class WorkloadRollout:
     async def patch(self) -> None:
         """Patch the workload, unless it provably runs the image already and nobody asked for a restart."""
         snapshot = await self._first_look()
+        # Asked beside what has to be read in any case: whose the workload is costs the way to the patch no time.
+        asked = asyncio.ensure_future(self._ports.may_write(self.key))
+        try:
+            await self._patch(snapshot, asked)
+        finally:
+            asked.cancel()
+
+    async def _patch(self, snapshot: Snapshot, may_write: Awaitable[Failure | None]) -> None:
         deployment = await self._read()
         if snapshot.deployment is None or snapshot.deployment.uid != deployment.uid:
             self._outdated = snapshot
@@ -79,6 +87,8 @@ class WorkloadRollout:
         seen = replace(snapshot, deployment=deployment)
         reason = unchanged(seen, self._containers, self._image, pin, self._known, earlier)
         if reason or self._order.want.restart:
+            if failure := await may_write:
+                raise PhaseError(failure)
             await self._send(deployment, reason)
 
     async def _first_look(self) -> Snapshot:

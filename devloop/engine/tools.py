@@ -11,7 +11,7 @@ from devloop.core.events import Event, Outcome, Phase, PhaseFinished, PhaseStart
 from devloop.core.failure import Failure
 from devloop.core.image import PushedImage
 from devloop.core.ports import Clock, Cluster, Registry, Watcher
-from devloop.core.service import Service
+from devloop.core.service import Service, WorkloadKey
 from devloop.core.state import Want
 from devloop.engine.builds import SharedBuilds
 from devloop.engine.observations import Observations
@@ -20,6 +20,15 @@ _T = TypeVar("_T")
 Emit = Callable[[Event], None]
 Gate = Callable[[], Awaitable[Failure | None]]
 """Waits until the conductor admits a cycle to its workloads and has opened its rollout phase, or refuses it."""
+
+
+MayWrite = Callable[[WorkloadKey], Awaitable[Failure | None]]
+"""Why a workload must not be written to just now: somebody else works on it, or nobody can say who does."""
+
+
+async def nobody_else(_: WorkloadKey) -> Failure | None:
+    """Of a session that asks nobody."""
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +41,7 @@ class Ports:
     watcher: Watcher
     observations: Observations
     clock: Clock
+    may_write: MayWrite = nobody_else
 
 
 @dataclass(slots=True)

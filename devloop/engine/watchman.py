@@ -49,6 +49,16 @@ class Watchman:
             if snapshot:
                 self._proved[service.name, key] = _Proved(state.last.number, snapshot)
 
+    def begin_anew(self, service: str) -> None:
+        """What a cycle of other settings left is compared with nothing."""
+        self._steady.pop(service, None)
+        self._proved = {key: proved for key, proved in self._proved.items() if key[0] != service}
+
+    def forget(self, service: str) -> None:
+        """It is no service any more."""
+        self.begin_anew(service)
+        self._digests.pop(service, None)
+
     def look(self, snapshot: Snapshot, services: Iterable[Service], state: SessionState) -> Iterator[Event]:
         """Events that this snapshot gives rise to, for each service that runs on its workload."""
         for service in services:

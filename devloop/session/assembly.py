@@ -1,13 +1,14 @@
 """The adapters of one session, made from its project. Heavy libraries come in here, after the first line is out."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from devloop.adapters.buildx import BuildxBuilder
 from devloop.adapters.deltabuilder import Audited, DeltaBuilder
 from devloop.adapters.engine import DockerEngine
 from devloop.adapters.kube import KubeCluster
+from devloop.adapters.kubelease import KubeLeases
 from devloop.adapters.observer import KubeObserver
 from devloop.adapters.podlogs import PodLogs
 from devloop.adapters.prober import BackoffProber
@@ -39,6 +40,7 @@ class Assembly:
     cluster: KubeCluster
     observer: KubeObserver
     prober: BackoffProber
+    leases: KubeLeases
     _tails: list[PodLogs] = field(default_factory=list)
     _deltas: dict[FileWatcher, DeltaBuilder] = field(default_factory=dict)
 
@@ -107,18 +109,20 @@ def assemble(
     observed: Callable[[Snapshot], None],
     connection: Callable[[bool, str], None],
     warn: Callable[[str], None] = lambda _: None,
+    services: Callable[[], Iterable[Service]] | None = None,
 ) -> Assembly:
     """`observed` gets every snapshot, `connection` hears when the watches break and when they are back.
 
-    `warn` hears what may not be read here, and what is not known because of it.
+    `warn` hears what may not be read here, and what is not known because of it. `services` are those of the moment,
+    where they come and go.
     """
     engine = DockerEngine()
     cluster = KubeCluster(project.place.pinned)
     registry = HttpRegistry(insecure=engine.insecure_registries, fallback=engine.inspect_distribution)
-    refs = list({service.push.registry: service.push for service in project.services}.values())
 
     async def ping_registries() -> Failure | None:
-        for ref in refs:
+        refs = {service.push.registry: service.push for service in (services() if services else project.services)}
+        for ref in refs.values():
             failure = await registry.check(ref)
             if failure:
                 return failure
@@ -137,6 +141,7 @@ def assemble(
         cluster,
         observer,
         BackoffProber(pings),
+        KubeLeases(cluster),
     )
 
 

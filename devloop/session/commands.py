@@ -17,7 +17,9 @@ from devloop.session.request import Asked, Request
 from devloop.session.signals import ignore_from_here_on
 
 
-def run_up(request: Request, output: Output, *, once: bool, pod_logs: bool, on_exit: str | None) -> int:
+def run_up(
+    request: Request, output: Output, *, once: bool, pod_logs: bool, on_exit: str | None, take_over: bool
+) -> int:
     async def command() -> ExitCode:
         from devloop.core.config import OnExit
         from devloop.session.up import Options, up
@@ -25,9 +27,7 @@ def run_up(request: Request, output: Output, *, once: bool, pod_logs: bool, on_e
         project = await _opened(request)
         if isinstance(project, ExitCode):
             return project
-        return await up(
-            project, Options(output, once, pod_logs, OnExit(on_exit) if on_exit else project.place.config.loop.on_exit)
-        )
+        return await up(project, Options(output, once, pod_logs, OnExit(on_exit) if on_exit else None, take_over))
 
     code = _run(command)
     ignore_from_here_on()
@@ -71,11 +71,11 @@ def run_why(request: Request, *, everything: bool, watch: bool, as_json: bool) -
     return _run(command)
 
 
-def run_restore(request: Request, *, everything: bool, as_json: bool) -> int:
+def run_restore(request: Request, *, everything: bool, as_json: bool, take_over: bool) -> int:
     async def command() -> ExitCode:
         from devloop.session.restoring import restore_targets
 
-        return await restore_targets(request, everything=everything, as_json=as_json)
+        return await restore_targets(request, everything=everything, as_json=as_json, take_over=take_over)
 
     return _run(command)
 

@@ -18,8 +18,10 @@ from devloop.core.config import Config, Problems
 from devloop.core.failure import ExitCode, Failure
 from devloop.core.guard import Refused, is_local, judge
 from devloop.core.manifest import deployment as parse_deployment
+from devloop.core.problems import Problem, quoted
 from devloop.core.resolve import resolve
 from devloop.core.service import Service, WorkloadKey
+from devloop.core.settings import with_fixed
 from devloop.core.values import InvalidValueError, parse_workload
 from devloop.core.workload import Deployment, absent
 from devloop.session.request import Confirm, Request
@@ -40,6 +42,8 @@ class Place:
     namespace: str
     chosen: str = ""
     """The context as it was chosen on the command line; empty when it was not."""
+    branch: str = ""
+    """Of the source when the command began: what is tagged with it keeps its tag."""
 
     @property
     def local(self) -> bool:
@@ -56,6 +60,18 @@ class Project:
     """Why devloop may write to the context."""
     adopted: str = ""
     """The `devloop.toml` that says the same, when there was no file."""
+    names: tuple[str, ...] = ()
+    """The services that were asked for; empty: all."""
+    namespace: str = ""
+    """As it was chosen on the command line; empty when it was not."""
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """What the configuration is read from, overlay included, whether or not there is one; none where none was."""
+        if self.adopted or not self.place.file:
+            return ()
+        path = Path.cwd() / self.place.file
+        return tuple(dict.fromkeys(path.parent / name for name in (path.name, configfile.OVERLAY)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +108,8 @@ async def place_of(loaded: LoadedConfig | None, request: Request, pinned: Pinned
     cwd, config = Path.cwd(), loaded.config if loaded else Config()
     addresses = await kubeconfig.server_addresses(pinned.server)
     namespace = request.namespace or config.cluster.namespace or pinned.namespace
-    shown = _relative(loaded.path, cwd) if loaded else ""
-    return Place(config, shown, loaded.root if loaded else cwd, pinned, addresses, namespace, request.context)
+    shown, root = _relative(loaded.path, cwd) if loaded else "", loaded.root if loaded else cwd
+    return Place(config, shown, root, pinned, addresses, namespace, request.context, _branch(root))
 
 
 async def open_project(request: Request) -> Project | Refusal:
@@ -107,16 +123,37 @@ async def open_project(request: Request) -> Project | Refusal:
         if isinstance(found, Refusal):
             return found
         adopted = to_toml(found)
-        own = replace(place, config=found, root=Path.cwd())
+        own = replace(place, config=found, root=Path.cwd(), branch=_branch(Path.cwd()))
         services = resolve_services(own, (), request.namespace)
     else:
         services = resolve_services(place, names, request.namespace)
     if isinstance(services, Refusal):
         return services
     if not request.writes:
-        return Project(place, services, "", adopted)
+        return Project(place, services, "", adopted, names, request.namespace)
     reason = ask_guard(place, {key.namespace for service in services for key in service.workloads}, request.confirm)
-    return reason if isinstance(reason, Refusal) else Project(place, services, reason, adopted)
+    if isinstance(reason, Refusal):
+        return reason
+    return Project(place, services, reason, adopted, names, request.namespace)
+
+
+def reopen(project: Project, loaded: LoadedConfig) -> Project | Problems:
+    """The same command with an edited file: what the command line said, and what cannot change, stays."""
+    place = replace(project.place, config=with_fixed(loaded.config, project.place.config))
+    names = tuple(name for name in project.names if name in loaded.config.services)
+    if project.names and not names:
+        wrong = f"none of those that devloop was started with is there: {quoted(project.names)}"
+        return Problems([Problem(place.file, None, "services", wrong, "put one back, or start devloop again")])
+    services = _resolved(place, names, project.namespace)
+    if isinstance(services, Problems):
+        return services
+    if project.reason == _confirmed(place):
+        return replace(project, place=place, services=services)
+    reason = ask_guard(place, {key.namespace for service in services for key in service.workloads}, None)
+    if isinstance(reason, Refusal):
+        message, hint = reason.lines[0], reason.lines[-1].removeprefix("→ ")
+        return Problems([Problem(place.file, None, "cluster", message, hint)])
+    return replace(project, place=place, services=services, reason=reason)
 
 
 def _service_names(place: Place, request: Request) -> tuple[str, ...]:
@@ -130,20 +167,24 @@ def _service_names(place: Place, request: Request) -> tuple[str, ...]:
 
 def resolve_services(place: Place, names: Sequence[str], namespace: str) -> tuple[Service, ...] | Refusal:
     """The named services of the place's configuration, and what they depend on; all when none is named."""
-    services = resolve(
+    services = _resolved(place, names, namespace)
+    if isinstance(services, Problems):
+        return Refusal(ExitCode.USAGE, tuple(str(problem) for problem in services))
+    return services
+
+
+def _resolved(place: Place, names: Sequence[str], namespace: str) -> tuple[Service, ...] | Problems:
+    return resolve(
         place.config,
         root=place.root,
         context_namespace=place.pinned.namespace,
         local=place.local,
         user=_user(),
-        branch=_branch(place.root),
+        branch=place.branch,
         only=names,
         namespace=namespace,
         file=place.file or configfile.FILE,
     )
-    if isinstance(services, Problems):
-        return Refusal(ExitCode.USAGE, tuple(str(problem) for problem in services))
-    return services
 
 
 def ask_guard(place: Place, namespaces: Iterable[str], confirm: Confirm | None) -> str | Refusal:
@@ -154,10 +195,14 @@ def ask_guard(place: Place, namespaces: Iterable[str], confirm: Confirm | None) 
         verdict = judge(pinned.name, kubeconfig.shown_server(pinned.server), place.addresses, allowed, namespace)
         if isinstance(verdict, Refused):
             if confirm and confirm(pinned.name, verdict.failure):
-                return f"context {pinned.name} was confirmed on the terminal"
+                return _confirmed(place)
             return Refusal.of(verdict.failure)
         reason = verdict.reason
     return reason
+
+
+def _confirmed(place: Place) -> str:
+    return f"context {place.pinned.name} was confirmed on the terminal"
 
 
 async def _adopt(request: Request, place: Place) -> Config | Refusal:

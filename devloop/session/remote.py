@@ -1,19 +1,22 @@
 """What another terminal may ask of a running session: how it stands, a cycle, and to be told when a save is proved."""
 
 import asyncio
+import contextlib
 import os
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from devloop.adapters.sessionsocket import Message
+from devloop.adapters.sessionsocket import Message, SessionSocket
+from devloop.adapters.statefolder import default_root
 from devloop.core.awaiting import Verdict, pending, verdict
 from devloop.core.commands import Command, Rebuild, Restart
-from devloop.core.events import Record, Trigger
+from devloop.core.events import Record, ServiceAdded, ServiceRemoved, Trigger
 from devloop.core.failure import ExitCode
 from devloop.core.state import ServiceState
 from devloop.engine.eventlog import EventLog
+from devloop.session import say
 from devloop.session.clean import without_secrets
 from devloop.session.project import Project
 from devloop.views.board import row
@@ -30,6 +33,10 @@ class Remote:
     post: Callable[[Command], None]
     caught_up: Callable[[str], Awaitable[None]]
     """Ends when every save of a service up to now is known to the conductor."""
+    look: Callable[[], Awaitable[None]]
+    """Ends when every edit of the configuration up to now is in force, or refused."""
+    on_services: Callable[[], None] = lambda: None
+    """Is called when a service came or went."""
     _past: Chronicle = field(default_factory=Chronicle)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -40,18 +47,19 @@ class Remote:
         self._past.take(record, self.log.state)
         if not record.event.lossy:
             self._changed.set()
+        if isinstance(record.event, ServiceAdded | ServiceRemoved):
+            self.on_services()
 
     @property
     def about(self) -> Message:
         """What tells others whether this is the session that they mean."""
         place = self.project.place
-        services = [service.name for service in self.project.services]
         return {
             "session": self.session,
             "root": str(place.root.resolve()),
             "context": place.pinned.name,
             "namespace": place.namespace,
-            "services": services,
+            "services": [*self.log.state.services],
         }
 
     async def answer(self, question: Message) -> Message:
@@ -66,7 +74,7 @@ class Remote:
                     self.post(make(name, Trigger.COMMAND))
                 return {"services": wanted}
             case "wait":
-                return await self._wait(wanted)
+                return await self._wait(question.get("services") or ())
         return {"error": "this session is of another version of devloop"}
 
     def _services(self, named: Sequence[str]) -> list[str]:
@@ -102,16 +110,40 @@ class Remote:
 
     # until it is proved ------------------------------------------------------------------------------------------
 
-    async def _wait(self, names: Sequence[str]) -> Message:
-        """All proved, or the first that is not; every save that was written before the question counts."""
-        await asyncio.gather(*(self.caught_up(name) for name in names))
+    async def _wait(self, named: Sequence[str]) -> Message:
+        """All proved, or the first that is not; every save and edit that was written before the question counts."""
+        asked = self._services(named)
+        await self.look()
+        if refused := self.log.state.refused:
+            return {"verdicts": [_told(Verdict(each.file, ExitCode.USAGE, str(each))) for each in refused]}
+        names = list(dict.fromkeys((*(asked if named else ()), *self._services(named))))
+        await asyncio.gather(*(self.caught_up(name) for name in names if name in self.log.state.services))
         while True:
             self._changed.clear()
-            found = [verdict(self.log.state.services[name]) for name in names if name in self.log.state.services]
+            services = self.log.state.services
+            found = [verdict(services[name]) if name in services else _gone(name) for name in names]
             bad = [each for each in found if each is not None and each.code is not ExitCode.DONE]
             if bad or all(each is not None for each in found):
                 return {"verdicts": [_told(each) for each in bad or found if each is not None]}
             await self._changed.wait()
+
+
+@contextlib.asynccontextmanager
+async def open_to_others(remote: Remote) -> AsyncIterator[None]:
+    """Other terminals may ask inside the block."""
+    socket = SessionSocket(default_root(), remote.session, remote.about, remote.answer)
+    remote.on_services = lambda: socket.describe(remote.about)
+    if problem := await socket.open():
+        say.err(f"devloop: other terminals cannot talk to this session: {problem}")
+    try:
+        yield
+    finally:
+        await socket.close()
+
+
+def _gone(name: str) -> Verdict:
+    """Of a service that left while somebody waited for it."""
+    return Verdict(name, ExitCode.USAGE, "it left the session", "the configuration has it no longer")
 
 
 def _told(found: Verdict) -> Mapping[str, Any]:

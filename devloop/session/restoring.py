@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from devloop.adapters.kube import KubeCluster
 from devloop.adapters.kubeconfig import PinnedContext
+from devloop.adapters.kubelease import KubeLeases
 from devloop.adapters.observer import KubeObserver
 from devloop.core.failure import ExitCode, Failure, FailureCode
 from devloop.core.manifest import deployment as parse_deployment
@@ -18,6 +20,7 @@ from devloop.core.status import Broken, RolledOut, Rolling, RolloutStatus
 from devloop.core.workload import Snapshot, absent
 from devloop.engine.observations import Observations
 from devloop.session import say
+from devloop.session.leases import leaseholder, let_go, others
 from devloop.session.project import Refusal, ask_guard, find_place, parse_key, resolve_services
 from devloop.session.request import Request
 from devloop.session.undo import is_marked
@@ -138,7 +141,7 @@ async def marked(cluster: KubeCluster, namespace: str) -> Sequence[WorkloadKey] 
     return [deployment.key for deployment in found if is_marked(deployment)]
 
 
-async def restore_targets(request: Request, *, everything: bool, as_json: bool) -> ExitCode:
+async def restore_targets(request: Request, *, everything: bool, as_json: bool, take_over: bool) -> ExitCode:
     """`devloop restore`: needs no file unless a service is named, no engine and no build."""
     opened = await _open(request, everything=everything)
     if isinstance(opened, Refusal):
@@ -147,6 +150,10 @@ async def restore_targets(request: Request, *, everything: bool, as_json: bool) 
     observations = Observations()
     cluster = KubeCluster(opened.pinned)
     observer = KubeObserver(cluster, observations.observe, lambda ok, text: None)
+    # Whoever may not use Leases may restore all the same, and has heard of it in the session that wrote.
+    holder = leaseholder(
+        KubeLeases(cluster), secrets.token_hex(4), tell=lambda event: None, warn=lambda key, failure: None
+    )
     try:
         keys = await marked(cluster, opened.namespace) if everything else opened.keys
         if isinstance(keys, Failure):
@@ -155,8 +162,16 @@ async def restore_targets(request: Request, *, everything: bool, as_json: bool) 
             say.err(f"nothing in namespace {opened.namespace} carries a mark of devloop")
         for key in keys:
             observer.follow(key)
-        results = await asyncio.gather(*(_restore_one(cluster, observations, key, opened.seconds) for key in keys))
+        await holder.add(keys, take_over=take_over)
+        for key, other in holder.seem_gone().items():
+            say.err(f"{key}: {other.identity} works on it and seems to be gone: waiting for its Lease to end")
+        await holder.settle()
+        held = others(holder, keys)
+        results = await asyncio.gather(
+            *(_restore_one(cluster, observations, key, opened.seconds, held.get(key)) for key in keys)
+        )
     finally:
+        await let_go(holder)
         await observer.close()
         await cluster.close()
     tell = _tell_json if as_json else _tell
@@ -205,8 +220,11 @@ async def _open(request: Request, *, everything: bool) -> _Opened | Refusal:
 
 
 async def _restore_one(
-    cluster: KubeCluster, observations: Observations, key: WorkloadKey, seconds: float
+    cluster: KubeCluster, observations: Observations, key: WorkloadKey, seconds: float, held: Failure | None
 ) -> tuple[Restored | None, Failure | None]:
+    if held:
+        hint = "end that session, or restore all the same: `--take-over`"
+        return None, replace(held, message=f"{held.message}, so it was not restored", hint=hint)
     restored = await restore(cluster, key)
     if isinstance(restored, Failure):
         return None, restored

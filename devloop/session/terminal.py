@@ -21,6 +21,7 @@ from devloop.tui.talk import Ended
 from devloop.views import Phrase, Tone, failed_checks
 
 if TYPE_CHECKING:
+    from devloop.core.service import Service
     from devloop.session.project import Project
     from devloop.session.request import Request
     from devloop.session.up import Session
@@ -31,12 +32,12 @@ _BY_LINE = {"code": "-g {file}:{line}", "subl": "{file}:{line}", "hx": "{file}:{
 """How editors take a line where it is not `+LINE FILE`."""
 
 
-def run_terminal(request: "Request", *, on_exit: str | None) -> int:
+def run_terminal(request: "Request", *, on_exit: str | None, take_over: bool) -> int:
     """Run the session in the app; the last words stay in the terminal's scrollback."""
-    return show(lambda screen: _behind(screen, request, on_exit))
+    return show(lambda screen: _behind(screen, request, on_exit, take_over))
 
 
-async def _behind(app: Screen, request: "Request", on_exit: str | None) -> Ended:
+async def _behind(app: Screen, request: "Request", on_exit: str | None, take_over: bool) -> Ended:
     await asyncio.to_thread(_import_what_is_heavy)
     from devloop.core.config import OnExit
     from devloop.session.renderers import Output
@@ -45,11 +46,16 @@ async def _behind(app: Screen, request: "Request", on_exit: str | None) -> Ended
     project = await _opened(app, request)
     if isinstance(project, Ended):
         return project
-    exits = OnExit(on_exit) if on_exit else project.place.config.loop.on_exit
-    app.wants_notice = project.place.config.ui.notify
-    session = Session(project, Options(Output.PLAIN, on_exit=exits), app.feed)
+    options = Options(Output.PLAIN, on_exit=OnExit(on_exit) if on_exit else None, take_over=take_over)
+    session = Session(project, options, app.feed)
+
+    def use(project: "Project") -> None:
+        app.wants_notice = project.place.config.ui.notify
+
+    use(project)
+    session.reconfigured = use
     app.recording = session.recording
-    app.session = _Behind(session, project)
+    app.session = _Behind(session)
     code = await session.run()
     # The screen that showed them is gone with the session that they ended.
     return Ended(code, (*(phrase.text for phrase in failed_checks(app.state)), *session.last_words))
@@ -97,7 +103,13 @@ class _Behind:
     """The running session, as the app sees it."""
 
     session: "Session"
-    project: "Project"
+
+    @property
+    def project(self) -> "Project":
+        return self.session.project
+
+    def _service(self, name: str) -> "Service | None":
+        return next((each for each in self.project.services if each.name == name), None)
 
     def send(self, command: Command) -> None:
         self.session.send(command)
@@ -111,7 +123,7 @@ class _Behind:
     async def why(self, service: str) -> Sequence[Phrase]:
         from devloop.session.why.command import why_service
 
-        found = next((each for each in self.project.services if each.name == service), None)
+        found = self._service(service)
         if found is None:
             return (Phrase(f"{service} is no service of this session", Tone.QUIET),)
         return await why_service(self.project, found)
@@ -120,18 +132,19 @@ class _Behind:
         kubectl = shutil.which("kubectl")
         if kubectl is None:
             return "a shell in a Pod needs kubectl, which is not on PATH"
+        found = self._service(service)
         pod = next((pod for seen in self.session.observed(service) for pod in seen.pods if pod.ready), None)
-        if pod is None:
+        if pod is None or found is None:
             return f"no Pod of {service} is ready"
-        found = next(each for each in self.project.services if each.name == service)
         where = ("--context", self.project.place.pinned.name, "-n", found.workloads[0].namespace)
         return (kubectl, *where, "exec", "-it", pod.pod, "--", "sh", "-c", _SHELL)
 
     def editor(self, service: str, file: str, line: int) -> Sequence[str] | str:
-        found = next((each for each in self.project.services if each.name == service), None)
-        path = _located(file, [found.build.context, self.project.place.root] if found else [])
+        found = self._service(service)
+        folders = [found.build.context, self.project.place.root] if found else [Path.cwd()]
+        path = _located(file, folders)
         if path is None:
-            return f"{file} is not in the source of {service}"
+            return f"{file} is not in the source of {service}" if found else f"{file} is not here"
         return editor_command(os.environ, path, line)
 
 

@@ -4,22 +4,20 @@ import asyncio
 import contextlib
 import os
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from devloop import __version__
 from devloop.adapters.clock import SystemClock
-from devloop.adapters.sessionsocket import SessionSocket
 from devloop.adapters.statefolder import FileStateFolder, default_root
 from devloop.core import events as ev
 from devloop.core.commands import Command, Quit
 from devloop.core.config import OnExit
 from devloop.core.containers import choose
 from devloop.core.failure import Connection, ExitCode, Failure
-from devloop.core.picture import Picture
-from devloop.core.ports import Builder, BuildRequest, LogTail, Watched, Watcher
+from devloop.core.ports import Builder, BuildRequest, LogTail, Watcher
 from devloop.core.scheduler import Limits
 from devloop.core.service import Service, WorkloadKey
 from devloop.core.workload import Snapshot
@@ -27,12 +25,15 @@ from devloop.engine.builds import SharedBuilds
 from devloop.engine.conductor import Conductor, ConnectionSeen, FilesChanged
 from devloop.engine.cycle import run_cycle
 from devloop.engine.eventlog import EventLog
+from devloop.engine.leaseholder import Leaseholder
 from devloop.engine.observations import Observations
 from devloop.engine.preflight import preflight
 from devloop.engine.tools import CycleResult, Emit, Gate, Order, Ports, SessionFacts
 from devloop.session import say
+from devloop.session.leases import hold, leaseholder, let_go, unguarded
+from devloop.session.nowatcher import NoWatcher
 from devloop.session.project import Project
-from devloop.session.remote import Remote
+from devloop.session.remote import Remote, open_to_others
 from devloop.session.renderers import STDERR, STDOUT, Output, Renderers, last_words, lines_for
 from devloop.session.reports import keep
 from devloop.session.signals import LAST_WORDS, SAME, Signals, cancel_everything
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
 
 Feed = Callable[[list[ev.Record]], None]
 """Takes what happened, batch by batch."""
+Look = Callable[[], Awaitable[None]]
+"""Takes in what the configuration says at this moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,19 +57,10 @@ class Options:
     output: Output
     once: bool = False
     pod_logs: bool = True
-    on_exit: OnExit = OnExit.KEEP
-
-
-class NoWatcher:
-    """Implements `ports.Watcher` for `--once`: nothing that is saved during the one cycle starts another."""
-
-    async def add(self, service: Service) -> Watched | Failure:
-        return Watched(0, ())
-
-    async def remove(self, service: str) -> None: ...
-
-    async def picture(self, service: str) -> Picture:
-        return Picture({})
+    on_exit: OnExit | None = None
+    """None: what the configuration says at the end."""
+    take_over: bool = False
+    """Whether workloads that somebody else works on are taken over."""
 
 
 async def up(project: Project, options: Options) -> ExitCode:
@@ -90,6 +84,7 @@ class Session:
         self._conductor: Conductor | None = None
         self._task: asyncio.Task[ExitCode] | None = None
         self._assembly: Assembly | None = None
+        self._holder: Leaseholder | None = None
         self._tail: LogTail | None = None
         self._running = False
         self._signalled: ExitCode | None = None
@@ -97,6 +92,10 @@ class Session:
         self._deaf = False
         """Whether nobody reads stdout any more."""
         self._last_words: list[str] = []
+        self._left: set[WorkloadKey] = set()
+        """Workloads of services that came and went."""
+        self.reconfigured: Callable[[Project], None] = lambda project: None
+        """Hears of every edit of the configuration that is in force."""
 
     async def run(self) -> ExitCode:
         renderers = Renderers(self._log, self._reader_gone)
@@ -124,6 +123,11 @@ class Session:
     def last_words(self) -> tuple[str, ...]:
         """What there is to say when it is over: how the services are left, the undo, the recording."""
         return tuple(self._last_words)
+
+    @property
+    def project(self) -> Project:
+        """What it works by at this moment."""
+        return self._project
 
     @property
     def recording(self) -> Path | None:
@@ -159,9 +163,14 @@ class Session:
         found = next((each for each in self._project.services if each.name == service), None)
         if found is None or self._assembly is None:
             return []
-        seconds = self._project.place.config.loop.rollout_timeout
-        done = [await self._assembly.restore(key, self._observations, seconds) for key in found.workloads]
+        done = [await self._restore(self._assembly, key) for key in found.workloads]
         return [line for lines, _ in done for line in lines]
+
+    async def _restore(self, assembly: "Assembly", key: WorkloadKey) -> tuple[list[str], Failure | None]:
+        """Nothing that somebody else works on."""
+        if self._holder and (failure := await self._holder.may_write(key)):
+            return [f"{key} is left as it is: {failure.message}"], failure
+        return await assembly.restore(key, self._observations, self._project.place.config.loop.rollout_timeout)
 
     async def _run(self) -> ExitCode:
         project = self._project
@@ -171,36 +180,74 @@ class Session:
         await asyncio.sleep(0)  # the first line is on its way before anything heavy is imported
         from devloop.session.assembly import assemble
 
-        assembly = self._assembly = assemble(project, self._observed, self._connection, self._unreadable)
+        assembly = self._assembly = assemble(
+            project, self._observed, self._connection, self._unreadable, lambda: self._project.services
+        )
         try:
             return await self._loop(assembly)
         finally:
+            await let_go(self._holder)
             await assembly.close()
 
     async def _loop(self, assembly: "Assembly") -> ExitCode:
-        services, watcher = self._project.services, self._watcher()
+        watcher = self._watcher()
+        self._holder = leaseholder(assembly.leases, self._id, tell=self._log.emit, warn=self._unguarded)
         facts = SessionFacts(self._id, self._project.place.config.loop.rollout_timeout)
         conductor = self._conductor = self._conduct(assembly, watcher, facts)
         if self._deaf:
             conductor.drain()
         if self._options.pod_logs or not self._options.once:
             self._tail = assembly.tail(self._pod_line)
-        keys = {key for service in services for key in service.workloads}
-        for key in keys:
+        for key in self._keys():
             assembly.observer.follow(key)
         code = await self._prepare(assembly, watcher, facts)
+        if code is ExitCode.DONE:
+            take_over, wait = self._options.take_over, not self._options.once
+            code = await hold(self._holder, self._keys(), self._log.emit, take_over, wait=wait)
         if code is not ExitCode.DONE:
             return code
         self._running = True
-        async with self._open_to_others(watcher, conductor):
+        async with (
+            self._following_edits(assembly, watcher, conductor, facts) as look,
+            self._open_to_others(watcher, conductor, look),
+        ):
             await conductor.run()
         self._running, self._conductor = False, None
-        for service in services:
-            await watcher.remove(service.name)
-        return await self._leave(assembly, keys)
+        await watcher.close()
+        return await self._leave(assembly)
+
+    def _keys(self) -> set[WorkloadKey]:
+        return {key for service in self._project.services for key in service.workloads}
 
     @contextlib.asynccontextmanager
-    async def _open_to_others(self, watcher: "NoWatcher | FileWatcher", conductor: Conductor) -> AsyncIterator[None]:
+    async def _following_edits(
+        self, assembly: "Assembly", watcher: "NoWatcher | FileWatcher", conductor: Conductor, facts: SessionFacts
+    ) -> AsyncIterator[Look]:
+        """Edits of the configuration come into force while the conductor runs, where it was read from a file."""
+        if isinstance(watcher, NoWatcher) or not self._project.files or self._tail is None or self._holder is None:
+            yield nothing_to_look_at
+            return
+        from devloop.session.live import LiveConfig
+        from devloop.session.switchover import Switchover
+
+        builder = assembly.appending(watcher, self._state, None)
+        switchover = Switchover(
+            assembly, builder, watcher, conductor, self._observations, self._holder, facts, self._tail,
+            self._log.emit, self._observed, self._audited, self._work_by,
+        )  # fmt: skip
+        live = LiveConfig(self._project, self._log.emit, lambda edit: switchover.go_over(edit, self._project))
+        async with live.following():
+            yield live.look
+
+    def _work_by(self, project: Project) -> None:
+        self._left |= self._keys()
+        self._project = project
+        self.reconfigured(project)
+
+    @contextlib.asynccontextmanager
+    async def _open_to_others(
+        self, watcher: "NoWatcher | FileWatcher", conductor: Conductor, look: Look
+    ) -> AsyncIterator[None]:
         """Other terminals may ask while the conductor runs; nobody needs to while `--once` does."""
         if self._options.once:
             yield
@@ -210,25 +257,31 @@ class Session:
             await watcher.picture(service)
             await conductor.caught_up()
 
-        remote = Remote(self._project, self._log, self._id, conductor.post, caught_up)
-        socket = SessionSocket(default_root(), self._id, remote.about, remote.answer)
-        if problem := await socket.open():
-            say.err(f"devloop: other terminals cannot talk to this session: {problem}")
-        try:
+        remote = Remote(self._project, self._log, self._id, conductor.post, caught_up, look)
+        async with open_to_others(remote):
             yield
-        finally:
-            await socket.close()
 
     def _conduct(self, assembly: "Assembly", watcher: "NoWatcher | FileWatcher", facts: SessionFacts) -> Conductor:
         builds = SharedBuilds(self._builder(assembly, watcher), lambda: self._log.state.wanted)
-        ports = Ports(builds, assembly.registry, assembly.cluster, watcher, self._observations, self._clock)
+        assert self._holder is not None
+        ports = Ports(
+            builds, assembly.registry, assembly.cluster, watcher, self._observations, self._clock,
+            self._holder.may_write,
+        )  # fmt: skip
 
         async def run(order: Order, *, emit: Emit, gate: Gate) -> CycleResult:
             return await run_cycle(order, ports, facts, emit=emit, gate=gate)
 
         limits = Limits(self._project.place.config.loop.parallel_builds, self._options.once)
         return Conductor(
-            self._project.services, limits, self._log, run, self._observations, assembly.prober, self._report
+            self._project.services,
+            limits,
+            self._log,
+            run,
+            self._observations,
+            assembly.prober,
+            self._report,
+            self._holder.take_over,
         )
 
     def _builder(self, assembly: "Assembly", watcher: "NoWatcher | FileWatcher") -> Builder:
@@ -313,22 +366,28 @@ class Session:
         for service in self._project.services:
             self._log.emit(ev.WarningRaised(service.name, "unreadable", text))
 
+    def _unguarded(self, key: WorkloadKey, failure: Failure) -> None:
+        service = next(each for each in self._project.services if key in each.workloads)
+        self._log.emit(ev.WarningRaised(service.name, "lease", *unguarded(key, failure)))
+
     def _pod_line(self, service: str, pod: str, container: str, text: str) -> None:
         self._log.emit(ev.Log(service, ev.LogSource.POD, text, pod=pod, container=container))
 
     # the end -----------------------------------------------------------------------------------------------------
 
-    async def _leave(self, assembly: "Assembly", keys: Iterable[WorkloadKey]) -> ExitCode:
+    async def _leave(self, assembly: "Assembly") -> ExitCode:
         """Say how the services are left; put their workloads back if that is wanted."""
+        keys, on_exit = self._keys(), self._options.on_exit or self._project.place.config.loop.on_exit
         code = self._signalled or (exit_code(self._log.state) if self._options.once else ExitCode.DONE)
-        seconds = self._project.place.config.loop.rollout_timeout
         self._last_words = [phrase.text for phrase in summary(self._log.state)]
-        for key in sorted(keys):
+        for key in sorted(keys | self._left):
             deployment = await assembly.as_it_is(key, self._observations)
             if deployment is None or not is_marked(deployment):
                 continue
-            if self._options.on_exit is OnExit.RESTORE and code is not ExitCode.BUG:
-                words, failure = await assembly.restore(key, self._observations, seconds)
+            if lease := self._holder.held_by(key) if self._holder else None:
+                self._last_words.append(f"{key} is left to {lease.holder.identity}, who works on it")
+            elif on_exit is OnExit.RESTORE and code is not ExitCode.BUG and key in keys:
+                words, failure = await self._restore(assembly, key)
                 self._last_words += words
                 code = max(code, failure.exit_code) if failure else code
             else:
@@ -351,6 +410,10 @@ class Session:
 
     def _report(self, error: BaseException) -> str:
         return keep(error, self._recording)
+
+
+async def nothing_to_look_at() -> None:
+    """Where the configuration is none that could change."""
 
 
 def _leave_at_once(code: ExitCode) -> None:

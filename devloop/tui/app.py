@@ -13,7 +13,7 @@ from textual.app import SystemCommand
 from textual.binding import BindingType
 from textual.screen import Screen
 
-from devloop.core.commands import Command, Pause, Rebuild, Restart, Stop
+from devloop.core.commands import Command, Pause, Rebuild, Restart, Stop, TakeOver
 from devloop.core.failure import ExitCode, Failure
 from devloop.core.state import ServiceState
 from devloop.tui.dialogs import Ask, Sure, Told
@@ -101,6 +101,14 @@ class DevloopApp(Looking):
         self._may_restart = self._may_restart or await self.push_screen_wait(Sure(question))
         if self._may_restart:
             self.send(Restart(service))
+
+    @work(exclusive=True, group="take_over")
+    async def action_take_over(self) -> None:
+        service = self.service
+        if service is not None and service.looks_on and service.hold is not None:
+            question = f"Take {service.name} over from {service.hold.on}, whose session then looks on?"
+            if await self.push_screen_wait(Sure(question)):
+                self.send(TakeOver(service.name))
 
     @work(exclusive=True, group="why")
     async def action_why(self) -> None:

@@ -144,7 +144,10 @@ class Board(Coloured):
 
     def feed(self, records: Sequence[Record]) -> None:
         """Take in what happened; it is painted with the next tick."""
+        before = self.chosen
         self.scene.take(records)
+        if self.is_running and before not in {"", self.chosen}:  # it left the session
+            self.choose(self.chosen)
         if self.is_running:
             self._pace.due()
 
@@ -191,6 +194,7 @@ class Board(Coloured):
             broken=broken.service if broken is not None else "",
             busy=service is not None and service.running is not None,
             paused=service is not None and service.paused,
+            read_only=service is not None and service.looks_on,
             off=service is not None and row(service, self.past, self.clock()).rank <= STOPPED,
             editable=broken is not None and bool(broken.file),
             following=lines.following,
@@ -247,7 +251,7 @@ class Board(Coloured):
         keys = [("e", "edit")] if broken.file else []
         if where.elsewhere:
             keys.append(("x", "show"))  # other keys are about the chosen service
-        elif (pane := pane_of(broken)) != self.pane:
+        elif broken.service and (pane := pane_of(broken)) != self.pane:
             keys.append((PANES[pane], pane))
         return texts.band_text(broken, keys, width, height, several=where.several)
 

@@ -28,6 +28,8 @@ class Where:
     busy: bool = False
     """Whether a cycle of the chosen service runs."""
     paused: bool = False
+    read_only: bool = False
+    """Whether somebody else works on a workload of the chosen service."""
     off: bool = False
     """Whether something is wrong with the chosen service."""
     editable: bool = False
@@ -124,6 +126,8 @@ KEYS = (
     Key("r", "restart", "restart Pods without a build", Group.SERVICE, lambda w: 6, _begun, lambda w: "restart"),
     Key("space", "pause", "pause, or resume", Group.SERVICE, lambda w: 1 if w.paused else 4, _begun,
         lambda w: "resume" if w.paused else "pause"),
+    Key("t", "take_over", "take the workload over", Group.SERVICE,
+        lambda w: 1 if w.read_only else None, lambda w: w.read_only, lambda w: "take over"),
     Key("f", "follow", "follow the end, or stay here", Group.LOG, lambda w: None if w.following else 2, _in_logs,
         lambda w: "stay here" if w.following else "follow"),
     Key("slash", "find", "find in the log", Group.LOG, lambda w: 5, _in_logs, lambda w: "find"),

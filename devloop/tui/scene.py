@@ -34,8 +34,8 @@ class Scene:
 
     @property
     def has_begun(self) -> bool:
-        """Whether any service had a cycle: until then there are only checks to be seen."""
-        return any(service.cycles for service in self.state.services.values())
+        """Whether any service had a cycle, or looks on: until then there are only checks to be seen."""
+        return self.state.has_begun
 
     def ring(self, service: str) -> Ring:
         """The last lines of a service's Pods."""
@@ -79,6 +79,8 @@ class Scene:
             self._add(event.service, line_of(time, event))
 
     def _add(self, service: str, line: Line) -> None:
+        if service not in self.state.services:
+            return  # what its Pods wrote last comes after it has left
         self.ring(service).append(line)
         if service == self.chosen:
             self._fresh.append(line)

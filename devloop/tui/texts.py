@@ -38,7 +38,7 @@ def status_text(state: SessionState, past: Chronicle, now: float, width: int, he
     away = trouble(state)
     right = styled(f"! {away} ", Tone.BAD) if away else Text()
     where = f"{state.context} / {state.namespace}" if state.context else "devloop"
-    if not _has_begun(state):
+    if not state.has_begun:
         return spread(styled(f" {where}", "key"), right, width)
     if len(state.services) == 1:
         (only,) = state.services.values()
@@ -58,10 +58,6 @@ def _joined(parts: Sequence[tuple[str, Tone]]) -> Text:
     for at, (text, tone) in enumerate(parts):
         line.append(DOT if at else "", Tone.QUIET).append(text, tone)
     return line
-
-
-def _has_begun(state: SessionState) -> bool:
-    return any(service.cycles for service in state.services.values())
 
 
 def _fitting(parts: Sequence[tuple[str, int]], tone: Tone, width: int) -> Text:
@@ -198,7 +194,7 @@ def _without_what_is_known(broken: Band) -> str:
 
 
 def _head(broken: Band, *, several: bool) -> Text:
-    named = [broken.service] if several else []
+    named = [broken.service] if several and broken.service else []
     words = [*named, *([broken.where] if broken.where else ["not as proved"] if broken.warns else [])]
     more = f" (+{broken.others} more)" if broken.others else ""
     told = " ".join(["!" if broken.warns else "✘", *words])

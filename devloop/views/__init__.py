@@ -13,6 +13,7 @@ from devloop.core import events as ev
 from devloop.core.failure import ExitCode
 from devloop.core.image import ImageRef, InvalidReferenceError, digest_of, short
 from devloop.core.state import ServiceState, SessionState
+from devloop.views.times import moment
 
 _CONTAINER_FIELD = re.compile(r"spec\.template\.spec\.\w+\[([^]]+)\]\.(\w+)")
 
@@ -155,8 +156,8 @@ def _change(event: ev.ChangeDetected, state: SessionState) -> list[Phrase]:
 
 def _held(event: ev.CycleHeld, state: SessionState) -> list[Phrase]:
     hold, service = event.hold, state.services.get(event.service)
-    if hold is None or hold.code is ev.HoldCode.SUPERSEDING:
-        return []
+    if hold is None or hold.code in {ev.HoldCode.SUPERSEDING, ev.HoldCode.LEASE}:
+        return []  # who works on the workload was told when it changed
     want = service.want if service and hold.code is not ev.HoldCode.LOOP else None
     what = files(want.files, want.count) if want else ""
     return [Phrase(f"{hold.text} ({what})" if what else hold.text, Tone.BUSY)]
@@ -226,6 +227,48 @@ def _drifted(event: ev.WorkloadDrifted, _: SessionState) -> list[Phrase]:
 
 def _connection(event: ev.ConnectionChanged, _: SessionState) -> list[Phrase]:
     return [Phrase(event.text, Tone.GOOD) if event.ok else Phrase(f"LOST {event.to}: {event.text}", Tone.BAD)]
+
+
+def _lease(event: ev.LeaseChanged, state: SessionState) -> list[Phrase]:
+    who, what = event.holder, event.workload
+    match event.change:
+        case ev.LeaseChange.HELD:
+            since = f" since {moment(event.since, state.started)}" if event.since else ""
+            told = f"{who} works on {what}{since}: read-only until that session ends"
+            return [Phrase(told, Tone.WARN), Phrase("→ to take it over: devloop up --take-over", Tone.WARN)]
+        case ev.LeaseChange.LOST:
+            return [Phrase(f"LOST {what}: {who} took it over, and nothing is written to it any more", Tone.BAD)]
+        case ev.LeaseChange.TAKEN_OVER:
+            return [Phrase(f"{what} is taken over from {event.before}", Tone.GOOD)]
+        case ev.LeaseChange.ACQUIRED if event.before:
+            return [Phrase(f"{what} is this session's now: {event.before} has left it", Tone.GOOD)]
+    return []  # what is as usual takes no room, and what is missing was warned of
+
+
+def _changed(event: ev.ServiceChanged, _: SessionState) -> list[Phrase]:
+    return [Phrase(f"configured anew: {', '.join(event.keys)}"), *_stays(event)]
+
+
+def _stays(event: ev.ServiceChanged | ev.ServiceRemoved) -> list[Phrase]:
+    """What devloop changed, and looks after no more."""
+    return [
+        Phrase(f"{workload} stays as it is; undo: devloop restore {workload} -n {event.namespace}", Tone.QUIET)
+        for workload in event.left
+    ]
+
+
+def _accepted(event: ev.ConfigAccepted, _: SessionState) -> list[Phrase]:
+    also = f": {', '.join(event.settings)}" if event.settings else ""
+    told = [Phrase(f"{event.file} is in force{also}", Tone.GOOD)]
+    if event.restart:
+        what = "that of " + " and ".join(event.restart)
+        told.append(Phrase(f"what was in force stays until devloop is started again: {what}", Tone.WARN))
+    return told
+
+
+def _refused(event: ev.ConfigRefused, _: SessionState) -> list[Phrase]:
+    first = Phrase(f"{event.file} cannot be used as it is now; what was in force stays:", Tone.BAD)
+    return [first, *(Phrase(str(problem), Tone.BAD) for problem in event.problems)]
 
 
 def _paused(event: ev.ServicePaused, _: SessionState) -> list[Phrase]:
@@ -305,8 +348,12 @@ _WORDS: dict[type[ev.Event], Callable[[Any, SessionState], list[Phrase]]] = {
     ev.WarningRaised: _warned,
     ev.WorkloadDrifted: _drifted,
     ev.ConnectionChanged: _connection,
+    ev.LeaseChanged: _lease,
     ev.CycleFinished: _finished,
     ev.ServicePaused: _paused,
     ev.ServiceAdded: lambda event, state: [Phrase("added to the session")],
-    ev.ServiceRemoved: lambda event, state: [Phrase("left the session")],
+    ev.ServiceChanged: _changed,
+    ev.ServiceRemoved: lambda event, state: [Phrase("left the session"), *_stays(event)],
+    ev.ConfigAccepted: _accepted,
+    ev.ConfigRefused: _refused,
 }

@@ -16,7 +16,16 @@ from devloop.views.loglines import Line, note, rule
 
 TAILED = 200
 """Pod lines of a service that are remembered as shown: more than the last words of its containers."""
-_NOTED = (ev.WarningRaised, ev.WorkloadDrifted, ev.ConnectionChanged)
+_NOTED = (
+    ev.WarningRaised,
+    ev.WorkloadDrifted,
+    ev.ConnectionChanged,
+    ev.LeaseChanged,
+    ev.ConfigAccepted,
+    ev.ConfigRefused,
+    ev.ServiceAdded,
+    ev.ServiceChanged,
+)
 _MARKS = {Tone.BAD: "✘", Tone.WARN: "!", Tone.GOOD: "✔"}
 
 
@@ -67,7 +76,7 @@ class Asides:
         """What an event adds to the logs, each with the service whose log it is."""
         event, time = record.event, record.time
         if isinstance(event, _NOTED):
-            names = [event.service] if isinstance(event, ev.ServiceEvent) else list(after.services)
+            names = _concerned(event, after)
             told = phrases(event, after)
             # What a crashed container wrote stands right here; how to read it elsewhere need not be said.
             crashed = isinstance(event, ev.WarningRaised) and event.code == FailureCode.CRASH
@@ -80,7 +89,11 @@ class Asides:
         elif isinstance(event, ev.CycleFinished):
             yield from ((event.service, line) for line in self._of_end(time, event, after))
         elif isinstance(event, ev.ServiceRemoved):
-            self._pods.pop(event.service, None)
+            for known in (self._pods, self._told, self._tailed, self._quoted):
+                known.pop(event.service, None)
+            for phrase in phrases(event, after):  # its own log is gone with it
+                words = f"· {event.service}: {phrase.text}"
+                yield from ((name, note(time, words, phrase.tone)) for name in after.services)
 
     def _of_new_pod(self, time: float, event: ev.Log, service: ServiceState) -> Iterator[Line]:
         running, known = service.running, list(self._pods[event.service])
@@ -103,6 +116,16 @@ class Asides:
         elif took_over(event, state) and service and service.last and self._told.get(event.service) != event.cycle:
             self._told[event.service] = event.cycle  # nothing of the new code has said a word
             yield rule(time, _new_code(event.cycle, service.last.want, ""))
+
+
+def _concerned(event: ev.Event, state: SessionState) -> list[str]:
+    """Services whose log it belongs to."""
+    if isinstance(event, ev.ServiceEvent):
+        return [event.service]
+    if not isinstance(event, ev.LeaseChanged):
+        return list(state.services)
+    known = ((name, service.workloads) for name, service in state.services.items())
+    return [name for name, workloads in known if not workloads or event.workload in workloads]
 
 
 def _new_code(number: int, want: Want, replaces: str) -> str:

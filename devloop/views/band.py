@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from devloop.core.events import Phase, WorkloadDrifted
 from devloop.core.failure import Failure, FailureCode
+from devloop.core.problems import Problem
 from devloop.core.state import FinishedCycle, ServiceState, SessionState
 from devloop.views.board import failed_phase
 from devloop.views.chronicle import Chronicle
@@ -33,11 +34,12 @@ _DOCKERFILE = re.compile(r"^(\S*Dockerfile\S*):(\d+)$")
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """The failure of one service."""
+    """The failure of one service, or of the configuration."""
 
     service: str
+    """Empty where it is of none."""
     where: str
-    """`build`, `push`, `rollout`, `verify`; empty where it is none of a phase."""
+    """`build`, `push`, `rollout`, `verify`, or the configuration's file; empty where it is none of these."""
     what: str
     """What failed: a step, a container, a Pod."""
     decisive: str = ""
@@ -60,7 +62,10 @@ class Band:
 
 
 def band(state: SessionState, past: Chronicle, chosen: str = "") -> Band | None:
-    """The failure of the chosen service, else of the first one that failed, else what is not as it was proved."""
+    """What is wrong with the newest edit of the configuration, which somebody waits for; else the failure of the chosen
+    service, else of the first one that failed, else what is not as it was proved."""
+    if state.refused:
+        return _of_config(state.refused)
     broken = [service for service in state.services.values() if _own_failure(service)]
     for service in sorted(broken, key=lambda each: each.name != chosen):
         assert service.last is not None
@@ -80,6 +85,14 @@ def _own_failure(service: ServiceState) -> bool:
         and service.failure is not None
         and service.failure.code is not FailureCode.DEPENDENCY_FAILED
     )
+
+
+def _of_config(problems: Sequence[Problem]) -> Band:
+    first = problems[0]
+    place = first.file if first.line is None else f"{first.file}:{first.line}"
+    name = _name(first.file)
+    what = f"{place} {first.key}".rstrip()
+    return Band("", name, what, first.message, first.fix, first.file, first.line or 1, len(problems) - 1)
 
 
 def _of_drift(drift: WorkloadDrifted, others: int) -> Band:

@@ -103,8 +103,9 @@ def _kind(each: Row) -> str:
 
 
 def trouble(state: SessionState) -> str:
-    """What is away, for the right end of the first line; empty when nothing is."""
-    return " · ".join(f"{to} away" for to in state.lost)
+    """What is away or refused, for the right end of the first line; empty when nothing is."""
+    files = dict.fromkeys(problem.file.rpartition("/")[2] for problem in state.refused)
+    return " · ".join([*(f"{file} refused" for file in files), *(f"{to} away" for to in state.lost)])
 
 
 def title(state: SessionState, past: Chronicle, now: float) -> str:
@@ -242,12 +243,16 @@ def _of_held(service: ServiceState, now: float) -> Row:
     """It waits, and says for what; the reason goes into the detail where it is a sentence."""
     want = service.want or (service.last.want if service.last else None)
     text, still = service.hold.text if service.hold else "PAUSED", meanwhile(service, now)
-    if service.paused:
+    looks_on = service.looks_on
+    if service.paused and not looks_on:
         text = "PAUSED"
+    if service.paused or (looks_on and service.want and service.want.count):
         still = f"{_waiting(service.want)}; {still}" if service.want else still
     word, rest = (text, "") if len(text) <= 24 else (text.partition(" ")[0].rstrip(":;"), text)
+    if looks_on:
+        word, rest = "READ-ONLY", text.partition(": ")[2]
     detail = " · ".join(part for part in (rest, still) if part)
-    tone = Tone.WARN if service.paused else Tone.BUSY
+    tone = Tone.WARN if service.paused or looks_on else Tone.BUSY
     return Row(service.name, word, tone, "", _files(want), _saved(want, now), detail, rank=WAITING)
 
 

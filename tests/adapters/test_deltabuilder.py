@@ -19,10 +19,12 @@ from devloop.adapters.registry import HttpRegistry
 from devloop.adapters.registryauth import Scope
 from devloop.adapters.scope import Area
 from devloop.adapters.scope import Scope as ContextScope
+from devloop.adapters.sendahead import SendAhead
 from devloop.core.delta import Put
 from devloop.core.failure import ExitCode, Failure, FailureCode
 from devloop.core.image import ImageRef, ResolvedImage
 from devloop.core.ports import Builder, BuildProgress, BuildRequest, Built
+from devloop.core.service import Pin, Service
 from tests.adapters.bothways import BothWays, OnDisk, both_ways, write
 from tests.adapters.own_registry import OwnRegistry, own_registry, tls_registry, token_registry
 
@@ -347,6 +349,25 @@ async def test_when_nobody_saves_a_full_build_is_made_beside(ways: BothWays) -> 
     assert await _words(ways, "other.py") == "delta: 1 file into /app"
 
 
+async def test_nothing_passes_the_time_for_a_service_that_left(ways: BothWays) -> None:
+    slow = _Slow(ways.full)
+    ways.delta = DeltaBuilder(slow, ways.registry, OnDisk(), ways.state, idle_after=0)
+    assert await _words(ways) == "delta: 1 file into /app"
+    await slow.began.wait()
+    ways.delta.retain([_service_of(ways)])
+    assert not [task for task in ways.delta._passing if task.cancelling()], "it is still there"
+    ways.delta.retain([])
+    assert all(task.cancelling() for task in ways.delta._passing)
+    slow.go_on.set()
+    await slow.ended.wait()
+    assert ways.delta._layered == {}
+    assert await _words(ways, content="2") == "delta: 1 file into /app", "what is stored of it is known again"
+
+
+def _service_of(ways: BothWays) -> Service:
+    return Service("web", ways.request.push, ways.request.push, Pin.TAG, (), (), ways.request.spec, ())
+
+
 async def test_a_save_does_not_wait_for_a_build_that_passes_the_time(ways: BothWays) -> None:
     slow = _Slow(ways.full)
     ways.delta = DeltaBuilder(slow, ways.registry, OnDisk(), ways.state, idle_after=0)
@@ -381,6 +402,15 @@ async def test_what_the_audit_finds_ends_the_layers_of_that_service(
     async with asyncio.timeout(60):
         assert await heard.get() == ("/app/main.py",)
     assert await _words(ways, content="2") == "full build: the audit found a layer that was not what a full build gave"
+
+
+async def test_an_inline_cache_in_the_config_is_no_difference(ways: BothWays) -> None:
+    ways.request = replace(ways.request, spec=replace(ways.request.spec, args=(("BUILDKIT_INLINE_CACHE", "1"),)))
+    await ways.build()
+    heard = _audits(ways)
+    assert await _words(ways) == "delta: 1 file into /app"
+    async with asyncio.timeout(60):
+        assert await heard.get() == ()
 
 
 async def test_no_audit_of_another_source(ways: BothWays) -> None:
@@ -429,6 +459,17 @@ async def test_a_layer_that_was_sent_ahead_in_vain(ways: BothWays) -> None:
     await _look_ahead(ways, "half of it")
     await _look_ahead(ways, "nearly all of it")
     write(ways.folder, "main.py", f"all of it, {time.time_ns()}", mtime=time.time())
+    built = await ways.build()
+    assert ways.words == "delta: 1 file into /app"
+    await ways.equal(built)
+
+
+async def test_a_registry_that_lost_what_was_sent_ahead(ways: BothWays, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def forgotten(*_: object) -> bool:
+        return True
+
+    monkeypatch.setattr(SendAhead, "was_sent", forgotten)
+    write(ways.folder, "main.py", f"never sent: {time.time_ns()}", mtime=time.time())
     built = await ways.build()
     assert ways.words == "delta: 1 file into /app"
     await ways.equal(built)

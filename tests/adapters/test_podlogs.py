@@ -208,3 +208,38 @@ def test_a_line_without_an_end_takes_bounded_memory() -> None:
     got = [line for _ in range(1000) for line in splitter.feed(b"x" * 100)]
     assert got == [b"x" * 10 + CUT.encode()]
     assert list(splitter.feed(b"rest\nnext\n")) == [b"next"]
+
+
+async def test_the_logs_of_a_service_that_left_are_read_no_longer(api: FakeApi, logs: PodLogs, read: Read) -> None:
+    """Its streams end at once, those of another service on the same Pod go on, and it may come back."""
+    opened: list[str] = []
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        opened.append(request.path)
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(b"2026-01-01T00:00:00.000000001Z hello\n")
+        await asyncio.Event().wait()
+        return response
+
+    api.handler = handler
+    for name in ("web", "other"):
+        logs.follow(name, showing("p"), ["web"])
+    await read.until(lambda: len(read.lines) == 2)
+    (ending,) = [tail.task for id_, tail in logs._tails.items() if id_[0] == "web"]
+    assert ending is not None
+    logs.forget("web", kept=[KEY])
+    assert len(logs._tails) == 2
+    logs.forget("web")
+    await asyncio.wait([ending])
+    assert [id_[0] for id_ in logs._tails] == ["other"]
+    logs.follow("web", showing("p"), ["web"])
+    await read.until(lambda: len(read.lines) == 3)
+    assert len(opened) == 3
+
+
+async def test_a_container_that_is_wanted_no_longer_is_let_go(logs: PodLogs) -> None:
+    logs.follow("shop", showing("p"), ["web"])
+    assert len(logs._tails) == 1
+    logs.follow("shop", showing("p"), ["side"])
+    assert logs._tails == {}

@@ -62,3 +62,16 @@ async def test_whoever_waits_when_the_session_ends_is_told_nothing_and_does_not_
     await asked.wait()
     await socket.close()
     assert await waiting is None
+
+
+async def test_what_others_are_told_of_it_changes_until_it_is_closed(tmp_path: Path) -> None:
+    socket = SessionSocket(tmp_path, "one", {"services": ["web"]}, _echo)
+    assert await socket.open() == ""
+    socket.describe({"services": ["web", "api"]})
+    (found,) = running(tmp_path)
+    assert found.about["services"] == ["web", "api"]
+    assert stat.S_IMODE(found.described.stat().st_mode) == 0o600
+    assert await ask(found, {}) == {"heard": {}}
+    await socket.close()
+    socket.describe({"services": []})
+    assert list((tmp_path / "running").iterdir()) == []

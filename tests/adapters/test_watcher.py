@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from devloop.adapters.inotify import NoEventsError
+from devloop.adapters import watched_tree
+from devloop.adapters.inotify import NoEventsError, Touched
 from devloop.adapters.recursive_events import RecursiveEvents
 from devloop.adapters.scope import Context
 from devloop.adapters.watched_tree import Events, OpenEvents, TouchedSink, system_events
@@ -136,6 +137,25 @@ async def test_a_saved_file_is_told(root: Path, open_events: OpenEvents) -> None
         assert await told.next_of() == ("web", ("a",))
         (root / "src/b").write_text("new")
         assert await told.next() == ("src/b",)
+
+
+async def test_a_file_that_is_closed_after_the_first_look_is_not_waited_for(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only a file that stays open has to be quiet for long."""
+    sinks: list[TouchedSink] = []
+
+    async def open_events(folders: Collection[str], touched: TouchedSink, lost: Callable[[], None]) -> Events:
+        sinks.append(touched)
+        return await system_events(folders, lambda _: None, lost)
+
+    monkeypatch.setattr(watched_tree, "_OPEN_QUIET", 3600)
+    monkeypatch.setattr(watched_tree, "_LONGEST_WAIT", 3600)
+    async with watching(service(root), open_events=open_events) as told:
+        (root / "a").write_text("new")
+        sinks[0]([Touched(str(root / "a"), still_open=True)])
+        asyncio.get_running_loop().call_later(0.2, sinks[0], [Touched(str(root / "a"))])
+        assert await told.next() == ("a",)
 
 
 @EVENTS
@@ -581,3 +601,31 @@ def _shown_ahead(told: Told) -> "asyncio.Queue[Context]":
     assert isinstance(told.watcher, FileWatcher)
     told.watcher.ahead = shown.put_nowait
     return shown
+
+
+async def test_a_service_that_is_watched_elsewhere_from_now_on(tmp_path: Path) -> None:
+    """The old files are let go, another service that is there goes on, and what is ignored follows."""
+    old, new = tmp_path / "old", tmp_path / "new"
+    for folder in (old, new):
+        folder.mkdir()
+        (folder / "Dockerfile").write_text("FROM scratch")
+    async with watching(service(old), service(old, name="stays")) as told:
+        assert isinstance(await told.watcher.add(service(new, ignore=("*.md",))), Watched)
+        (old / "a.py").write_text("a")
+        assert await told.next_of() == ("stays", ("a.py",))
+        (new / "quiet.md").write_text("a")
+        (new / "b.py").write_text("b")
+        assert await told.next_of() == ("web", ("b.py",))
+        await told.watcher.remove("stays")
+        (old / "c.py").write_text("c")
+        (new / "d.py").write_text("d")
+        assert await told.next_of() == ("web", ("d.py",))
+
+
+async def test_the_debounce_can_change_while_it_watches(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM scratch")
+    async with watching(service(tmp_path), debounce=3600.0) as told:
+        assert isinstance(told.watcher, FileWatcher)
+        told.watcher.debounce(0.01)
+        (tmp_path / "a.py").write_text("a")
+        assert await told.next() == ("a.py",)

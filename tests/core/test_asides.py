@@ -111,6 +111,14 @@ def test_a_lost_connection_is_noted_in_every_log() -> None:
     assert log_of(story) == log_of(story, "api") == ["✘ LOST cluster: no answer", "✔ the cluster is back"]
 
 
+def test_who_works_on_a_workload_is_noted_in_the_logs_of_its_services() -> None:
+    story = Story("web", "api").pods("web", 1, 1).pods("api", 1, 1)
+    story.tell(ev.LeaseChanged("shop", "deployment/web", ev.LeaseChange.LOST, "jo@laptop/4711", 0.0, "ann@desk/1"))
+    (noted,) = log_of(story)
+    assert noted.startswith("✘ LOST deployment/web: jo@laptop/4711 took it over")
+    assert log_of(story, "api") == []
+
+
 def test_a_failure_is_noted_by_what_tells_why() -> None:
     story = Story("web").begin("web").phase("web", Phase.BUILD, 1.0, ok=False)
     story.failed("web", FailureCode.BUILD_FAILED, "`RUN make` failed: main.c:3: expected ;", "mend it")

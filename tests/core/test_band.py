@@ -5,6 +5,7 @@ import pytest
 from devloop.core import events as ev
 from devloop.core.events import Phase
 from devloop.core.failure import FailureCode
+from devloop.core.problems import Problem
 from devloop.core.reducer import fold
 from devloop.views.band import Band, band, parted
 from devloop.views.chronicle import Chronicle
@@ -18,6 +19,21 @@ def band_of(story: Story, chosen: str = "") -> Band | None:
         state = fold([record], state) if not record.event.lossy else state
         past.take(record, state)
     return band(state, past, chosen)
+
+
+def test_a_refused_configuration_comes_first_and_can_be_opened() -> None:
+    wrong = [
+        Problem("../devloop.toml", 3, "services.web.build", f"there is no folder `{n}`", "create it") for n in "ab"
+    ]
+    story = Story("web").begin("web").failed("web", FailureCode.BUILD_FAILED, "it does not compile", "mend it")
+    refused = band_of(story.tell(ev.ConfigRefused("../devloop.toml", tuple(wrong))))
+    assert refused == Band(
+        "", "devloop.toml", "../devloop.toml:3 services.web.build", "there is no folder `a`", "create it",
+        "../devloop.toml", 3, others=1,
+    )  # fmt: skip
+    mended = band_of(story.tell(ev.ConfigAccepted("../devloop.toml")))
+    assert mended is not None
+    assert mended.service == "web"
 
 
 PARTED = [

@@ -98,6 +98,9 @@ ROWS: list[tuple[str, Callable[[], Story], tuple[object, ...]]] = [
     ("a hold that is a sentence", lambda: _held(HoldCode.LOOP, "stopped: each build changes x.py; ignore it"),
      ("stopped", Tone.BUSY, "", "x.py", "saved 14:01:33",
       "stopped: each build changes x.py; ignore it · the cluster runs your 14:01:01 save")),
+    ("looking on", STATES["looking_on"],
+     ("READ-ONLY", Tone.WARN, "", "server.py", "saved 14:00:00",
+      "jo@laptop/4711 works on deployment/web · 1 saved file waits; the cluster runs what it ran before")),
     ("stopped", lambda: _live().begin("web", "x.py").phase("web", Phase.BUILD, 1).finished("web", Outcome.STOPPED),
      ("STOPPED", Tone.WARN, "", "x.py", "", "the cluster runs your 14:01:01 save")),
 ]  # fmt: skip

@@ -7,7 +7,9 @@ import pytest
 from devloop.core import events as ev
 from devloop.core.events import MAX_FILES, Outcome, Phase, Trigger, Verdict
 from devloop.core.failure import Connection, ExitCode, Failure, FailureCode
+from devloop.core.problems import Problem
 from devloop.core.reducer import fold, merge, reduce
+from devloop.core.service import WorkloadKey
 from devloop.core.state import Echo, PhaseSpan, ServiceState, SessionState, Want
 
 STARTED = ev.SessionStarted(1, "0.1.0", "kind", "shop", ("db", "web"), "s1")
@@ -70,10 +72,36 @@ def test_connections_go_and_come_back() -> None:
     assert fold(log(STARTED, lost, engine, back)).lost == {Connection.ENGINE: "no engine"}
 
 
+def test_who_works_on_each_workload_is_known() -> None:
+    mine = ev.LeaseChanged("shop", "deployment/web", ev.LeaseChange.ACQUIRED, "ann@desk/1", 1.0)
+    lost = ev.LeaseChanged("shop", "deployment/web", ev.LeaseChange.LOST, "jo@laptop/2", 2.0, "ann@desk/1")
+    other = ev.LeaseChanged("ops", "deployment/web", ev.LeaseChange.UNGUARDED, "", 0.0)
+    web = [WorkloadKey(namespace, "deployment", "web") for namespace in ("shop", "ops")]
+    assert fold(log(STARTED, mine, other)).elsewhere(web) is None
+    assert fold(log(STARTED, mine, other, lost)).elsewhere(web) == lost
+    assert fold(log(STARTED, mine, other, lost)).elsewhere(web[1:]) is None
+    assert fold(log(STARTED, lost, mine)).elsewhere(web) is None
+
+
 def test_services_come_and_go() -> None:
     state = fold(log(STARTED, ev.ServiceRemoved("db"), ev.ServiceAdded("api")))
     assert list(state.services) == ["web", "api"]
-    assert state.services["api"].want == Want(Trigger.START, 2.0)
+    assert state.services["api"].want == Want(Trigger.START, 2.0, newest=1), "builds that began before may lack a save"
+
+
+def test_a_refused_configuration_is_wrong_until_one_is_accepted() -> None:
+    wrong = Problem("devloop.toml", 3, "services.web.image", "is missing", "add it")
+    refused = fold(log(STARTED, ev.ConfigRefused("devloop.toml", (wrong,))))
+    assert refused.refused == (wrong,)
+    assert reduce(refused, ev.Record(9.0, ev.ConfigAccepted("devloop.toml"))) == fold(log(STARTED))
+
+
+@pytest.mark.parametrize(("keys", "is_settled"), [(("build.args",), True), (("workload",), False)])
+def test_a_service_on_another_workload_has_proved_nothing(keys: tuple[str, ...], is_settled: bool) -> None:
+    seen = ev.WorkloadObserved("web", "deployment/web", True, 1, 1, 1, 0, ())
+    state = fold(log(STARTED, seen, begun(), PUSHED, over(), ev.ServiceChanged("web", keys)))
+    web = state.services["web"]
+    assert (web.settled, web.live is not None, bool(web.workloads)) == (is_settled,) * 3
 
 
 @pytest.mark.parametrize("cls", [cls for cls in ev.EVENT_TYPES if cls.lossy])
@@ -263,6 +291,7 @@ def test_only_what_mends_by_itself_is_wanted_again(code: FailureCode) -> None:
         FailureCode.ENGINE_UNREACHABLE,
         FailureCode.REGISTRY_UNREACHABLE,
         FailureCode.DEPENDENCY_FAILED,
+        FailureCode.WORKLOAD_HELD,
     }
     want = after(begun(1, Trigger.FILES, "a.py"), failed(code)).want
     assert (want is not None) == (code in again)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from devloop.core.events import Hold, HoldCode, Outcome, Phase, Trigger
+from devloop.core.events import Hold, HoldCode, LeaseChange, LeaseChanged, Outcome, Phase, Trigger
 from devloop.core.failure import Connection, Failure, FailureCode
 from devloop.core.image import ImageRef
 from devloop.core.scheduler import MAX_ECHOES, MAX_SUPERSEDED, Decision, Limits, schedule
@@ -72,6 +72,7 @@ def decide(
     *services: Service,
     limits: Limits | None = None,
     lost: Connection | None = None,
+    elsewhere: str = "",
     **states: Change | tuple[Change, ...],
 ) -> Decision:
     """Decide over these services, each in the state that its changes make of a service that wants nothing."""
@@ -82,7 +83,9 @@ def decide(
         for change in changes if isinstance(changes, tuple) else (changes,):
             state = change(state)
         made[each.name] = state
-    session = SessionState(made, lost={lost: "away"} if lost else {})
+    held = LeaseChanged("shop", f"deployment/{elsewhere}", LeaseChange.HELD, "jo@laptop/4711", 9.0)
+    leases = {("shop", held.workload): held} if elsewhere else {}
+    session = SessionState(made, lost={lost: "away"} if lost else {}, leases=leases)
     return schedule(session, {each.name: each for each in services}, limits or Limits())
 
 
@@ -315,6 +318,47 @@ def test_a_cycle_that_is_superseded_says_so_rather_than_what_it_waited_for() -> 
     assert decision.holds["side"].code is HoldCode.SUPERSEDING
 
 
+# somebody else ----------------------------------------------------------------------------------------------------
+
+
+def looks_on(state: ServiceState) -> ServiceState:
+    return replace(state, hold=Hold(HoldCode.LEASE, "jo@laptop/4711", "read-only"))
+
+
+@pytest.mark.parametrize(
+    ("state", "cancel"),
+    [
+        ((), ()),
+        (wants(), ()),
+        ((wants(), paused), ()),
+        (runs(), ("web",)),
+        (at_gate, ("web",)),
+        (on_workloads, ("web",)),
+    ],
+    ids=["wants nothing", "wants something", "is paused", "builds", "waits at the gate", "has patched"],
+)
+def test_a_service_whose_workload_somebody_else_works_on_looks_on(
+    state: Change | tuple[Change, ...], cancel: tuple[str, ...]
+) -> None:
+    hold = Hold(HoldCode.LEASE, "jo@laptop/4711", "read-only: jo@laptop/4711 works on deployment/web")
+    assert decide(WEB, API, web=state, elsewhere="web") == Decision(cancel=cancel, holds={"web": hold})
+
+
+def test_so_does_one_of_several_workloads() -> None:
+    two = replace(WEB, workloads=(*WEB.workloads, WorkloadKey("shop", "deployment", "worker")))
+    assert decide(two, web=wants(), elsewhere="worker").holds["web"].on == "jo@laptop/4711"
+
+
+def test_another_service_is_held_up_by_it_neither_at_its_start_nor_at_its_gate() -> None:
+    web = service("web", "db")
+    assert decide(DB, web, db=(wants(), looks_on), web=wants(), elsewhere="db").start == ("web",)
+    assert decide(DB, web, db=(wants(), looks_on), web=at_gate, elsewhere="db").admit == ("web",)
+
+
+def test_under_once_nobody_waits_for_it() -> None:
+    assert decide(WEB, web=wants(), elsewhere="web", limits=Limits(once=True)).start == ("web",)
+
+
 def test_whatever_wants_something_and_may_not_has_a_hold() -> None:
     """Every hold code is met here, so that a reader can learn each from this file."""
     web = service("web", "db")
@@ -326,5 +370,6 @@ def test_whatever_wants_something_and_may_not_has_a_hold() -> None:
         decide(WEB, web=wants(), limits=Limits(parallel_builds=0)).holds["web"].code,
         decide(WEB, web=(runs(), wants())).holds["web"].code,
         decide(WEB, service("side", workload="web"), web=on_workloads, side=at_gate).holds["side"].code,
+        decide(WEB, elsewhere="web").holds["web"].code,
     }
     assert met == set(HoldCode)

@@ -1,5 +1,6 @@
 """The words of both renderers, event by event."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from devloop.core import events as ev
 from devloop.core.events import Hold, HoldCode, Outcome, Phase, Trigger, Verdict
 from devloop.core.failure import Connection, ExitCode, Failure, FailureCode
+from devloop.core.problems import Problem
 from devloop.core.reducer import fold, reduce
 from devloop.core.state import FinishedCycle, ServiceState, SessionState, Want
 from devloop.views import Tone, files, phrases, seconds, still_runs
@@ -234,11 +236,52 @@ def test_connections() -> None:
     ]
 
 
+def _lease(change: ev.LeaseChange, before: str = "", since: float = 0.0) -> ev.LeaseChanged:
+    return ev.LeaseChanged("shop", "deployment/web", change, "jo@laptop/4711", since, before)
+
+
+def test_who_works_on_a_workload() -> None:
+    held = told(_lease(ev.LeaseChange.HELD, since=60.0))
+    assert re.fullmatch(
+        r"jo@laptop/4711 works on deployment/web since \d\d:\d\d:00: read-only until that session ends", held[0]
+    )
+    assert held[1:] == ["→ to take it over: devloop up --take-over"]
+    assert told(_lease(ev.LeaseChange.HELD))[0].startswith("jo@laptop/4711 works on deployment/web: read-only")
+    assert told(_lease(ev.LeaseChange.LOST)) == [
+        "LOST deployment/web: jo@laptop/4711 took it over, and nothing is written to it any more"
+    ]
+    assert told(_lease(ev.LeaseChange.TAKEN_OVER, "ann@desk/1")) == ["deployment/web is taken over from ann@desk/1"]
+    assert told(_lease(ev.LeaseChange.ACQUIRED, "ann@desk/1")) == [
+        "deployment/web is this session's now: ann@desk/1 has left it"
+    ]
+    for quiet in (_lease(ev.LeaseChange.ACQUIRED), _lease(ev.LeaseChange.UNGUARDED)):
+        assert told(quiet) == []
+    hold = Hold(HoldCode.LEASE, "jo@laptop/4711", "read-only: jo@laptop/4711 works on deployment/web")
+    assert told(ev.CycleHeld("web", hold)) == [], "it was told when it changed"
+
+
 def test_services_that_pause_come_and_go() -> None:
     assert told(ev.ServicePaused("web", True)) == ["paused: saves wait"]
     assert told(ev.ServicePaused("web", False)) == ["resumed"]
     assert told(ev.ServiceAdded("api")) == ["added to the session"]
     assert told(ev.ServiceRemoved("web")) == ["left the session"]
+    assert told(ev.ServiceRemoved("web", ("deployment/web",), "shop")) == [
+        "left the session",
+        "deployment/web stays as it is; undo: devloop restore deployment/web -n shop",
+    ]
+    assert told(ev.ServiceChanged("web", ("build.args", "ignore"))) == ["configured anew: build.args, ignore"]
+
+
+def test_an_edit_of_the_configuration() -> None:
+    wrong = (Problem("devloop.toml", 3, "loop.audit", "must be true or false, not 1", "write `true`"),)
+    assert told(ev.ConfigRefused("devloop.toml", wrong)) == [
+        "devloop.toml cannot be used as it is now; what was in force stays:",
+        "devloop.toml:3: loop.audit: must be true or false, not 1; write `true`",
+    ]
+    assert told(ev.ConfigAccepted("devloop.toml", ("loop.audit",), ("cluster.context",))) == [
+        "devloop.toml is in force: loop.audit",
+        "what was in force stays until devloop is started again: that of cluster.context",
+    ]
 
 
 PHASES = (

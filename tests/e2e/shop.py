@@ -111,5 +111,10 @@ class Shop:
         return "--context", os.environ["DEVLOOP_E2E_CONTEXT"], "-n", self.namespace
 
 
+def written(metadata: Mapping[str, Any]) -> list[Any]:
+    """Who wrote what of an object; without the Deployment controller, which goes on by itself."""
+    return [entry for entry in metadata["managedFields"] if entry["manager"] != "kube-controller-manager"]
+
+
 def lines_of_json(text: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]

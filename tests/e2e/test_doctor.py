@@ -115,8 +115,10 @@ def test_a_viewer_lacks_rights_and_nothing_is_written(web: Shop) -> None:
     before = state(web)
     told = doctor(web.folder, "--context", VIEWER)
     assert (told.code, told.failed) == (3, [("cluster", "rights")]), told.said
-    (check,) = told.about("cluster", "rights")
+    check, leases = told.about("cluster", "rights")
     assert check["message"] == f"you may not patch deployments in namespace {web.namespace}"
+    assert leases["level"] == "note"
+    assert f"leases in namespace {web.namespace}, so nobody hears who else works" in leases["message"]
     assert f"kubectl --context {VIEWER} auth can-i --list -n {web.namespace}" in check["fix"]
     assert state(web) == before
 
@@ -230,10 +232,11 @@ def test_who_may_only_what_is_needed_is_told_of_here_alone(left: Shop, tmp_path:
     (tmp_path / "kubeconfig").write_text(yaml.safe_dump(config))
     told = doctor(left.folder, env={"KUBECONFIG": str(tmp_path / "kubeconfig")})
     assert told.code == 0, told.said
-    fine, logs, events = told.about("cluster", "rights")
-    assert (fine["level"], logs["level"], events["level"]) == ("ok", "note", "note")
+    fine, logs, events, leases = told.about("cluster", "rights")
+    assert (fine["level"], logs["level"], events["level"], leases["level"]) == ("ok", "note", "note", "note")
     assert "you may not get pods/log" in logs["message"]
     assert "you may not watch events" in events["message"]
+    assert "you may not get, create, patch, delete leases" in leases["message"]
     (check,) = told.about("cluster", "left behind")
     assert f"looked in namespace {left.namespace}, as you may not list others" in check["message"]
     assert told.about("cluster", "nodes") == told.about("cluster", "platform") == []

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.harness import registry_digest
-from tests.e2e.shop import Shop, lines_of_json
+from tests.e2e.shop import Shop, lines_of_json, written
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(60)]
 
@@ -30,7 +30,7 @@ def _state(shop: Shop) -> tuple[Any, ...]:
     with pytest.raises(urllib.error.HTTPError, match="404"):
         registry_digest(f"{shop.image('web')}:dev")
     metadata = shop.get("web")["metadata"]
-    return metadata["generation"], metadata["managedFields"][0], metadata.get("labels"), shop.replica_sets("web")
+    return metadata["generation"], written(metadata), metadata.get("labels"), shop.replica_sets("web")
 
 
 def test_plan_shows_everything_and_writes_nothing(planned: Shop) -> None:

@@ -355,7 +355,7 @@ def test_a_save_takes_back_what_was_restored_or_made_again_meanwhile(shop: Shop)
         # The image of before was never pushed: restoring it leaves a Pod that cannot start, so nobody waits for it.
         shop.run("scale", "deployment/web", "--replicas=0")
         assert devloop.wait_for("workload_drifted")["what"] == "scaled from 1 to 0"
-        code, out, err = shop.devloop("restore", "web")
+        code, out, err = shop.devloop("restore", "web", "--take-over")
         assert code == 0, out + err
         drift = devloop.wait_for("workload_drifted")
         assert (drift["who"], f"{shop.image('web')}:none" in drift["what"]) == ("devloop restore", True)

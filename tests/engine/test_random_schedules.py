@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -9,10 +10,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from devloop.core import events as ev
-from devloop.core.commands import Pause, Quit, Rebuild, Restart, Stop
+from devloop.core.commands import Pause, Quit, Rebuild, Reconfigure, Restart, Stop
 from devloop.core.failure import Connection
 from devloop.core.reducer import fold
 from devloop.core.scheduler import Limits
+from devloop.core.service import Service
 from devloop.headless.ndjson import decode_all, encode
 from tests.engine.conftest import run_in_fake_time
 from tests.engine.world import Bench, World, digest_of_source, service
@@ -64,14 +66,57 @@ def test_no_save_is_lost(eager: bool, schedule: list[tuple[float, tuple[str, str
     run_in_fake_time(scenario, eager=eager)
 
 
+subsets = st.sets(names, min_size=1).map(lambda found: " ".join(sorted(found)))
+edits = st.one_of(actions, st.tuples(st.just("have"), subsets), st.tuples(st.just("argue"), names))
+
+
+@pytest.mark.parametrize("eager", [False, True], ids=["lazy", "eager"])
+@settings(max_examples=60, deadline=None)
+@given(schedule=st.lists(st.tuples(st.floats(0, 3), edits), max_size=25), shared=st.booleans())
+def test_no_save_is_lost_while_services_come_change_and_go(
+    eager: bool, schedule: list[tuple[float, tuple[str, str]]], shared: bool
+) -> None:
+    """Whatever was configured meanwhile: at the end each service runs what was saved last, by what is said last."""
+
+    async def scenario() -> None:
+        context = "app" if shared else ""
+        every = (service("db"), service("api", context=context), service("web", context=context))
+        bench = Bench(World(every), Limits(parallel_builds=2))
+        await _play(bench, [*schedule, (0.0, ("have", " ".join(NAMES)))])
+        _check_log(bench)
+        for one in bench.world.services:
+            source, args = one.build.context.name, dict(one.build.args)
+            for key in one.workloads:
+                digest = digest_of_source(source, bench.world.versions[source], **args)
+                assert bench.world.running(key) == [digest], one.name
+
+    run_in_fake_time(scenario, eager=eager)
+
+
+async def _edit(bench: Bench, action: str, target: str, known: dict[str, Service]) -> None:
+    """`have` these services from now on, or `argue` otherwise in the build of one of them, and of its twin."""
+    if action == "argue":
+        context, step = known[target].build.context, str(len(bench.records))
+        for name, one in known.items():
+            if one.build.context == context:
+                known[name] = replace(one, build=replace(one.build, args=(("STEP", step),)))
+        target = " ".join(one.name for one in bench.world.services)
+    bench.world.services = tuple(known[name] for name in target.split())
+    await bench.conductor.reconfigure(Reconfigure(bench.world.services, 2))
+
+
 async def _play(bench: Bench, schedule: list[tuple[float, tuple[str, str]]]) -> None:
+    known = {one.name: one for one in bench.world.services}
     bench.log.emit(ev.SessionStarted(1, "0", "test", "shop", NAMES))
     bench.world.boot()
     running = asyncio.ensure_future(bench.conductor.run())
     stopped = set()
     for pause, (action, target) in schedule:
         await asyncio.sleep(pause)
-        _act(bench, action, target)
+        if action in {"have", "argue"}:
+            await _edit(bench, action, target, known)
+        else:
+            _act(bench, action, target)
         if action == "stop":
             stopped.add(target)
     _mend(bench)

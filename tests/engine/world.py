@@ -8,16 +8,17 @@ import asyncio
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from devloop.core.events import Record
 from devloop.core.failure import Connection, Failure, FailureCode
 from devloop.core.image import ImageRef, PlatformManifest, ResolvedImage
+from devloop.core.lease import Holder
 from devloop.core.manifest import snapshot as make_snapshot
 from devloop.core.picture import Picture
-from devloop.core.ports import BuildProgress, BuildRequest, Built, OutputLine, PushStarted, Watched
+from devloop.core.ports import BuildProgress, BuildRequest, Built, Leases, OutputLine, PushStarted, Watched
 from devloop.core.scheduler import Limits
 from devloop.core.service import BuildSpec, Pin, Service, WorkloadKey
 from devloop.core.workload import Snapshot
@@ -25,6 +26,7 @@ from devloop.engine.builds import SharedBuilds
 from devloop.engine.conductor import Conductor, ConnectionSeen, FilesChanged
 from devloop.engine.cycle import run_cycle
 from devloop.engine.eventlog import EventLog
+from devloop.engine.leaseholder import Leaseholder
 from devloop.engine.observations import Observations
 from devloop.engine.tools import CycleResult, Emit, Gate, Order, Ports, SessionFacts
 
@@ -54,8 +56,9 @@ def service(
     )
 
 
-def digest_of_source(context: str, version: int) -> str:
-    return "sha256:" + hashlib.sha256(f"{context}@{version}".encode()).hexdigest()
+def digest_of_source(context: str, version: int, **args: str) -> str:
+    built_with = "".join(f" {name}={value}" for name, value in sorted(args.items()))
+    return "sha256:" + hashlib.sha256(f"{context}@{version}{built_with}".encode()).hexdigest()
 
 
 class LoopClock:
@@ -80,6 +83,7 @@ class World:
     versions: Counter[str] = field(default_factory=Counter)
     tags: dict[str, str] = field(default_factory=dict)
     builds: list[str] = field(default_factory=list)
+    requests: list[BuildRequest] = field(default_factory=list)
     patches: list[str] = field(default_factory=list)
     building: int = 0
     most_building: int = 0
@@ -112,6 +116,17 @@ class World:
             "status": {"observedGeneration": 1},
         }
         self.sets[key], self.pods[key] = [], []
+
+    def adopt(self, *services: Service) -> None:
+        """The services from now on; workloads that they bring along come up on what nobody pushed."""
+        self.services = services
+        for one in services:
+            for key in one.workloads:
+                if key not in self.deployments:
+                    self._create(key, one)
+                    self._new_revision(key)
+                    self._make_ready(key)
+                    self.report(key)
 
     def boot(self) -> None:
         """Bring every Deployment up on an image that nobody pushed in this session."""
@@ -226,6 +241,7 @@ class World:
         context = request.spec.context.name
         progress(OutputLine(f"building {context}"))
         self.builds.append(context)
+        self.requests.append(request)
         self.building += 1
         self.most_building = max(self.most_building, self.building)
         self.on_build(context)
@@ -242,7 +258,7 @@ class World:
             self.building -= 1
         if self._failure(Connection.REGISTRY):
             return Failure(FailureCode.REGISTRY_UNREACHABLE, "the registry is away")
-        digest = digest_of_source(context, version)
+        digest = digest_of_source(context, version, **dict(request.spec.args))
         self.tags[str(request.push)] = digest
         return Built(digest, "buildx")
 
@@ -304,9 +320,17 @@ class Bench:
     world: World
     limits: Limits = field(default_factory=Limits)
     rollout_timeout: float = 60.0
+    leases: Leases | None = None
+    me: Holder = field(default_factory=lambda: Holder("ann", "desk", 12, "s1"))
 
     def __post_init__(self) -> None:
         clock = LoopClock()
+        self.holder = (
+            Leaseholder(
+                self.leases, self.me, lambda holder: False, clock, tell=lambda event: self.log.emit(event),
+                warn=lambda key, failure: None,
+            ) if self.leases else None
+        )  # fmt: skip
         self.log = EventLog(clock)
         self.records: list[Record] = []
         self.log.on_append(self.records.append)
@@ -315,11 +339,16 @@ class Bench:
         self.facts = SessionFacts("s1", self.rollout_timeout, "linux/amd64")
         world = self.world
         ports = Ports(SharedBuilds(world, lambda: self.log.state.wanted), world, world, world, self.observations, clock)
+        if self.holder:
+            ports = replace(ports, may_write=self.holder.may_write)
 
         async def run(order: Order, *, emit: Emit, gate: Gate) -> CycleResult:
             return await run_cycle(order, ports, self.facts, emit=emit, gate=gate)
 
-        self.conductor = Conductor(world.services, self.limits, self.log, run, self.observations, world, self._report)
+        self.conductor = Conductor(
+            world.services, self.limits, self.log, run, self.observations, world, self._report,
+            self.holder.take_over if self.holder else lambda key: None,
+        )  # fmt: skip
         world.observed = self.conductor.post
 
     def _report(self, error: BaseException) -> str:

@@ -130,6 +130,25 @@ def three_services(stage: Stage) -> Devloop:
     return devloop
 
 
+def live_config(stage: Stage) -> Devloop:
+    """`devloop.toml` is edited: a service comes, the other changes, the file breaks, and the first one goes."""
+    _, web = stage.app("web")
+    _, api = stage.app("api")
+    with stage.start(web) as devloop:
+        devloop.wait_for("cycle_finished", service="web", outcome="verified")
+        write_toml(stage.folder, stage.namespace, web + api)
+        devloop.wait_for("cycle_finished", service="api", outcome="verified")
+        changed = api.replace('build = "api"', 'build = { context = "api", args = { MODE = "dev" } }')
+        write_toml(stage.folder, stage.namespace, web + changed)
+        devloop.wait_for("cycle_finished", service="api", outcome="unchanged")
+        write_toml(stage.folder, stage.namespace, web.replace("build =", "biuld ="), loop=["parallel_builds = 0"])
+        devloop.wait_for("config_refused")
+        write_toml(stage.folder, stage.namespace, changed)
+        devloop.wait_for("service_removed", service="web")
+        devloop.stop()
+    return devloop
+
+
 def restarted(stage: Stage) -> None:
     """A start, and a restart without a build; no process takes that command, so the session runs in this one."""
     _, toml = stage.app("web")
@@ -147,7 +166,16 @@ def restarted(stage: Stage) -> None:
 
 SCRIPTS: dict[str, Callable[[Stage], Devloop | None]] = {
     script.__name__: script
-    for script in (start_and_save, broken_build, crash_loop, superseded, unchanged, three_services, restarted)
+    for script in (
+        start_and_save,
+        broken_build,
+        crash_loop,
+        superseded,
+        unchanged,
+        three_services,
+        live_config,
+        restarted,
+    )
 }
 
 

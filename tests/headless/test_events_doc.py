@@ -12,17 +12,19 @@ import pytest
 
 from devloop.core import events as ev
 from devloop.core.failure import EXIT_CODES, Connection, ExitCode, Failure, FailureCode
+from devloop.core.problems import Problem
 from devloop.headless.ndjson import decode, encode
 
 TEXT = (Path(__file__).parents[2] / "docs" / "events.md").read_text("utf-8")
 SECTIONS = dict(re.findall(r"^###? (.+)\n((?:(?!^##).*\n?)*)", TEXT, re.MULTILINE))
-OBJECTS = (ev.Hold, ev.Change, ev.PodRow, Failure)
+OBJECTS = (ev.Hold, ev.Change, ev.PodRow, Failure, Problem)
 WORDS: tuple[type[Enum], ...] = (
     ev.Trigger,
     ev.Phase,
     ev.Outcome,
     ev.Verdict,
     ev.HoldCode,
+    ev.LeaseChange,
     ev.LogSource,
     ev.StepState,
     Connection,

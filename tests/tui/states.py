@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from devloop.core import events as ev
 from devloop.core.failure import Connection, FailureCode
+from devloop.core.problems import Problem
 from tests.tui.stories import Story
 
 MEND = "fix it; the next save builds again"
@@ -169,6 +170,16 @@ def drifted() -> Story:
     return story.wait(20).tell(ev.WorkloadDrifted("web", "deployment/web", "kubectl-set", what)).wait(3)
 
 
+def refused() -> Story:
+    """An edit that cannot be used, while the loop goes on by what was in force."""
+    story = _chatting(_started("web").wait(60).whole("web", "server.py"), "web", 2)
+    wrong = (
+        Problem("devloop.toml", 14, "services.web.wacth", "is no key of a service", "did you mean `watch`?"),
+        Problem("devloop.toml", 21, "loop.parallel_builds", "`0` is too small", "write at least 1"),
+    )
+    return story.wait(20).tell(ev.ConfigRefused("devloop.toml", wrong)).wait(3)
+
+
 def among_five(state: Callable[[], Story]) -> Story:
     """The same of one service, with four others that were verified before."""
     own, story = state(), Story(*FIVE).watching()
@@ -196,10 +207,20 @@ def long_names() -> Story:
     return story.log(name, f"INFO {long}", f"ERROR {long}", "日本語のログ行です", "\x1b[32mgreen\x1b[0m and plain")
 
 
+def looking_on() -> Story:
+    """Somebody else works on it, and a save of this session waits."""
+    story = Story("web").watching().pods("web", 3, 3)
+    since = story.now - 900
+    story.tell(ev.LeaseChanged("shop", "deployment/web", ev.LeaseChange.HELD, "jo@laptop/4711", since))
+    hold = ev.Hold(ev.HoldCode.LEASE, "jo@laptop/4711", "read-only: jo@laptop/4711 works on deployment/web")
+    story.tell(ev.CycleHeld("web", hold)).wait(5)
+    return _chatting(story.log("web", "listening on :80").saved("web", "server.py"), "web", 2)
+
+
 STATES: dict[str, Callable[[], Story]] = {
     story.__name__: story
     for story in (
         checks_running, check_failed, verified, building, rolling_out, broken_build, crash_loop, mismatch,
-        five_verified, mixed, waiting, paused, lost, drifted, thirty, long_names,
+        five_verified, mixed, waiting, paused, looking_on, lost, drifted, refused, thirty, long_names,
     )
 }  # fmt: skip

@@ -2,7 +2,7 @@
 
 import pytest
 
-from devloop.core.commands import Command, Pause, Rebuild, Restart, Stop
+from devloop.core.commands import Command, Pause, Rebuild, Restart, Stop, TakeOver
 from devloop.tui.keys import KEYS, Where, bindings, foot
 from tests.tui.stage import on_stage
 from tests.tui.states import STATES
@@ -24,6 +24,9 @@ SENT: list[tuple[str, str, list[Command]]] = [
     ("mixed", "k b", [Rebuild("worker")]),
     ("mixed", "x b", [Rebuild("worker")]),
     ("broken_build", "x", []),
+    ("looking_on", "t y", [TakeOver("web")]),
+    ("looking_on", "t n", []),
+    ("verified", "t", []),
 ]
 """State, keys, and the commands that are sent."""
 
@@ -122,6 +125,7 @@ def test_no_key_means_two_things() -> None:
 FEET = [
     (Where(), {"b", "r", "space", "/", "w", "d", "S", "y", ":", "?", "q"}),
     (Where(busy=True), {"s"}),
+    (Where(read_only=True), {"t"}),
     (Where(editable=True), {"e"}),
     (Where(following=False), {"f"}),
     (Where(finding=True), {"n", "N"}),
@@ -134,7 +138,7 @@ def test_the_foot_names(where: Where, signs: set[str]) -> None:
     assert signs <= {sign for sign, *_ in foot(where)}
 
 
-@pytest.mark.parametrize("sign", ["s", "e", "f", "n", "N"])
+@pytest.mark.parametrize("sign", ["s", "t", "e", "f", "n", "N"])
 def test_the_foot_does_not_name_what_means_nothing_now(sign: str) -> None:
     assert sign not in {each for each, *_ in foot(Where())}
 

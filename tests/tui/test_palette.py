@@ -78,7 +78,15 @@ def test_help_begins_with_where_one_is() -> None:
 
 def test_help_has_every_key_that_means_something() -> None:
     where = Where(
-        chosen="web", broken="api", several=True, busy=True, editable=True, finding=True, pods=True, containers=True
+        chosen="web",
+        broken="api",
+        several=True,
+        busy=True,
+        read_only=True,
+        editable=True,
+        finding=True,
+        pods=True,
+        containers=True,
     )
     text = help_text(meaning(where), 100).plain
     for key in KEYS:

@@ -10,6 +10,7 @@ from devloop.core.checkup import Check, Topic, counted
 from devloop.core.failure import Failure, FailureCode
 from devloop.core.guard import Refused, judge
 from devloop.core.judgements import judge_skew
+from devloop.core.lease import API_GROUP as LEASE_GROUP
 from devloop.core.manifest import deployment as parse_deployment
 from devloop.core.nodes import Node, judge_nodes, judge_platform
 from devloop.core.ports import Access
@@ -67,18 +68,24 @@ async def of_namespace(cluster: KubeCluster, namespace: str) -> list[Check]:
 
 async def _useful(namespace: str, cluster: KubeCluster) -> list[Check]:
     """What a session goes without when it may not."""
+    leases = "nobody hears who else works on a workload there"
     wanted = {
-        Access("get", "", "pods/log", namespace): "the log of a crashed container",
-        Access("watch", "", "events", namespace): "what the cluster says of Pods that do not start",
+        Access("get", "", "pods/log", namespace): "devloop cannot show the log of a crashed container",
+        Access("watch", "", "events", namespace): "devloop cannot show what the cluster says of Pods that do not start",
+        **{Access(verb, LEASE_GROUP, "leases", namespace): leases for verb in ("get", "create", "patch", "delete")},
     }
     answers = await asyncio.gather(*map(cluster.allowed, wanted))
+    denied: dict[str, list[Access]] = {}
+    for (access, consequence), answer in zip(wanted.items(), answers, strict=True):
+        if answer is False:
+            denied.setdefault(consequence, []).append(access)
     return [
         Topic.RIGHTS.note(
-            f"you may not {access.verb} {access.resource} in namespace {namespace}, so devloop cannot show {what}",
+            f"you may not {', '.join(each.verb for each in accesses)} {accesses[0].resource} in namespace {namespace}, "
+            f"so {consequence}",
             _ask_for(namespace, cluster),
         )
-        for (access, what), answer in zip(wanted.items(), answers, strict=True)
-        if answer is False
+        for consequence, accesses in denied.items()
     ]
 
 

@@ -1,0 +1,95 @@
+"""What another terminal is told when services come and go, and while an edit is refused."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from devloop.adapters.kubeconfig import PinnedContext
+from devloop.core import events as ev
+from devloop.core.commands import Command, Rebuild
+from devloop.core.config import Config
+from devloop.core.problems import Problem
+from devloop.engine.eventlog import EventLog
+from devloop.session.project import Place, Project
+from devloop.session.remote import Remote
+from tests.tui.stories import Story
+
+
+class Stopped:
+    """A clock that stands still."""
+
+    def now(self) -> float:
+        return 0.0
+
+
+class Asked:
+    """A session of the services `web` and `api`, both proved, and what it is asked."""
+
+    def __init__(self, look: tuple[ev.Event, ...] = ()) -> None:
+        self.log, self.posted, self.caught_up = EventLog(Stopped()), list[Command](), list[str]()
+        place = Place(Config(), "", Path(), PinnedContext("kind-dev", "", "shop", ""), (), "shop")
+        self.changes = 0
+        self._look = look
+        self.remote = Remote(Project(place, (), ""), self.log, "1", self.posted.append, self._caught_up, self._taken_in)
+        self.remote.on_services = self._changed
+        self.tell(*(record.event for record in Story("web", "api").whole("web").whole("api").records))
+
+    def tell(self, *events: ev.Event) -> None:
+        for event in events:
+            self.log.emit(event)
+
+    async def ask(self, what: str, *services: str) -> Any:
+        return await self.remote.answer({"ask": what, "services": list(services)})
+
+    async def verdicts(self, *services: str) -> list[tuple[str, int]]:
+        return [(each["service"], each["code"]) for each in (await self.ask("wait", *services))["verdicts"]]
+
+    async def _caught_up(self, service: str) -> None:
+        self.caught_up.append(service)
+
+    async def _taken_in(self) -> None:
+        self.tell(*self._look)
+
+    def _changed(self) -> None:
+        self.changes += 1
+
+
+async def test_services_that_came_are_known_and_those_that_left_are_not() -> None:
+    asked = Asked()
+    asked.tell(ev.ServiceAdded("worker"), ev.ServiceRemoved("api"))
+    assert asked.changes == 2
+    assert asked.remote.about["services"] == ["web", "worker"]
+    assert [each["service"] for each in (await asked.ask("status"))["status"]] == ["web", "worker"]
+    assert (await asked.ask("trigger", "worker", "api"))["services"] == ["worker"]
+    assert [each for each in asked.posted if isinstance(each, Rebuild)] == asked.posted
+    assert len(asked.posted) == 1
+
+
+async def test_whoever_waits_waits_for_what_an_edit_brings() -> None:
+    """The service that was saved into the configuration a moment ago is waited for too."""
+    asked = Asked(look=(ev.ServiceAdded("worker"),))
+    waiting = asyncio.ensure_future(asked.verdicts())
+    while asked.caught_up != ["web", "api", "worker"]:
+        await asyncio.sleep(0)
+    assert not waiting.done()
+    asked.tell(*(record.event for record in Story("worker").whole("worker").records[1:]))
+    assert await waiting == [("web", 0), ("api", 0), ("worker", 0)]
+
+
+async def test_a_service_that_leaves_is_answered_for() -> None:
+    asked = Asked()
+    asked.tell(ev.CycleRequested("api", ev.Trigger.KEY))
+    waiting = asyncio.ensure_future(asked.verdicts("api"))
+    while asked.caught_up != ["api"]:
+        await asyncio.sleep(0)
+    asked.tell(ev.ServiceRemoved("api"))
+    assert await waiting == [("api", 2)]
+    assert await Asked(look=(ev.ServiceRemoved("api"),)).verdicts("api") == [("api", 2)]
+    assert await Asked(look=(ev.ServiceRemoved("api"),)).verdicts() == [("web", 0)]
+
+
+async def test_an_edit_that_is_refused_is_not_proved() -> None:
+    wrong = Problem("devloop.toml", 3, "services.web.image", "is missing", "add it")
+    asked = Asked(look=(ev.ConfigRefused("devloop.toml", (wrong,)),))
+    (verdict,) = (await asked.ask("wait", "web"))["verdicts"]
+    assert (verdict["code"], verdict["message"]) == (2, str(wrong))
