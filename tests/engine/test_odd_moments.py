@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from devloop.core import events as ev
 from devloop.core.commands import Rebuild
 from devloop.core.failure import Connection, Failure, FailureCode
@@ -151,6 +153,51 @@ def test_a_patch_that_was_rejected_is_not_taken_for_healed(run: RunScenario) -> 
 
         await session(bench, act)
         assert finished(bench, "web") == ["verified", "failed"]
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("conflicts", [1, 4, 5])
+def test_a_patch_that_meets_a_change_by_somebody_else_is_decided_anew(run: RunScenario, conflicts: int) -> None:
+    """A few times: what was saved must not wait for another save."""
+
+    async def scenario() -> None:
+        world = World((service("web"),))
+        bench, patch, met = Bench(world), world.patch, iter(range(conflicts))
+
+        async def conflict(key: WorkloadKey, body: Any, *, json_patch: bool = False) -> Any:
+            if next(met, None) is not None:
+                return Failure(FailureCode.WORKLOAD_CHANGED, "somebody else changed it")
+            return await patch(key, body)
+
+        world.patch = conflict  # type: ignore[method-assign]
+
+        async def act() -> None:
+            await asyncio.sleep(20)
+
+        await session(bench, act)
+        assert finished(bench, "web") == ["verified" if conflicts < 5 else "failed"]
+
+    run(scenario)
+
+
+def test_a_login_that_expires_runs_the_cycle_again_when_it_is_renewed(run: RunScenario) -> None:
+    async def scenario() -> None:
+        world = World((service("web"),))
+        bench, patch, met = Bench(world), world.patch, iter(range(1))
+
+        async def logged_out(key: WorkloadKey, body: Any, *, json_patch: bool = False) -> Any:
+            if next(met, None) is not None:
+                return Failure(FailureCode.CLUSTER_LOGIN, "the API server does not accept the credentials")
+            return await patch(key, body)
+
+        world.patch = logged_out  # type: ignore[method-assign]
+
+        async def act() -> None:
+            await asyncio.sleep(20)
+
+        await session(bench, act)
+        assert finished(bench, "web") == ["failed", "verified"]
 
     run(scenario)
 
