@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import aiohttp
 from aiohttp import web
+from yarl import URL
 
 _T = TypeVar("_T")
 _PATIENCE = 20.0
@@ -171,8 +172,12 @@ class HttpProxy:
         headers = {name: value for name, value in request.headers.items() if name.lower() not in _HOP}
         # The registry tells where an upload goes on by the name that it was asked by.
         headers["Host"] = request.host
-        body = await request.read() if request.body_exists else None
-        async with self._session.request(request.method, url, headers=headers, data=body, allow_redirects=False) as got:
+        body = await request.content.read() if request.body_exists else None
+        # As it was asked: the state of an upload does not survive being quoted anew.
+        asked = URL(url, encoded=True)
+        async with self._session.request(
+            request.method, asked, headers=headers, data=body, allow_redirects=False
+        ) as got:
             said = {name: value for name, value in got.headers.items() if name.lower() not in _HOP}
             if "Content-Length" in got.headers:
                 said["Content-Length"] = got.headers["Content-Length"]

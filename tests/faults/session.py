@@ -65,6 +65,11 @@ class Watched(Devloop):
             return Claim(event, time.time(), None)
         return Claim(event, time.time(), found)
 
+    def said(self) -> str:
+        """Without what is there in every session."""
+        dull = {"build_step", "check_finished", "watch_started"}
+        return "\n".join([*(json.dumps(each) for each in self.events if each["event"] not in dull), *self.errors])
+
     def untrue(self) -> list[Claim]:
         """Claims that registry or Pods contradict; what a later cycle did meanwhile contradicts nothing."""
         later = [self.seconds_of(each) for each in self.of("cycle_started")]
