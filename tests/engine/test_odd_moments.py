@@ -12,6 +12,7 @@ from devloop.core.failure import Connection, Failure, FailureCode
 from devloop.core.ports import BuildProgress, BuildRequest, Built, PushStarted
 from devloop.core.scheduler import Limits
 from devloop.core.service import WorkloadKey
+from devloop.core.workload import Snapshot
 from tests.engine.conftest import RunScenario
 from tests.engine.test_conductor import finished, session
 from tests.engine.world import Bench, World, service
@@ -198,6 +199,33 @@ def test_a_login_that_expires_runs_the_cycle_again_when_it_is_renewed(run: RunSc
 
         await session(bench, act)
         assert finished(bench, "web") == ["failed", "verified"]
+
+    run(scenario)
+
+
+def test_a_save_that_missed_its_workload_reaches_the_one_that_is_made_again(run: RunScenario) -> None:
+    async def scenario() -> None:
+        world = World((service("web"),))
+        bench = Bench(world)
+
+        async def act() -> None:
+            await asyncio.sleep(20)
+            gone = world.deployments.pop(WEB)
+            bench.conductor.post(Snapshot(WEB, None))
+            bench.save("web")
+            await asyncio.sleep(20)
+            assert finished(bench, "web") == ["verified", "failed"]
+            gone["metadata"]["uid"] = "uid-anew"
+            world.deployments[WEB] = gone
+            world.sets[WEB].clear()
+            world.report(WEB)
+            await asyncio.sleep(20)
+            world.report(WEB)
+            await asyncio.sleep(20)
+
+        await session(bench, act)
+        assert finished(bench, "web") == ["verified", "failed", "verified"]
+        assert len(bench.world.builds) == 2
 
     run(scenario)
 
