@@ -3,7 +3,7 @@
 import pytest
 
 from tests.e2e.harness import registry_digest
-from tests.faults.httpproxy import Request, pushes, uploads
+from tests.faults.httpproxy import Headers, Request, pushes, uploads
 from tests.faults.stage import FULL, Stage
 
 pytestmark = [pytest.mark.e2e, pytest.mark.engine, pytest.mark.faults, pytest.mark.timeout(240)]
@@ -84,7 +84,7 @@ def test_a_digest_in_a_header_counts_for_nothing(both: Stage) -> None:
     """What is compared is the digest of the content, which cannot lie."""
     registry = both.registry
 
-    def lie(request: Request, headers: dict[str, str]) -> None:
+    def lie(request: Request, headers: Headers) -> None:
         if request.method == "HEAD" and "/manifests/dev" in request.path:
             headers["Docker-Content-Digest"] = f"sha256:{'0' * 64}"
 
