@@ -39,14 +39,21 @@ def revision_before(snapshot: Snapshot, newest: str) -> Revision | None:
     return max(older, key=lambda revision: revision.number, default=None)
 
 
+def allowed(snapshot: Snapshot, deployment: Deployment, newest: str) -> float:
+    """Seconds that an old Pod may take to end before a new one is made; 0.0 where none has to."""
+    if not _ends_first(deployment):
+        return 0.0
+    before = revision_before(snapshot, newest)
+    return before.template.grace if before is not None else _DEFAULT_GRACE
+
+
 def ends_before(
     snapshot: Snapshot, deployment: Deployment, newest: str, pods: Sequence[Ready], events: Iterable[ClusterEvent]
 ) -> list[End]:
     """The end that each of these Pods, the first made first, had to wait for, as far as it is known."""
     if not _ends_first(deployment):
         return []
-    old, before = _old(snapshot, deployment, newest), revision_before(snapshot, newest)
-    longest = (before.template.grace if before is not None else _DEFAULT_GRACE) + _TEARDOWN
+    old, longest = _old(snapshot, deployment, newest), allowed(snapshot, deployment, newest) + _TEARDOWN
     # Under Recreate all end together, and then all begin.
     new = [each.pod for each in (pods[:1] if deployment.strategy == "Recreate" else pods)]
     left, found = _asked(events, {each.pod.uid for each in pods}), list[End]()
