@@ -77,18 +77,18 @@ def covered(ends: Iterable[End], begin: float, until: float) -> float:
 
 def grace(deployment: Deployment, before: Revision | None, ends: Sequence[End], seconds: float) -> Wait:
     """`before`: whose Pods ended. How long they were allowed to take is said by their template, not by the newest."""
-    allowed, took = (before.template.grace if before is not None else 0.0), max(end.made - end.asked for end in ends)
+    period, took = (before.template.grace if before is not None else 0.0), max(end.made - end.asked for end in ends)
     message = f"no new Pod starts before an old one has ended, which took {took:.0f} s"
-    if not took >= allowed > 3:
+    if not took >= period > 3:
         return Wait(WaitCode.GRACE, seconds, message, _beside(deployment))
-    message += f": all of its grace period of {allowed:.0f} s, because its process does not end on SIGTERM"
+    message += f": all of its grace period of {period:.0f} s, because its process does not end on SIGTERM"
     fix = "end on SIGTERM (start the program with `exec`, so that it gets the signal), or do not wait so long: "
-    return Wait(WaitCode.GRACE, seconds, message, fix + _shorter(deployment, allowed))
+    return Wait(WaitCode.GRACE, seconds, message, fix + _shorter(deployment, period))
 
 
-def _shorter(deployment: Deployment, allowed: float) -> str:
+def _shorter(deployment: Deployment, period: float) -> str:
     now = deployment.template.grace
-    if now < allowed:
+    if now < period:
         return f"the newest template allows only {now:.0f} s already"
     return patch_spec(deployment.key, {"template": {"spec": {"terminationGracePeriodSeconds": 1}}})
 
