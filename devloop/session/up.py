@@ -183,7 +183,7 @@ class Session:
         from devloop.session.assembly import assemble
 
         assembly = self._assembly = assemble(
-            project, self._observed, self._connection, self._unreadable, lambda: self._project.services
+            project, self._observed, self._connection, self._unreadable, lambda: self._project.services, self._state
         )
         try:
             return await self._loop(assembly)
