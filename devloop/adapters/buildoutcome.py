@@ -164,6 +164,8 @@ def _advice(cause: str) -> str:
         return "the image is for another processor: set `build.platform`, or install emulation (binfmt) in the engine"
     if "exit code 137" in cause or "exit code: 137" in cause:
         return "it was killed: probably the engine ran out of memory"
+    if "no space left on device" in cause:
+        return "free space where the builder keeps its images: `docker system df` and `docker builder prune`"
     if _DENIED.search(cause) and "exit code" not in cause:
         return "run `docker login` for the registry of the base image"
     if re.search(r'^"/.*: not found', cause):

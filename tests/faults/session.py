@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.e2e.harness import DEVLOOP, PATIENCE, Devloop, Event, registry_digest
-from tests.e2e.scene import Scene
-from tests.e2e.talk import digests, speak, until_appendable, words
+from tests.e2e.scene import SERVE, Scene
+from tests.e2e.talk import digests, until_appendable, words
 from tests.faults.census import Census, settled, take
 
 INSIDE = Path(__file__).parent / "inside"
@@ -93,7 +93,7 @@ class FaultSession:
 
     def save(self, word: str, before: str = "") -> None:
         """Save a program that says this word; `before`: shell lines that come first."""
-        speak(self.scene, word, before)
+        (self.scene.folder / "web" / "run.sh").write_text(f"{before}\necho {word}\n{SERVE}\n")
 
     def until(self, event: str, patience: float = BACK, **fields: Any) -> Event:
         return self.devloop.wait_for(event, patience, **fields)
