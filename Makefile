@@ -5,8 +5,16 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 ARGS ?=
 
+define NAMED
+if [ -z "$$DEVLOOP_E2E_CONTEXT" ] || [ -z "$$DEVLOOP_E2E_REGISTRY" ]; then \
+  echo "$@ needs a cluster and a registry that it and this machine reach. For example:"; \
+  echo "  kind or k3d with a local registry, then"; \
+  echo "  export DEVLOOP_E2E_CONTEXT=kind-kind DEVLOOP_E2E_REGISTRY=localhost:5001"; \
+  exit 2; fi
+endef
+
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint types layers e2e bench constraints clean
+.PHONY: help run test check lint types layers e2e faults bench constraints clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,12 +44,15 @@ layers: $(READY)
 check: lint types layers test ## Style, types, layers and tests: what has to pass before a commit
 
 e2e: $(READY) ## Run the tests against a real cluster (DEVLOOP_E2E_CONTEXT, DEVLOOP_E2E_REGISTRY)
-	@if [ -z "$$DEVLOOP_E2E_CONTEXT" ] || [ -z "$$DEVLOOP_E2E_REGISTRY" ]; then \
-	  echo "e2e needs a cluster and a registry that it and this machine reach. For example:"; \
-	  echo "  kind or k3d with a local registry, then"; \
-	  echo "  export DEVLOOP_E2E_CONTEXT=kind-kind DEVLOOP_E2E_REGISTRY=localhost:5001"; \
-	  exit 2; fi
-	$(BIN)/pytest -m "e2e or engine or breaks" $(ARGS)
+	@$(NAMED)
+	$(BIN)/pytest -m "(e2e or engine or breaks) and not faults" $(ARGS)
+
+faults: $(READY) ## Break real parts under a session (DEVLOOP_E2E_CONTROL too; DEVLOOP_FAULTS_SEED)
+	@$(NAMED)
+	@status=0; \
+	$(BIN)/pytest -m "faults and not breaks" -n 3 --dist worksteal $(ARGS) || status=$$?; \
+	$(BIN)/pytest -m "faults and breaks" $(ARGS) || status=$$?; \
+	exit $$status
 
 bench: $(READY) ## Measure, side by side with the shell line (needs the same cluster as e2e)
 	$(BIN)/pip install --quiet --constraint constraints.txt --group bench

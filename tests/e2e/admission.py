@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from tests.e2e.harness import PATIENCE, Kubectl
+from tests.e2e.harness import PATIENCE, Kubectl, deployment
 
 _GROUPS = {"pods": "", "deployments": "apps"}
 _OPERATIONS = {"pods": ["CREATE"], "deployments": ["CREATE", "UPDATE"]}
@@ -75,6 +75,22 @@ def forbidden(
 
     validations = {"validations": [{"expression": rule, "message": message}]}
     with admission(kubectl, namespace, "Validating", resource, validations, in_force, validationActions=["Deny"]):
+        yield
+
+
+@contextmanager
+def rewritten(kubectl: Kubectl, namespace: str, patch: str) -> Iterator[None]:
+    """Deployments get this patch (in CEL) on their way into the cluster, and with it the pull policy `Never`."""
+    example = deployment("x", "x:1")
+
+    def in_force() -> bool:
+        made = kubectl("-n", namespace, "apply", "--dry-run=server", "-o", "json", "-f", "-", stdin=json.dumps(example))
+        container = json.loads(made)["spec"]["template"]["spec"]["containers"][0]
+        return bool(container["imagePullPolicy"] == "Never")
+
+    mutation = {"patchType": "JSONPatch", "jsonPatch": {"expression": f"[{patch}]"}}
+    policy = {"mutations": [mutation], "reinvocationPolicy": "IfNeeded"}
+    with admission(kubectl, namespace, "Mutating", "deployments", policy, in_force):
         yield
 
 

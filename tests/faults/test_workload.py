@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.e2e.admission import forbidden
+from tests.e2e.admission import forbidden, rewritten
 from tests.e2e.harness import apply, deployment
 from tests.faults.stage import Stage
 
@@ -112,6 +112,21 @@ def test_admission_that_denies_the_patch_for_a_while(stage: Stage) -> None:
         with forbidden(stage.scene.kubectl, stage.scene.namespace, "deployments", rule, "no devloop here", example):
             session.save("two")
             session.told("patch_rejected", "no devloop here")
+        session.trigger()
+        session.ends_with("two")
+
+
+@short
+def test_admission_that_changes_the_pull_policy_for_a_while(stage: Stage) -> None:
+    """What was asked for is not what the workload got: devloop tells, and fights nobody."""
+    policy = '"/spec/template/spec/containers/0/imagePullPolicy"'
+    with stage.session() as session:
+        with rewritten(
+            stage.scene.kubectl, stage.scene.namespace, f'JSONPatch{{op: "add", path: {policy}, value: "Never"}}'
+        ):
+            session.save("two")
+            session.until("workload_patched", cycle=2)
+            session.until("cycle_finished", cycle=2, outcome="failed")
         session.trigger()
         session.ends_with("two")
 
