@@ -5,14 +5,6 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 ARGS ?=
 
-define NAMED
-if [ -z "$$DEVLOOP_E2E_CONTEXT" ] || [ -z "$$DEVLOOP_E2E_REGISTRY" ]; then \
-  echo "$@ needs a cluster and a registry that it and this machine reach. For example:"; \
-  echo "  kind or k3d with a local registry, then"; \
-  echo "  export DEVLOOP_E2E_CONTEXT=kind-kind DEVLOOP_E2E_REGISTRY=localhost:5001"; \
-  exit 2; fi
-endef
-
 .DEFAULT_GOAL := help
 .PHONY: help run test check lint types layers e2e faults bench constraints clean
 
@@ -44,11 +36,16 @@ layers: $(READY)
 check: lint types layers test ## Style, types, layers and tests: what has to pass before a commit
 
 e2e: $(READY) ## Run the tests against a real cluster (DEVLOOP_E2E_CONTEXT, DEVLOOP_E2E_REGISTRY)
-	@$(NAMED)
+	@if [ -z "$$DEVLOOP_E2E_CONTEXT" ] || [ -z "$$DEVLOOP_E2E_REGISTRY" ]; then \
+	  echo "e2e needs a cluster and a registry that it and this machine reach. For example:"; \
+	  echo "  kind or k3d with a local registry, then"; \
+	  echo "  export DEVLOOP_E2E_CONTEXT=kind-kind DEVLOOP_E2E_REGISTRY=localhost:5001"; \
+	  exit 2; fi
 	$(BIN)/pytest -m "(e2e or engine or breaks) and not faults" $(ARGS)
 
-faults: $(READY) ## Break real parts under a session (DEVLOOP_E2E_CONTROL too; DEVLOOP_FAULTS_SEED)
-	@$(NAMED)
+faults: $(READY) ## Break everything under a session (needs DEVLOOP_E2E_CONTROL too): make faults ARGS="-k registry"
+	@if [ -z "$$DEVLOOP_E2E_CONTEXT" ] || [ -z "$$DEVLOOP_E2E_REGISTRY" ] || [ -z "$$DEVLOOP_E2E_CONTROL" ]; then \
+	  echo "faults needs what e2e needs, and DEVLOOP_E2E_CONTROL: see docs/reliability.md"; exit 2; fi
 	@status=0; \
 	$(BIN)/pytest -m "faults and not breaks" -n 3 --dist worksteal $(ARGS) || status=$$?; \
 	$(BIN)/pytest -m "faults and breaks" $(ARGS) || status=$$?; \

@@ -27,11 +27,21 @@ def test_too_many_requests(both: Stage) -> None:
     """Only pushes are limited: the registry answers whoever asks whether it is back."""
     registry = both.registry
     with both.session() as session:
-        registry.answer(429, only=uploads, times=3, Retry_After="2")
+        registry.answer(429, only=uploads, times=3, Retry_After="60")
         session.save("two")
         session.told("registry_unreachable", "429", registry.host)
         session.back("registry")
         session.ends_with("two")
+
+
+@short
+def test_a_registry_that_asks_to_wait_a_moment_is_asked_again(stage: Stage) -> None:
+    registry = stage.registry
+    with stage.session() as session:
+        registry.answer(429, only=uploads, times=1, Retry_After="1")
+        session.save("two")
+        session.ends_with("two")
+        assert not session.devloop.of("cycle_finished", outcome="failed")
 
 
 def test_credentials_that_are_refused_for_a_while(both: Stage) -> None:
