@@ -23,6 +23,9 @@ from devloop.core.workload import Deployment, Revision, Snapshot, absent
 from devloop.engine.crashlogs import CrashLogs
 from devloop.engine.tools import Emit, Order, PhaseError, Ports, SessionFacts, need
 
+_FRESH = 0.2
+"""Seconds for which an answer to whose the workload is counts: a registry that is slow may have been asked since."""
+
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
@@ -74,6 +77,7 @@ class WorkloadRollout:
             asked.cancel()
 
     async def _patch(self, snapshot: Snapshot, may_write: Awaitable[Failure | None]) -> None:
+        began = asyncio.get_running_loop().time()
         deployment = await self._read()
         if snapshot.deployment is None or snapshot.deployment.uid != deployment.uid:
             self._outdated = snapshot
@@ -87,7 +91,10 @@ class WorkloadRollout:
         seen = replace(snapshot, deployment=deployment)
         reason = unchanged(seen, self._containers, self._image, pin, self._known, earlier)
         if reason or self._order.want.restart:
-            if failure := await may_write:
+            failure = await may_write
+            if asyncio.get_running_loop().time() - began > _FRESH:
+                failure = await self._ports.may_write(self.key)
+            if failure:
                 raise PhaseError(failure)
             await self._send(deployment, reason)
 
