@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from devloop.adapters import kubeconfig
+from devloop.adapters.configwatch import ConfigWatch
 from devloop.adapters.kubeconfig import PinnedContext
 from devloop.core.config import Problems
 from devloop.core.events import ConfigAccepted, ConfigRefused, Event
@@ -291,8 +292,13 @@ def test_a_session_without_a_file_follows_none(folder: Path) -> None:
     asyncio.run(scenario())
 
 
-async def test_whoever_asks_and_goes_away_leaves_no_edit_half_in_force(folder: Path) -> None:
+async def test_whoever_asks_and_goes_away_leaves_no_edit_half_in_force(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there are no events nothing else would look at that content again."""
+    monkeypatch.setattr(ConfigWatch, "_open", lambda self: None)
     async with session() as found:
+        await found.live.look()
         begun, go_on = asyncio.Event(), asyncio.Event()
         within = found.live._go_over
 
