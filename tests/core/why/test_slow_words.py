@@ -1,7 +1,5 @@
 """What is said of a rollout that was measured in part, or not at all."""
 
-from dataclasses import replace
-
 import pytest
 
 from devloop.core.why.slow import Found, Slowness
@@ -14,17 +12,17 @@ def said(found: Slowness) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("counts", "words"),
+    ("unready", "later", "words"),
     [
-        ({"unready": 1}, ["1 Pod is not ready: what it waits for is not in it"]),
-        ({"unready": 3}, ["3 Pods are not ready: what they wait for is not in it"]),
-        ({"later": 1}, ["1 Pod was made, started or ready anew since: it is no part of it"]),
-        ({"later": 2}, ["2 Pods were made, started or ready anew since: they are no part of it"]),
-        ({}, []),
+        (1, 0, ["1 Pod is not ready: what it waits for is not in it"]),
+        (3, 0, ["3 Pods are not ready: what they wait for is not in it"]),
+        (0, 1, ["1 Pod was made, started or ready anew since: it is no part of it"]),
+        (0, 2, ["2 Pods were made, started or ready anew since: they are no part of it"]),
+        (0, 0, []),
     ],
 )
-def test_what_is_left_out(counts: dict[str, int], words: list[str]) -> None:
-    lines = said(replace(Slowness(Found.SOME, "web-new", 1, 0.0, 4.0), **counts))
+def test_what_is_left_out(unready: int, later: int, words: list[str]) -> None:
+    lines = said(Slowness(Found.SOME, "web-new", 1, 0.0, 4.0, unready=unready, later=later))
     assert [line for line in lines if line.endswith((" of it", " in it"))] == words
 
 
