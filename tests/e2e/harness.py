@@ -154,13 +154,15 @@ class Devloop:
     @classmethod
     def start(cls, cwd: Path, *args: str, env: Mapping[str, str] | None = None) -> "Devloop":
         """`devloop up --output json ARGS` in a folder."""
-        command = [*DEVLOOP, "up", "--output", "json", *args]
-        environment = {**os.environ, **(env or {})}
-        process = subprocess.Popen(
-            command, cwd=cwd, env=environment, stdin=subprocess.DEVNULL, text=True,
+        return cls(cls.process_of(cwd, "--output", "json", *args, env=env))
+
+    @staticmethod
+    def process_of(cwd: Path, *args: str, env: Mapping[str, str] | None = None) -> "subprocess.Popen[str]":
+        """The process of `devloop up ARGS`."""
+        return subprocess.Popen(
+            [*DEVLOOP, "up", *args], cwd=cwd, env={**os.environ, **(env or {})}, stdin=subprocess.DEVNULL, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
-        return cls(process)
 
     def __enter__(self) -> "Devloop":
         return self

@@ -30,9 +30,9 @@ def heard(scene: Scene) -> list[str]:
     return words(scene)
 
 
-def until_appendable(scene: Scene) -> None:
+def until_appendable(scene: Scene, pushed: str = "") -> None:
     """What the last full build gave has been looked at: only then the next save can be a layer."""
     source = scene.folder / "web"
-    key = "\0".join((str(source), str(source / "Dockerfile"), "", f"{scene.image}:dev"))
+    key = "\0".join((str(source), str(source / "Dockerfile"), "", f"{pushed or scene.image}:dev"))
     while FileStateFolder(default_root(), print).load(f"base {key}") is None:
         time.sleep(0.1)

@@ -3,72 +3,19 @@
 These tests disturb everybody who uses the cluster; they run one after the other, and each mends what it broke.
 """
 
-import os
-import subprocess
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 
 import pytest
 
 from tests.e2e.harness import apply, deployment, get
 from tests.e2e.scene import Scene
 from tests.e2e.talk import heard, speak, until_appendable
+from tests.faults.control import Control
 
-pytestmark = [pytest.mark.e2e, pytest.mark.breaks, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.e2e, pytest.mark.faults, pytest.mark.short, pytest.mark.breaks, pytest.mark.timeout(420)]
 
-_UNDO = {"stop": "start", "pause": "resume"}
-_PATIENCE = 240.0
-"""Seconds until a component that was started again serves: the cluster waits up to 60 s for each of its parts."""
 BACK = 90.0
 """Seconds until devloop notices."""
-
-
-@dataclass
-class Control:
-    """Stops and hangs components; remembers what has to be mended."""
-
-    broken: dict[str, str] = field(default_factory=dict)
-
-    def stop(self, component: str) -> None:
-        self._break("stop", component)
-
-    def pause(self, component: str) -> None:
-        self._break("pause", component)
-
-    def mend(self, component: str) -> None:
-        """Start or resume it, and wait until it serves."""
-        self._run(self.broken.pop(component), component)
-
-    def mend_all(self) -> None:
-        """Mend all of it, also when one cannot be mended."""
-        failures = []
-        for component in list(self.broken):
-            try:
-                self.mend(component)
-            except AssertionError as failure:
-                failures.append(failure)
-        assert not failures, failures
-
-    def _break(self, verb: str, component: str) -> None:
-        self.broken[component] = _UNDO[verb]  # before it is broken: a command that fails half-way is undone too
-        self._run(verb, component)
-
-    def _run(self, verb: str, component: str) -> None:
-        command = [os.environ["DEVLOOP_E2E_CONTROL"], verb, component]
-        # Into no pipe: what it starts stays, and would keep the pipe open.
-        done = subprocess.run(command, timeout=_PATIENCE, check=False, stdin=subprocess.DEVNULL)
-        assert done.returncode == 0, f"{' '.join(command)} ended with {done.returncode}"
-
-
-@pytest.fixture
-def control() -> Iterator[Control]:
-    found = Control()
-    try:
-        yield found
-    finally:
-        found.mend_all()
-
-
 FULLY = '{ context = "web", delta = false }'
 """A layer needs no engine."""
 BREAKS: list[tuple[str, str, Callable[[Control, str], None]]] = [
