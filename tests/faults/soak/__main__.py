@@ -66,7 +66,8 @@ def soak(cluster: Cluster, cycles: int, found: Findings, folder: Path) -> None:
         env = {**way.env, "DEVLOOP_STATE_DIR": str(root / "state")}
         services = sources(shop, registry.host, found.seed)
         process, tasks = launch(root, env)
-        devloop = stack.enter_context(Soaked(process, ask=ask))
+        devloop = Soaked(process, ask=ask)
+        stack.enter_context(devloop)
         reach = Reach(shop, services, registry, api, control, process.send_signal)
         play = Play(devloop, tasks, ask, reach, found, folder, {**os.environ, **env})
         began = time.monotonic()

@@ -44,10 +44,14 @@ class Play:
         self.settle("start")
         self.count()
         while self.found.finished < cycles:
-            goal = self.found.finished + chance.randint(4, 9)
-            self.work(lambda: self.found.finished >= goal)
+            self.cycles(chance.randint(4, 9))
             self.hurt(draw(chance), chance)
             self.count()
+
+    def cycles(self, count: int) -> None:
+        """So many more, and nothing is broken."""
+        goal = self.found.finished + count
+        self.work(lambda: self.found.finished >= goal)
 
     def hurt(self, kind: str, chance: random.Random) -> None:
         """One fault, saves in the midst of it, and the look at everything when it is over."""
