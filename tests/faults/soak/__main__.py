@@ -66,8 +66,7 @@ def soak(cluster: Cluster, cycles: int, found: Findings, folder: Path) -> None:
         env = {**way.env, "DEVLOOP_STATE_DIR": str(root / "state")}
         services = sources(shop, registry.host, found.seed)
         process, tasks = launch(root, env)
-        devloop = Soaked(process, ask=ask)
-        stack.enter_context(devloop)
+        devloop = stack.enter_context(Soaked(process, ask=ask))
         reach = Reach(shop, services, registry, api, control, process.send_signal)
         play = Play(devloop, tasks, ask, reach, found, folder, {**os.environ, **env})
         began = time.monotonic()
