@@ -78,7 +78,6 @@ class Play:
             for source in self.reach.sources:
                 if time.monotonic() >= source.due:
                     source.save()
-                    self.found.saves += 1
             time.sleep(_TICK)
 
     def settle(self, after: str) -> None:
@@ -127,6 +126,7 @@ class Play:
         self.ends[service] = "asked"
 
     def count(self) -> None:
+        self.found.saves = sum(source.saves for source in self.reach.sources)
         census = take(self.devloop.process.pid, self.tasks)
         self.found.censuses.append((self.found.finished, census))
         self.write("census", {"cycles": self.found.finished, "at": round(time.time(), 1), **asdict(census)})
