@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint types layers e2e faults bench constraints clean
+.PHONY: help run test check lint types layers e2e faults bench soak constraints clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,10 @@ faults: $(READY) ## Break everything under a session (needs DEVLOOP_E2E_CONTROL 
 bench: $(READY) ## Measure, side by side with the shell line (needs the same cluster as e2e)
 	$(BIN)/pip install --quiet --constraint constraints.txt --group bench
 	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+soak: $(READY) ## 500 cycles with faults at random (needs DEVLOOP_E2E_CONTROL too): make soak ARGS="--cycles 20 --seed 3"
+	$(BIN)/pip install --quiet --constraint constraints.txt --group bench
+	$(BIN)/python -m tests.faults.soak --plot docs/reliability-soak.svg $(ARGS)
 
 constraints: ## Write constraints.txt anew from what .venv holds
 	$(BIN)/pip freeze --exclude-editable > constraints.txt

@@ -12,7 +12,7 @@ import subprocess
 import uuid
 from pathlib import Path
 
-from devloop.core.lease import Holder
+from devloop.core.lease import Holder, one_word
 
 _PROC = Path("/proc")
 _MACHINE_IDS = (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id"))
@@ -23,13 +23,19 @@ _ENDED = ("Z", "X")
 
 
 def this_process(session: str) -> Holder:
-    return Holder(_user(), socket.gethostname(), os.getpid(), session, _machine(), started(os.getpid()) or "")
+    user, host = one_word(_user()), one_word(socket.gethostname())
+    return Holder(user, host, os.getpid(), session, _machine(), started(os.getpid()) or "")
 
 
 def has_ended(holder: Holder) -> bool:
-    """Whether it is a process of this machine that runs no more; False wherever that is not certain."""
+    """Whether it is a process of this machine that runs no more; False wherever that is not certain.
+
+    Copies of one machine may have all in common but when they were started.
+    """
     if holder.pid <= 0 or not (holder.machine and holder.started) or holder.machine != _machine():
         return False
+    if not holder.started.startswith(_boot(_PROC)):
+        return False  # it may be a copy of this machine
     try:
         os.kill(holder.pid, 0)  # sends nothing; asked first, because /proc may hide the processes of others
     except ProcessLookupError:

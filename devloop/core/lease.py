@@ -139,7 +139,7 @@ def lease_name(key: WorkloadKey) -> str:
 def parse_lease(raw: Mapping[str, Any]) -> Lease:
     """Whatever wrote it: what is missing or odd is as good as not said."""
     metadata, spec = raw.get("metadata") or {}, raw.get("spec") or {}
-    identity = _word(spec.get("holderIdentity"))
+    identity = one_word(spec.get("holderIdentity"), 3 * _LONGEST_WORD)
     holder = _holder((metadata.get("annotations") or {}).get(HOLDER, ""))
     if holder is None or holder.identity != identity:
         holder = Holder("", "", alias=identity)
@@ -176,17 +176,17 @@ def _holder(text: str) -> Holder | None:
     try:
         found = json.loads(text)
         return Holder(
-            _word(found["user"]), _word(found["host"]), int(found["pid"]), *(
-                _word(found[key]) for key in ("session", "machine", "started", "alias")
+            one_word(found["user"]), one_word(found["host"]), int(found["pid"]), *(
+                one_word(found[key]) for key in ("session", "machine", "started", "alias")
             )
         )  # fmt: skip
-    except (ValueError, TypeError, LookupError):
+    except (ValueError, TypeError, LookupError, OverflowError):
         return None
 
 
-def _word(text: object) -> str:
+def one_word(text: object, longest: int = _LONGEST_WORD) -> str:
     """A Lease is written by whoever may, and shown on terminals."""
-    return "".join(c for c in text if c.isprintable())[:_LONGEST_WORD] if isinstance(text, str) else ""
+    return "".join(c for c in text if c.isprintable())[:longest] if isinstance(text, str) else ""
 
 
 def _micro_time(time: float) -> str:

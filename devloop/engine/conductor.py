@@ -101,7 +101,7 @@ class Conductor:
         self._run_cycle = run_cycle
         self._observations = observations
         self._watchman = Watchman(observations, self._look_again)
-        self._switch = Switch(observations, self._watchman)
+        self._switch = Switch(observations, self._watchman, lambda key: self._log.state.elsewhere([key]) is not None)
         self._prober = prober
         self._report = report
         self._take_over = take_over

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from devloop.core.events import LeaseChange, LeaseChanged
 from devloop.core.failure import Failure, FailureCode
 from devloop.core.lease import (
+    DURATION,
     RENEWED_EVERY,
     Holder,
     Lease,
@@ -28,6 +29,8 @@ from devloop.core.service import WorkloadKey
 
 LOOK_EVERY = 2.0
 """Seconds between two looks at a Lease that somebody else holds, and between two attempts to ask at all."""
+_SETTLED = DURATION + 3 * LOOK_EVERY
+"""Seconds after which a holder has given a sign, or its time is over."""
 _UNKNOWN = frozenset({FailureCode.CLUSTER_UNREACHABLE, FailureCode.CLUSTER_LOGIN, FailureCode.CONTEXT_REFUSED})
 """Whose a workload is can then be told by nobody; that is not the same as having no right to ask."""
 _ATTEMPTS = 5
@@ -99,26 +102,35 @@ class Leaseholder:
         """Take what is free, and with `take_over` what somebody holds; ends after the first look at each."""
         added = [_Claim(key, take_over) for key in sorted(keys)]
         self._claims |= {claim.key: claim for claim in added}
-        await asyncio.gather(*(self._look(claim) for claim in added))
-        for claim in added:
-            task = self._tasks[claim.key] = asyncio.create_task(self._keep(claim), name=f"lease of {claim.key}")
-            task.add_done_callback(_ended)
+        try:
+            await asyncio.gather(*(self._look(claim) for claim in added))
+        finally:  # a look that was cut off may have been heard
+            for claim in added:
+                task = self._tasks[claim.key] = asyncio.create_task(self._keep(claim), name=f"lease of {claim.key}")
+                task.add_done_callback(_ended)
 
     async def remove(self, keys: Iterable[WorkloadKey]) -> None:
         """Give these up, and remove the Leases that are this session's."""
-        claims = [self._claims.pop(key) for key in keys if key in self._claims]
+        claims = [self._claims[key] for key in keys if key in self._claims]
         tasks = [self._tasks.pop(claim.key) for claim in claims if claim.key in self._tasks]
         for task in tasks:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
         await asyncio.gather(*(self._let_go(claim) for claim in claims if not claim.others))
+        for claim in claims:
+            self._claims.pop(claim.key, None)
 
     async def settle(self) -> None:
-        """Wait for holders that seem to be gone: until they give a sign, or their time is over."""
-        while self.seem_gone():
-            self._looked.clear()
-            await self._looked.wait()
+        """Wait for holders that seem to be gone: until they give a sign, or their time is over.
+
+        It may also be that nobody can tell: then they are taken for what they were when they were seen last.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_SETTLED):
+                while self.seem_gone():
+                    self._looked.clear()
+                    await self._looked.wait()
 
     def seem_gone(self) -> dict[WorkloadKey, Holder]:
         """Who holds a workload, has given no sign of life yet, and should have going by two clocks."""
@@ -163,6 +175,8 @@ class Leaseholder:
         self._looked.set()
         if answer is None or answer.code in _UNKNOWN:
             return answer
+        if claim.others and not claim.take_over:
+            return answer  # a right that is missing for a moment does not end what is known
         self._do_without(claim, answer)
         return None
 

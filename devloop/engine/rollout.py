@@ -23,6 +23,8 @@ from devloop.core.workload import Deployment, Revision, Snapshot, absent
 from devloop.engine.crashlogs import CrashLogs
 from devloop.engine.tools import Emit, Order, PhaseError, Ports, SessionFacts, need
 
+_FRESH = 0.2
+"""Seconds for which an answer to whose the workload is counts: a registry that is slow may have been asked since."""
 _CONFLICTS = 5
 """So many times in a row somebody else may change the workload between the look at it and the patch."""
 
@@ -82,6 +84,7 @@ class WorkloadRollout:
 
     async def _patch(self, snapshot: Snapshot, may_write: Awaitable[Failure | None]) -> Failure | None:
         """Decide upon the workload as it is now, and send; what it was decided upon may have changed meanwhile."""
+        began = asyncio.get_running_loop().time()
         deployment = await self._read()
         if snapshot.deployment is None or snapshot.deployment.uid != deployment.uid:
             self._outdated = snapshot
@@ -95,7 +98,10 @@ class WorkloadRollout:
         seen = replace(snapshot, deployment=deployment)
         reason = unchanged(seen, self._containers, self._image, pin, self._known, earlier)
         if reason or self._order.want.restart:
-            if failure := await may_write:
+            failure = await may_write
+            if asyncio.get_running_loop().time() - began > _FRESH:
+                failure = await self._ports.may_write(self.key)
+            if failure:
                 raise PhaseError(failure)
             return await self._send(deployment, reason)
         return None

@@ -1,7 +1,7 @@
 """From the services that run to those of an edited configuration, one by one, each when nothing of it runs any more."""
 
 import asyncio
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 from devloop.core import events as ev
 from devloop.core.reconfigure import Changed, Difference, difference
@@ -14,8 +14,12 @@ from devloop.engine.watchman import Watchman
 class Switch:
     """Knows what is wanted, and takes every step that can be taken; the conductor carries it out."""
 
-    def __init__(self, observations: Observations, watchman: Watchman) -> None:
+    def __init__(
+        self, observations: Observations, watchman: Watchman, is_others: Callable[[WorkloadKey], bool]
+    ) -> None:
+        """`is_others`: whether somebody else works on a workload."""
         self._observations = observations
+        self._is_others = is_others
         self._watchman = watchman
         self._wanted: dict[str, Service] | None = None
         self._done = asyncio.Event()
@@ -70,7 +74,9 @@ class Switch:
     def _left(self, service: Service) -> tuple[tuple[str, ...], str]:
         """Workloads that stay as devloop made them, and their namespace."""
         used = {key for each in (self._wanted or {}).values() for key in each.workloads}
-        left = [key for key in service.workloads if key not in used and self._is_marked(key)]
+        left = [
+            key for key in service.workloads if key not in used and self._is_marked(key) and not self._is_others(key)
+        ]
         return tuple(map(str, left)), left[0].namespace if left else ""
 
     def _is_marked(self, key: WorkloadKey) -> bool:

@@ -42,8 +42,9 @@ class Edit:
         return ConfigAccepted(self.project.place.file, self.settings.live, self.settings.fixed)
 
 
-GoOver = Callable[[Edit], Awaitable[Problems | None]]
-"""Brings an edit into force, and tells that it is; or what is in the way, if anything is."""
+GoOver = Callable[[Edit, Project], Awaitable[Problems | None]]
+"""Brings an edit into force, and tells that it is; or what is in the way, if anything is. The other project is what the
+edit was compared with."""
 
 
 class LiveConfig:
@@ -53,11 +54,14 @@ class LiveConfig:
         self._project, self._written = project, project.place.config
         """What the session works by, and what was written when it was accepted."""
         self._emit, self._go_over = emit, go_over
+        # A checkout may take away and make again the folder that devloop was started in.
+        self._files, self._cwd = project.files, Path.cwd()
         self._watch = ConfigWatch(project.files)
         self._refused: tuple[object, Problems] | None = None
         """What was told to be wrong, and of which content."""
         self._patience: float | None = None
         self._lock = asyncio.Lock()
+        self._looking: set[asyncio.Task[None]] = set()
 
     @contextlib.asynccontextmanager
     async def following(self) -> AsyncIterator[None]:
@@ -67,12 +71,23 @@ class LiveConfig:
         try:
             yield
         finally:
-            task.cancel()
-            await asyncio.wait([task])
+            tasks = {task, *self._looking}
+            for each in tasks:
+                each.cancel()
+            await asyncio.wait(tasks)
             self._watch.close()
 
     async def look(self) -> None:
-        """Take in what the files hold at this moment; returns when that is in force, or refused."""
+        """Take in what the files hold at this moment; returns when that is in force, or refused.
+
+        Whoever asks may go away, and leaves no edit half in force.
+        """
+        looking = asyncio.create_task(self._look(), name="look at the configuration")
+        self._looking.add(looking)
+        looking.add_done_callback(self._looking.discard)
+        await asyncio.shield(looking)
+
+    async def _look(self) -> None:
         async with self._lock:
             await self._watch.settle()
             await self._take_in()
@@ -90,7 +105,7 @@ class LiveConfig:
         if isinstance(edit, Edit):
             self._patience = _ASKED_PATIENCE
             changes = edit.services or edit.settings != Settings() or self._refused
-            problems = await self._go_over(edit) if changes else None
+            problems = await self._go_over(edit, self._project) if changes else None
             if problems is None:
                 self._patience, self._refused = None, None
                 self._project, self._written = edit.project, edit.written
@@ -118,8 +133,8 @@ class LiveConfig:
         return self._refused is not None and self._refused[0] == self._watch.seen
 
     async def _load(self) -> LoadedConfig | Problems:
-        path, cwd = self._project.files[0], Path.cwd()
-        loaded = await in_daemon_thread(lambda: configfile.load(path, cwd, os.environ))
+        path = self._files[0]
+        loaded = await in_daemon_thread(lambda: configfile.load(path, self._cwd, os.environ))
         if loaded is None or not path.exists():
             return Problems([Problem(self._project.place.file, None, "", "is gone", "put it back")])
         return loaded

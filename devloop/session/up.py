@@ -188,8 +188,10 @@ class Session:
         try:
             return await self._loop(assembly)
         finally:
-            await let_go(self._holder)
-            await assembly.close()
+            try:
+                await let_go(self._holder)
+            finally:
+                await assembly.close()
 
     async def _loop(self, assembly: "Assembly") -> ExitCode:
         watcher = self._watcher()
@@ -237,12 +239,12 @@ class Session:
             assembly, builder, watcher, conductor, self._observations, self._holder, facts, self._tail,
             self._log.emit, self._observed, self._audited, self._work_by,
         )  # fmt: skip
-        live = LiveConfig(self._project, self._log.emit, lambda edit: switchover.go_over(edit, self._project))
+        live = LiveConfig(self._project, self._log.emit, switchover.go_over)
         async with live.following():
             yield live.look
 
     def _work_by(self, project: Project) -> None:
-        self._left |= self._keys()
+        self._left |= {key for key in self._keys() if self._holder is None or self._holder.held_by(key) is None}
         self._project = project
         self.reconfigured(project)
 
@@ -369,8 +371,8 @@ class Session:
             self._log.emit(ev.WarningRaised(service.name, "unreadable", text))
 
     def _unguarded(self, key: WorkloadKey, failure: Failure) -> None:
-        service = next(each for each in self._project.services if key in each.workloads)
-        self._log.emit(ev.WarningRaised(service.name, "lease", *unguarded(key, failure)))
+        for service in [each for each in self._project.services if key in each.workloads][:1]:
+            self._log.emit(ev.WarningRaised(service.name, "lease", *unguarded(key, failure)))
 
     def _pod_line(self, service: str, pod: str, container: str, text: str) -> None:
         self._log.emit(ev.Log(service, ev.LogSource.POD, text, pod=pod, container=container))

@@ -51,7 +51,13 @@ def test_a_process_that_was_killed_has_ended_also_before_anybody_asked_how(
 
 
 def test_a_number_that_was_given_away_again_is_another_process() -> None:
-    assert has_ended(replace(this_process("s1"), started="an-earlier-boot-100"))
+    own = this_process("s1")
+    boot, _, _ = own.started.rpartition("-")
+    assert has_ended(replace(own, started=f"{boot}-100"))
+
+
+def test_a_process_of_another_start_of_the_machine_may_be_one_of_a_copy_of_it() -> None:
+    assert not has_ended(replace(this_process("s1"), pid=4_000_000, started="another-boot-100"))
 
 
 @pytest.mark.parametrize(

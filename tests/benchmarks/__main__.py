@@ -1,14 +1,23 @@
 """`make bench`: runs every benchmark that can run here, and prints the figures with what they were measured on.
 
-python -m tests.benchmarks [--rounds N] [startup|tui|why|share|idle|loop|sizes ...]
+python -m tests.benchmarks [--rounds N] [startup|tui|scale|why|share|idle|loop|sizes ...]
 """
 
 import argparse
 
-from tests.benchmarks import idle_bench, loop_bench, share_bench, sizes_bench, startup_bench, tui_bench, why_bench
+from tests.benchmarks import (
+    idle_bench,
+    loop_bench,
+    scale_bench,
+    share_bench,
+    sizes_bench,
+    startup_bench,
+    tui_bench,
+    why_bench,
+)
 from tests.benchmarks.rig import Cluster, machine
 
-NAMES = ("startup", "tui", "why", "share", "idle", "loop", "sizes")
+NAMES = ("startup", "tui", "scale", "why", "share", "idle", "loop", "sizes")
 
 
 def main() -> None:
@@ -30,6 +39,8 @@ def _lines(name: str, cluster: Cluster | None, rounds: int) -> list[str]:
         return startup_bench.report(cluster, rounds)
     if name == "tui":
         return tui_bench.report(cluster, rounds)
+    if name == "scale":
+        return scale_bench.report(cluster)
     if cluster is None:
         return []
     if name == "idle":

@@ -9,6 +9,7 @@ import pytest
 
 from devloop.core.lease import (
     DURATION,
+    HOLDER,
     Holder,
     Lease,
     Standing,
@@ -133,3 +134,16 @@ def test_the_failure_says_who_and_how_to_go_on() -> None:
     assert failure.message == "jo@laptop/4711 works on deployment/web since 14:02:11"
     assert "--take-over" in failure.hint
     assert failure.exit_code == 3
+
+
+def test_a_process_number_without_end_is_none() -> None:
+    holder = json.dumps({"user": "a", "host": "b", "session": "", "machine": "", "started": "", "alias": ""})
+    annotation = holder.replace("{", '{"pid": 1e999, ', 1)
+    raw = {"metadata": {"annotations": {HOLDER: annotation}}, "spec": {"holderIdentity": "x"}}
+    assert parse_lease(raw).holder.identity == "x"
+
+
+def test_a_session_of_long_names_knows_its_own_lease() -> None:
+    me = Holder("u" * 100, "h" * 100, 4711, "s1", "m", "b")
+    found = parse_lease(lease_body(WEB, Lease(me, 1.0, 1.0)))
+    assert found.holder == me

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 DEVLOOP = [sys.executable, "-m", "devloop"]
 PATIENCE = 60.0
@@ -164,7 +164,7 @@ class Devloop:
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
 
-    def __enter__(self) -> "Devloop":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -1,11 +1,13 @@
 """`devloop why --slow`: what rollouts of a real cluster waited for, and that the change to make makes them faster."""
 
 import json
+import time
+from datetime import datetime
 from typing import Any
 
 import pytest
 
-from tests.e2e.asking import do, settle
+from tests.e2e.asking import do, settle, until
 from tests.e2e.harness import deployment, run
 from tests.e2e.scene import SLEEP, Scene
 
@@ -30,8 +32,8 @@ def roll_out(scene: Scene, body: dict[str, Any]) -> None:
     settle(scene)
 
 
-def slow(scene: Scene) -> dict[str, Any]:
-    done = run(scene.folder, "why", "--slow", "deployment/web", "-n", scene.namespace, "-o", "json")
+def slow(scene: Scene, target: str = "deployment/web") -> dict[str, Any]:
+    done = run(scene.folder, "why", "--slow", target, "-n", scene.namespace, "-o", "json")
     assert done.returncode == 0, done.stdout + done.stderr
     return dict(json.loads(done.stdout))
 
@@ -78,6 +80,62 @@ def test_a_program_that_starts_slowly_is_told_from_its_failing_probe(scene: Scen
     done = run(scene.folder, "why", "--slow", "web", "-n", scene.namespace)
     assert "slow-start: container web answered its probes with failures" in " ".join(done.stdout.split())
     assert done.returncode == 0
+
+
+def test_readiness_that_comes_and_goes_later_is_no_part_of_the_rollout(scene: Scene) -> None:
+    ready = {"exec": {"command": ["test", "-e", "/ready"]}, "periodSeconds": 1, "failureThreshold": 1}
+    roll_out(scene, app(scene, ["sh", "-c", f"touch /ready; {SLEEP[-1]}"], ready))
+    before = slow(scene)
+    within = ("-n", scene.namespace, "exec", "deployment/web", "--")
+    condition = ("-n", scene.namespace, "wait", "pod", "-l", "app=web", "--timeout=30s")
+    scene.kubectl(*within, "rm", "/ready")
+    scene.kubectl(*condition, "--for=condition=Ready=false")
+    lost = time.time()
+    until(lambda: time.time() >= lost + 4, "more than clocks are apart, after the rollout")
+    scene.kubectl(*within, "touch", "/ready")
+    scene.kubectl(*condition, "--for=condition=Ready")
+    after = slow(scene)
+    assert after["measured"] == "all"
+    (pod,) = scene.pods()
+    (again,) = [each for each in pod["status"]["conditions"] if each["type"] == "Ready"]
+    made = datetime.fromisoformat(pod["metadata"]["creationTimestamp"])
+    took = (datetime.fromisoformat(again["lastTransitionTime"]) - made).total_seconds()
+    assert after["seconds"] < took - 3, (before, after)
+
+
+def test_the_fixes_of_a_daemon_set_are_ones_that_the_api_server_takes(scene: Scene) -> None:
+    body = app(scene, SLEEP, {"exec": {"command": ["true"]}, "initialDelaySeconds": 3, "periodSeconds": 1})
+    body["kind"] = "DaemonSet"
+    del body["spec"]["replicas"]
+    body["spec"].pop("strategy", None)
+    for field, other in (("maxSurge", "maxUnavailable"), ("maxUnavailable", "maxSurge")):
+        body["spec"]["updateStrategy"] = {"type": "RollingUpdate", "rollingUpdate": {field: 1, other: 0}}
+        scene.kubectl("-n", scene.namespace, "apply", "-f", "-", stdin=json.dumps(body))
+        settle(scene, "daemonset/web")
+        scene.kubectl("-n", scene.namespace, "rollout", "restart", "daemonset/web")
+        settle(scene, "daemonset/web")
+        (wait,) = [each for each in slow(scene, "daemonset/web")["waits"] if each["code"] == "surge"]
+        assert f'"{field}":"100%"' in wait["fix"]
+        do(scene, wait["fix"])
+
+
+def test_each_pod_of_a_stateful_set_waits_for_the_one_of_its_name(scene: Scene) -> None:
+    body = app(scene, DEAF, replicas=2)
+    body["kind"] = "StatefulSet"
+    body["spec"].pop("strategy", None)
+    body["spec"]["serviceName"] = "web"
+    scene.kubectl("-n", scene.namespace, "apply", "-f", "-", stdin=json.dumps(body))
+    settle(scene, "statefulset/web")
+    template = {"terminationGracePeriodSeconds": 1}
+    scene.patch({"spec": {"template": {"spec": template}}}, "statefulset/web")
+    settle(scene, "statefulset/web")
+    answer = slow(scene, "statefulset/web")
+    (wait,) = [each for each in answer["waits"] if each["code"] == "grace-period"]
+    assert answer["pods"] == 2
+    assert wait["seconds"] >= 7, "both Pods took all of four seconds, as clocks of whole seconds tell it"
+    assert "all of its grace period of 4 s" in wait["message"], "that of the Pods that ended"
+    assert wait["fix"].endswith("the newest template allows only 1 s already")
+    assert sum(waits(answer).values()) <= answer["seconds"]
 
 
 def test_what_cannot_be_measured_says_what_to_ask(scene: Scene) -> None:

@@ -274,3 +274,58 @@ def test_the_end_removes_nothing_of_anybody_else_s(run: RunScenario) -> None:
 
 
 def void(_: object) -> None: ...
+
+
+def test_a_right_that_is_missing_for_a_moment_does_not_end_looking_on(run: RunScenario) -> None:
+    async def act(world: LeaseWorld, ann: Person, jo: Person) -> None:
+        await ann.holder.add([WEB])
+        await jo.holder.add([WEB])
+        world.failing = DENIED
+        await asyncio.sleep(A_WHILE)
+        assert await jo.holder.may_write(WEB) == DENIED
+        world.failing = None
+        await asyncio.sleep(A_WHILE)
+        assert (jo.changes, jo.warned) == (["held"], [])
+
+    meet(run, act)
+
+
+def test_a_beginning_that_was_cut_off_is_gone_on_with(run: RunScenario) -> None:
+    """It may have been heard: then it has to be renewed."""
+
+    async def act(world: LeaseWorld, ann: Person, jo: Person) -> None:
+        adding = asyncio.ensure_future(ann.holder.add([WEB]))
+        while not world.asked["write"]:
+            await asyncio.sleep(0.0001)
+        adding.cancel()
+        await jo.holder.add([WEB])
+        await asyncio.sleep(3 * DURATION)
+        assert {lease.holder for lease in world.leases.values()} == {JO if jo.changes[0] == "acquired" else ANN}
+        assert len(jo.changes) == len(ann.changes) == 1
+
+    meet(run, act)
+
+
+def test_an_end_that_was_cut_off_is_gone_on_with(run: RunScenario) -> None:
+    async def act(world: LeaseWorld, ann: Person, jo: Person) -> None:
+        await ann.holder.add([WEB])
+        removing = asyncio.ensure_future(ann.holder.remove([WEB]))
+        await asyncio.sleep(0.0005)
+        removing.cancel()
+        await asyncio.wait([removing])
+        await ann.holder.end()
+        assert world.leases == {}
+
+    meet(run, act)
+
+
+def test_nobody_waits_for_ever_for_what_cannot_be_told(run: RunScenario) -> None:
+    async def act(world: LeaseWorld, ann: Person, jo: Person) -> None:
+        world.put(WEB, Lease(ANN, 0.0, LoopClock().now() - 40))
+        await jo.holder.add([WEB])
+        world.failing = AWAY
+        async with asyncio.timeout(10 * DURATION):
+            await jo.holder.settle()
+        assert jo.holder.held_by(WEB) is not None
+
+    meet(run, act)

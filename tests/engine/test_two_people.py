@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable
 
 from devloop.core import events as ev
 from devloop.core.commands import Quit, TakeOver
-from devloop.core.failure import Connection, FailureCode
+from devloop.core.failure import Connection, Failure, FailureCode
+from devloop.core.image import ImageRef, ResolvedImage
 from devloop.core.lease import RENEWED_EVERY
 from devloop.core.reducer import fold
 from devloop.core.scheduler import Limits
@@ -243,3 +244,31 @@ def test_a_dependency_that_somebody_else_works_on_holds_up_nobody(run: RunScenar
         await now.ann.holder.end()
 
     meet(run, act, make)
+
+
+def test_nothing_is_written_after_a_take_over_while_the_registry_was_asked(run: RunScenario) -> None:
+    asked: list[ImageRef] = []
+
+    class Slow(World):
+        async def resolve(self, ref: ImageRef, *, configs: bool = True) -> ResolvedImage | Failure | None:
+            if ref.digest:
+                asked.append(ref)
+                await asyncio.sleep(4)
+            return await super().resolve(ref, configs=configs)
+
+    async def act(now: Meeting) -> None:
+        await now.comes(now.ann)
+        await asyncio.sleep(20)
+        assert patched(now.ann) == 1
+        asked.clear()
+        now.ann.save("web", "a.py")
+        while not asked:
+            await asyncio.sleep(0.01)
+        assert now.jo.holder is not None
+        await now.jo.holder.add([WEB], take_over=True)
+        await asyncio.sleep(20)
+        assert patched(now.ann) == 1
+        assert changes(now.ann) == ["acquired", "lost"]
+        await now.jo.holder.end()
+
+    meet(run, act, lambda: Meeting(Slow((service("web"),))))

@@ -164,11 +164,16 @@ class FaultSession:
 
 def start(scene: Scene, env: Mapping[str, str], *args: str) -> FaultSession:
     """A session of the scene, nothing awaited yet."""
-    tasks = scene.folder / "tasks"
+    process, tasks = launch(scene.folder, env, *args)
+    return FaultSession(scene, Watched(process, scene=scene), tasks)
+
+
+def launch(folder: Path, env: Mapping[str, str], *args: str) -> tuple["subprocess.Popen[str]", Path]:
+    """The process of a session in a folder, and the file that it writes its tasks to when it is asked."""
+    tasks = folder / "tasks"
     path = os.pathsep.join(filter(None, (str(INSIDE), os.environ.get("PYTHONPATH"))))
     told = {"DEVLOOP_FAULTS_TASKS": str(tasks), "DEVLOOP_FAULTS_JUMP": "-7200", "PYTHONPATH": path, **env}
-    process = Devloop.process_of(scene.folder, "--output", "json", *args, env=told)
-    return FaultSession(scene, Watched(process, scene=scene), tasks)
+    return Devloop.process_of(folder, "--output", "json", *args, env=told), tasks
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from devloop.adapters import kubeconfig
+from devloop.adapters.configwatch import ConfigWatch
 from devloop.adapters.kubeconfig import PinnedContext
 from devloop.core.config import Problems
 from devloop.core.events import ConfigAccepted, ConfigRefused, Event
@@ -37,7 +38,7 @@ class Session:
         self.told.append(event)
         self.happened.set()
 
-    async def go_over(self, edit: Edit) -> Problems | None:
+    async def go_over(self, edit: Edit, before: Project) -> Problems | None:
         if self.in_the_way is not None:
             return self.in_the_way
         self.edits.append(edit)
@@ -289,3 +290,42 @@ def test_a_session_without_a_file_follows_none(folder: Path) -> None:
         assert Project(opened.place, opened.services, "", adopted="[services.web]").files == ()
 
     asyncio.run(scenario())
+
+
+async def test_whoever_asks_and_goes_away_leaves_no_edit_half_in_force(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there are no events nothing else would look at that content again."""
+    monkeypatch.setattr(ConfigWatch, "_open", lambda self: None)
+    async with session() as found:
+        for _ in range(2):  # the first look of whoever follows the files is over as well
+            await found.live.look()
+        begun, go_on = asyncio.Event(), asyncio.Event()
+        within = found.live._go_over
+
+        async def slowly(edit: Edit, before: Project) -> Problems | None:
+            begun.set()
+            await go_on.wait()
+            return await within(edit, before)
+
+        found.live._go_over = slowly
+        write(folder, WEB + API)
+        asker = asyncio.ensure_future(found.live.look())
+        await begun.wait()
+        asker.cancel()
+        await asyncio.wait([asker])
+        go_on.set()
+        await found.until(lambda: found.services == ["web", "api"])
+        assert len(found.edits) == 1
+
+
+async def test_the_folder_that_it_was_started_in_is_made_anew(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `git checkout` does."""
+    within = folder / "within"
+    within.mkdir()
+    monkeypatch.chdir(within)
+    async with session() as found:
+        within.rmdir()
+        within.mkdir()
+        write(folder, WEB + API)
+        await found.until(lambda: found.services == ["web", "api"])

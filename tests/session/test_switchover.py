@@ -77,16 +77,20 @@ class Parts:
 
 
 class Held:
-    """The workloads whose Leases are the session's."""
+    """The workloads whose Leases are the session's, and the services that ran when they came and went."""
 
-    def __init__(self, world: World) -> None:
-        self.keys = {key for one in world.services for key in one.workloads}
+    def __init__(self, bench: Bench) -> None:
+        self.bench = bench
+        self.keys = {key for one in bench.world.services for key in one.workloads}
+        self.while_running: list[tuple[str, set[str]]] = []
 
     async def add(self, keys: Collection[WorkloadKey]) -> None:
         self.keys |= set(keys)
+        self.while_running.append(("add", set(self.bench.log.state.services)))
 
     async def remove(self, keys: Collection[WorkloadKey]) -> None:
         self.keys -= set(keys)
+        self.while_running.append(("remove", set(self.bench.log.state.services)))
 
 
 @dataclass
@@ -129,7 +133,7 @@ def play(act: Callable[[Stand], Awaitable[None]]) -> Stand:
         services = service("web"), service("api")
         bench = Bench(World(services))
         place = Place(Config(), "devloop.toml", Path(), PinnedContext("kind-dev", "", "shop", ""), (), "shop")
-        stand = Stand(bench, Parts(bench.world), Project(place, services, ""), [], Held(bench.world))
+        stand = Stand(bench, Parts(bench.world), Project(place, services, ""), [], Held(bench))
         stands.append(stand)
 
         async def acts() -> None:
@@ -163,6 +167,7 @@ def test_every_part_follows() -> None:
     ]  # fmt: skip
     assert stand.parts.watched == {"web": moved, "worker": service("worker")}
     assert {each.name for each in stand.held.keys} == {"site", "worker"}
+    assert stand.held.while_running == [("add", {"web", "api"}), ("remove", {"web", "worker"})]
     assert (stand.bench.facts.rollout_timeout, stand.parts.audited is not None) == (9.0, True)
     assert "api" not in stand.bench.facts.pushed
     assert stand.bench.observations.latest(key("api")) is None

@@ -11,7 +11,7 @@ from devloop.core.why.cause import Cause, CauseCode
 from devloop.core.why.subject import NamespaceObjects
 from devloop.session.project import Place
 from devloop.session.request import Request
-from devloop.session.why.command import _of_target, there
+from devloop.session.why.command import _of_target, failed, there
 from devloop.session.why.target import Question, Target, read_question
 from tests.adapters.fakeapi import pinned
 
@@ -80,3 +80,10 @@ def test_a_fix_names_its_context_once() -> None:
         "kubectl --context other get pods && kubectl --context other delete pod a"
     )
     assert fix("kubectl --context a get pods") == "kubectl --context a get pods"
+
+
+def test_the_hint_of_a_failure_goes_to_the_same_cluster() -> None:
+    absent = Failure(FailureCode.WORKLOAD_ABSENT, "there is none", "see what there is: kubectl get pods -n shop")
+    hint = "see what there is: kubectl --context other get pods -n shop"
+    assert failed(absent, place(), "current", str).hint == hint
+    assert failed(absent, place(), "other", str).hint == absent.hint

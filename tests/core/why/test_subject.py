@@ -1,5 +1,6 @@
 """From the objects of a namespace to the workload that is asked about."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -138,6 +139,17 @@ def test_a_daemon_set_that_is_rolled_out() -> None:
     assert is_complete(found, found.deployment, found.revisions[0])
 
 
+def test_a_set_keeps_what_ran_before_with_its_grace_period() -> None:
+    old = record("agent-w", "agent", 2, "old")
+    old["data"]["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] = 7
+    objects = replace(SETS, revisions=(old, *SETS.revisions))
+    found = snapshot_of(objects, key("daemonset", "agent"))
+    assert [(r.name, r.replicas, r.template.grace) for r in found.revisions] == [("agent-x", 1, 30), ("agent-w", 0, 7)]
+    assert newest_of(objects, key("daemonset", "agent")) == "agent-x"
+    assert found.deployment is not None
+    assert is_complete(found, found.deployment, found.revisions[0])
+
+
 def test_events_that_may_not_be_read() -> None:
     denied = NamespaceObjects("shop", SETS.workloads, pods=SETS.pods, events=None)
     assert not snapshot_of(denied, key("daemonset", "agent")).events_readable
@@ -155,3 +167,16 @@ def test_whose_pods_are_behind_the_same_service() -> None:
     (route,) = routes_of(objects, snapshot_of(objects, key("deployment", "api")))
     assert (route.service, dict(route.others)) == ("web", {"solo": "pod/solo"})
     assert route.images == {"solo": frozenset({digest("a")})}
+
+
+def test_an_owner_that_was_not_read_is_called_as_its_pods_call_it() -> None:
+    owned, again = pod("job-1", "job"), pod("canary-1", "canary-5")
+    owned["metadata"]["ownerReferences"][0]["kind"] = "Job"
+    made = replicaset("canary-5", "canary")
+    made["metadata"]["ownerReferences"][0]["kind"] = "Rollout"
+    slices = (slice_of("web", "api-new-1", "job-1", "canary-1"),)
+    objects = replace(
+        DEPLOYED, replicasets=(*DEPLOYED.replicasets, made), pods=(*DEPLOYED.pods, owned, again), slices=slices
+    )
+    (route,) = routes_of(objects, snapshot_of(objects, key("deployment", "api")))
+    assert dict(route.others) == {"job-1": "job/job", "canary-1": "rollout/canary"}
