@@ -78,6 +78,11 @@ class Scene:
         """The Pods that devloop's patch made."""
         return [p for p in self.pods() if "devloop/build" in p["metadata"].get("annotations", {})]
 
+    def a_node(self) -> dict[str, str]:
+        """The `nodeSelector` of the first node: what one Pod left there, the next one finds."""
+        name = self.kubectl("get", "nodes", "-o", "jsonpath={.items[0].metadata.name}")
+        return {"kubernetes.io/hostname": name}
+
     def patched(self) -> bool:
         return "devloop/build" in self.deployment()["spec"]["template"]["metadata"].get("annotations", {})
 

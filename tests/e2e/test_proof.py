@@ -28,12 +28,6 @@ def built(scene: Scene, ref: str) -> str:
     return build_and_push(App(scene.folder / "web", ""), ref)
 
 
-def a_node(scene: Scene) -> dict[str, str]:
-    """The `nodeSelector` of the first node: what one Pod left there, the next one finds."""
-    name = scene.kubectl("get", "nodes", "-o", "jsonpath={.items[0].metadata.name}")
-    return {"kubernetes.io/hostname": name}
-
-
 def reported(pod: dict[str, object]) -> str:
     status = json.loads(json.dumps(pod))["status"]["containerStatuses"][0]
     return str(status["imageID"]).rpartition("@")[2]
@@ -86,7 +80,7 @@ def test_another_manifest_of_the_same_image_is_a_match(scene: Scene) -> None:
     digest = built(scene, f"{scene.image}:dev")
     other = push_in_the_other_form(scene.image, "dev", "other")
     assert other != digest
-    scene.deploy(nodeSelector=a_node(scene))
+    scene.deploy(nodeSelector=scene.a_node())
     scene.kubectl("-n", scene.namespace, "set", "image", "deployment/web", f"web={scene.image}:other")
     settled(scene)
     scene.configure()
@@ -131,7 +125,7 @@ def test_admission_that_changes_the_pull_policy_is_found_out(scene: Scene) -> No
         pytest.skip("this cluster has no MutatingAdmissionPolicy")
     scene.program(f"echo old; {SERVE}")
     old = built(scene, f"{scene.image}:dev")
-    scene.deploy(nodeSelector=a_node(scene))
+    scene.deploy(nodeSelector=scene.a_node())
     scene.kubectl("-n", scene.namespace, "set", "image", "deployment/web", f"web={scene.image}:dev")
     settled(scene)
     scene.program(f"echo new; {SERVE}")
