@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint types layers e2e bench soak constraints clean
+.PHONY: help run test check lint types layers e2e faults bench soak constraints clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,7 +41,12 @@ e2e: $(READY) ## Run the tests against a real cluster (DEVLOOP_E2E_CONTEXT, DEVL
 	  echo "  kind or k3d with a local registry, then"; \
 	  echo "  export DEVLOOP_E2E_CONTEXT=kind-kind DEVLOOP_E2E_REGISTRY=localhost:5001"; \
 	  exit 2; fi
-	$(BIN)/pytest -m "e2e or engine or breaks" $(ARGS)
+	$(BIN)/pytest -m "(e2e or engine or breaks) and not faults" $(ARGS)
+
+faults: $(READY) ## Break everything under a session (needs DEVLOOP_E2E_CONTROL too): make faults ARGS="-k registry"
+	@if [ -z "$$DEVLOOP_E2E_CONTEXT" ] || [ -z "$$DEVLOOP_E2E_REGISTRY" ] || [ -z "$$DEVLOOP_E2E_CONTROL" ]; then \
+	  echo "faults needs what e2e needs, and DEVLOOP_E2E_CONTROL: see docs/reliability.md"; exit 2; fi
+	$(BIN)/pytest -m faults $(ARGS)
 
 bench: $(READY) ## Measure, side by side with the shell line (needs the same cluster as e2e)
 	$(BIN)/pip install --quiet --constraint constraints.txt --group bench

@@ -24,9 +24,11 @@ _DENIED = re.compile(
 """`denied` alone is all that the engine says when a registry answers with the standard's own words (seen)."""
 _REGISTRY_AWAY = re.compile(
     r"connection refused|no such host|i/o timeout|dial tcp|tls handshake|tls: |x509|no route to host|connection reset|"
-    r"server gave http response|deadline exceeded|client\.timeout|server misbehaving|\b50[0234]\b|: EOF",
+    r"server gave http response|deadline exceeded|client\.timeout|server misbehaving|\b50[0234]\b|: EOF|"
+    r"\b429\b|too ?many ?requests",
     re.IGNORECASE,
 )
+_IMMUTABLE = re.compile(r"immutable|cannot be overwritten|already exists", re.IGNORECASE)
 _NO_IMAGE = re.compile(r"not found|manifest unknown|name unknown", re.IGNORECASE)
 _NO_BUILDER = re.compile(r"no builder \"([^\"]*)\" found")
 _TOO_OLD = re.compile(r"invalid progress mode|unknown progress|unknown flag: --(progress|metadata-file|provenance)")
@@ -95,7 +97,13 @@ def push_failure(request: BuildRequest, error: str, config_file: str) -> Failure
         return Failure(
             FailureCode.REGISTRY_UNREACHABLE, f"{host} cannot be reached to push {ref}: {cause}", _hint_for(error, host)
         )
-    return Failure(FailureCode.PUSH_FAILED, f"the push of {ref} failed: {cause}", f"look into the log of {host}")
+    return Failure(FailureCode.PUSH_FAILED, f"the push of {ref} failed: {cause}", _push_advice(cause, host))
+
+
+def _push_advice(cause: str, host: str) -> str:
+    if _IMMUTABLE.search(cause):
+        return f"{host} does not let tags move: choose a repository that does, or a `tag` that was never pushed"
+    return f"look into the log of {host}"
 
 
 def judge_reach(request: BuildRequest, stream: BuildStream) -> Failure | bool:
@@ -156,6 +164,8 @@ def _advice(cause: str) -> str:
         return "the image is for another processor: set `build.platform`, or install emulation (binfmt) in the engine"
     if "exit code 137" in cause or "exit code: 137" in cause:
         return "it was killed: probably the engine ran out of memory"
+    if "no space left on device" in cause:
+        return "free space where the builder keeps its images: `docker system df` and `docker builder prune`"
     if _DENIED.search(cause) and "exit code" not in cause:
         return "run `docker login` for the registry of the base image"
     if re.search(r'^"/.*: not found', cause):

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from devloop.adapters.buildoutcome import INSTALL, build_failure, judge_reach, missing_builder, reach_timeout
+from devloop.adapters.buildoutcome import INSTALL, build_failure, judge_reach, missing_builder, reach_timeout, reason
 from devloop.adapters.dockerconfig import DockerConfig, Endpoint
 from devloop.adapters.engine import engine_unreachable
 from devloop.adapters.processes import GRACE, Finished, capture, run
@@ -33,6 +33,7 @@ _DEFAULTS = {
     "BUILDX_GIT_INFO": "false",
     "BUILDX_METADATA_PROVENANCE": "disabled",
 }
+_OTHER_SCRATCH = "free space there, or set TMPDIR to a folder that can be written"
 _NOBODY_HAS = "devloop-doctor-asks-for-what-nobody-has"
 """A tag."""
 _OWN_NETWORK = frozenset({"docker-container", "kubernetes"})
@@ -77,6 +78,8 @@ class BuildxBuilder:
                 return Failure(FailureCode.BUILDX_MISSING, f"{plugin} cannot be run: {error.strerror}", INSTALL)
             stream.finish()
             digest = _pushed_digest(metadata)
+        if code != 0 and folder in (said := reason(stream)):
+            return _unwritten(said)
         if code != 0:
             return build_failure(request, stream, code, endpoint.host, str(config.file))
         if not digest:
@@ -191,8 +194,13 @@ def _no_scratch(error: OSError) -> Failure:
     return Failure(
         FailureCode.BUILD_FAILED,
         f"no temporary folder can be made{where}: {error.strerror}",
-        "free space there, or set TMPDIR to a folder that can be written",
+        _OTHER_SCRATCH,
     )
+
+
+def _unwritten(said: str) -> Failure:
+    """buildx could not leave word of what it pushed: without that there is nothing to prove."""
+    return Failure(FailureCode.BUILD_FAILED, f"buildx cannot note the digest of what it pushed: {said}", _OTHER_SCRATCH)
 
 
 @contextmanager

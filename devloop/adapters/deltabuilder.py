@@ -33,6 +33,8 @@ from devloop.core.ports import Builder, BuildProgress, BuildRequest, Built, Push
 from devloop.core.service import BuildSpec, Service
 
 _NOT_ASKED = "the registry could not be asked for the last full build"
+IDLE = "build when nobody saves"
+"""The name of the task that waits for that."""
 _SHOWN = 160
 """Characters of a reason."""
 Progress = Callable[[BuildProgress], None]
@@ -246,7 +248,7 @@ class DeltaBuilder:
 
     def _pass_time(self) -> None:
         if self._layered and not self._running and not self._passes():
-            _spawn(self._passing, self._build_when_idle())
+            _spawn(self._passing, self._build_when_idle(), IDLE)
 
     def _passes(self) -> bool:
         """Whether something is done to pass the time, and was not told to end."""
@@ -352,8 +354,8 @@ class DeltaBuilder:
         return known_of(kept, image, target)
 
 
-def _spawn(tasks: set[asyncio.Task[None]], work: Coroutine[None, None, None]) -> None:
-    task = asyncio.ensure_future(work)
+def _spawn(tasks: set[asyncio.Task[None]], work: Coroutine[None, None, None], name: str | None = None) -> None:
+    task = asyncio.create_task(work, name=name)
     tasks.add(task)
     task.add_done_callback(tasks.discard)
 

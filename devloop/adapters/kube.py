@@ -56,6 +56,8 @@ class KubeCluster:
         reply = await self.connection.request("PATCH", workload_path(key), query, body, type_)
         if isinstance(reply, Failure):
             return reply
+        if reply.status == 409 and not json_patch:
+            return _conflict(key, reply)
         return self._rejected(key, reply) or self.object_of(reply)
 
     async def logs(
@@ -196,6 +198,12 @@ class KubeCluster:
         if not reply.ok:
             return self.connection.refused(reply)
         return reply.object or self.connection.unreachable(ValueError("that is no answer of a Kubernetes API"))
+
+
+def _conflict(key: WorkloadKey, reply: Reply) -> Failure:
+    """It is not what the patch was made for any more: changed at the same moment, or created again."""
+    message = f"somebody else changed {key} while it was patched: {reply.message}"
+    return Failure(FailureCode.WORKLOAD_CHANGED, message, "save again when they are done")
 
 
 def workload_path(key: WorkloadKey) -> str:

@@ -183,7 +183,7 @@ def _moved(pinned: PinnedContext, now: PinnedContext) -> Failure:
 
 def _denied(pinned: PinnedContext, reason: str, hint: str = "") -> Failure:
     return Failure(
-        FailureCode.CLUSTER_DENIED,
+        FailureCode.CLUSTER_LOGIN,
         f"no credentials for context {pinned.name}: {reason}",
         hint or f"`kubectl --context {pinned.name} version` must work first",
     )

@@ -231,7 +231,7 @@ class KubeConnection:
 
     def _not_accepted(self) -> Failure:
         return Failure(
-            FailureCode.CLUSTER_DENIED,
+            FailureCode.CLUSTER_LOGIN,
             f"the API server does not accept the credentials of context {self.pinned.name} (401 Unauthorized)",
             f"log in again: `kubectl --context {self.pinned.name} version` must work first",
         )

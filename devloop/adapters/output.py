@@ -9,6 +9,7 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 
 _PIECE = 32_768
 """Bytes of one write: less than a pipe holds, so that a reader who reads slowly is seen to read."""
@@ -17,8 +18,8 @@ _PIECE = 32_768
 class LineWriter:
     """A daemon thread that writes lines; at most `limit` batches wait for it, then `write` waits too."""
 
-    def __init__(self, fd: int, closed: Callable[[], None], limit: int = 64) -> None:
-        """`closed` is called once, in the event loop, when nobody reads any more."""
+    def __init__(self, fd: int, closed: Callable[[OSError], None], limit: int = 64) -> None:
+        """`closed` is called once, in the event loop, when nobody reads any more, or nothing more can be written."""
         self._fd = fd
         self._closed = closed
         self._loop = asyncio.get_running_loop()
@@ -51,8 +52,8 @@ class LineWriter:
         while (batch := self._batches.get()) is not None:
             try:
                 self._write_all(batch)
-            except OSError:
-                self._tell(self._on_broken)
+            except OSError as error:
+                self._tell(partial(self._on_broken, error))
                 break
             self._tell(self._room.release)
         self._tell(self._done.set)
@@ -67,7 +68,7 @@ class LineWriter:
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to be told
             self._loop.call_soon_threadsafe(callback)
 
-    def _on_broken(self) -> None:
+    def _on_broken(self, error: OSError) -> None:
         self._broken = True
         self._room.release()
-        self._closed()
+        self._closed(error)

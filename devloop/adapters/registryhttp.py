@@ -4,6 +4,7 @@ Which registries may be spoken to in plain HTTP is the Docker engine's rule: tho
 address, and those that the engine lists as insecure. The same ones need no certificate that can be checked.
 """
 
+import asyncio
 import contextlib
 import ipaddress
 import os
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 InsecureRegistries = Callable[[], Awaitable[frozenset[str] | None]]
 HUB_HOST = "registry-1.docker.io"
 _CHUNK = 1 << 18
+_LONGEST_PAUSE = 10.0
+"""Seconds that a registry may ask to wait for without being taken for away."""
 _CERTIFICATES = (Path("/etc/docker/certs.d"), Path("~/.docker/certs.d"))
 
 
@@ -98,6 +101,9 @@ class RegistryHttp:
                 header = await self.authorizer.challenged(session, scope, answer.challenges, refused=header)
                 if isinstance(header, Failure):
                     return header
+                answer = await self._send(method, scope.host, path, _headers(header, accept), content)
+            if (pause := _asked_to_wait(answer)) is not None:
+                await asyncio.sleep(pause)
                 answer = await self._send(method, scope.host, path, _headers(header, accept), content)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return self._unreachable(scope.host, error)
@@ -186,6 +192,16 @@ class RegistryHttp:
     def _unreachable(self, host: str, error: Exception) -> Failure:
         cause, hint = _cause(error, host, self._connect, self._read)
         return Failure(FailureCode.REGISTRY_UNREACHABLE, f"the registry {host} cannot be reached: {cause}", hint)
+
+
+def _asked_to_wait(answer: Answer) -> float | None:
+    """Seconds, where the registry says when to come back and that is soon.
+
+    https://www.rfc-editor.org/rfc/rfc9110#name-retry-after; a date is as good as no answer, which is tried again later.
+    """
+    after = answer.headers.get("Retry-After", "")
+    busy = answer.status in {429, 503} and after.isdecimal()
+    return float(after) if busy and float(after) <= _LONGEST_PAUSE else None
 
 
 def _headers(authorization: str, accept: Iterable[str]) -> dict[str, str]:

@@ -37,6 +37,7 @@ class FailureCode(StrEnum):
     REGISTRY_DENIED = "registry_denied"
     CLUSTER_UNREACHABLE = "cluster_unreachable"
     CLUSTER_DENIED = "cluster_denied"
+    CLUSTER_LOGIN = "cluster_login"
     WORKLOAD_ABSENT = "workload_absent"
     CONTAINER_ABSENT = "container_absent"
     WORKLOAD_HELD = "workload_held"
@@ -78,6 +79,7 @@ _EXIT_CODES: dict[ExitCode, tuple[FailureCode, ...]] = {
         FailureCode.REGISTRY_DENIED,
         FailureCode.CLUSTER_UNREACHABLE,
         FailureCode.CLUSTER_DENIED,
+        FailureCode.CLUSTER_LOGIN,
         FailureCode.WORKLOAD_ABSENT,
         FailureCode.CONTAINER_ABSENT,
         FailureCode.WORKLOAD_HELD,
@@ -118,6 +120,7 @@ class Connection(StrEnum):
 
 CONNECTION_LOST: dict[FailureCode, Connection] = {
     FailureCode.CLUSTER_UNREACHABLE: Connection.CLUSTER,
+    FailureCode.CLUSTER_LOGIN: Connection.CLUSTER,
     FailureCode.ENGINE_UNREACHABLE: Connection.ENGINE,
     FailureCode.REGISTRY_UNREACHABLE: Connection.REGISTRY,
 }

@@ -31,6 +31,8 @@ Raw = Mapping[str, Any]
 REVISION = "deployment.kubernetes.io/revision"
 _DEFAULT_DEADLINE = 600
 """Seconds; `progressDeadlineSeconds` when it is not written."""
+_DEFAULT_GRACE = 30
+"""Seconds; `terminationGracePeriodSeconds` when it is not written."""
 
 
 def timestamp(text: str | None) -> float:
@@ -215,7 +217,8 @@ def _involved(raw: Raw) -> Raw:
 def _template(raw: Raw) -> Template:
     spec = _dict(raw, "spec")
     build = _dict(_metadata(raw), "annotations").get(BUILD, "")
-    return Template(_containers(spec), build, _dict(spec, "nodeSelector"))
+    grace = float(_number(spec, "terminationGracePeriodSeconds", _DEFAULT_GRACE))
+    return Template(_containers(spec), build, _dict(spec, "nodeSelector"), grace)
 
 
 def _containers(spec: Raw) -> tuple[ContainerSpec, ...]:

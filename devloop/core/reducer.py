@@ -129,7 +129,8 @@ def _cycle_requested(service: ServiceState, event: ev.CycleRequested, time: floa
 
 def _cycle_started(service: ServiceState, event: ev.CycleStarted, time: float) -> ServiceState:
     wanted = service.want or Want(event.trigger, time)
-    build = event.trigger is not ev.Trigger.DRIFT and (service.builds or service.want is None)
+    proves = event.trigger is ev.Trigger.DRIFT and not (service.want and service.want.restart)
+    build = not proves and (service.builds or service.want is None)
     want = replace(wanted, trigger=event.trigger, count=event.count, files=event.files, text=event.text, build=build)
     running = RunningCycle(event.cycle, want, time, pushed=service.pushed if want.restart and not build else None)
     return replace(service, want=None, hold=None, running=running, cycles=event.cycle, drift=None)

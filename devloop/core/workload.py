@@ -40,6 +40,8 @@ class Template:
     build: str = ""
     """The `devloop/build` annotation as it stands."""
     node_selector: Mapping[str, str] = field(default_factory=dict)
+    grace: float = field(default=30.0, compare=False)
+    """Seconds that its Pods have to end in."""
 
     def container(self, name: str) -> ContainerSpec | None:
         return next((c for c in self.containers if c.name == name), None)

@@ -54,7 +54,7 @@ class _Cycle:
     async def _steps(self, gate: Gate) -> CycleResult:
         try:
             with self._phases.closing():
-                if self._order.want.trigger is Trigger.DRIFT:
+                if self._order.want.trigger is Trigger.DRIFT and not self._order.want.restart:
                     return await self._prove_again()
                 image = await self._build_and_push() if self._order.want.build else self._pushed_last()
                 if refused := await gate():

@@ -28,6 +28,8 @@ from devloop.core.service import WorkloadKey
 
 LOOK_EVERY = 2.0
 """Seconds between two looks at a Lease that somebody else holds, and between two attempts to ask at all."""
+_UNKNOWN = frozenset({FailureCode.CLUSTER_UNREACHABLE, FailureCode.CLUSTER_LOGIN, FailureCode.CONTEXT_REFUSED})
+"""Whose a workload is can then be told by nobody; that is not the same as having no right to ask."""
 _ATTEMPTS = 5
 """Others may change the Lease between a look and a change of it."""
 
@@ -159,7 +161,7 @@ class Leaseholder:
         async with claim.lock:
             answer = await self._decide(claim, renew)
         self._looked.set()
-        if answer is None or answer.code in {FailureCode.CLUSTER_UNREACHABLE, FailureCode.CONTEXT_REFUSED}:
+        if answer is None or answer.code in _UNKNOWN:
             return answer
         self._do_without(claim, answer)
         return None

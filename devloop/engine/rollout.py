@@ -23,6 +23,9 @@ from devloop.core.workload import Deployment, Revision, Snapshot, absent
 from devloop.engine.crashlogs import CrashLogs
 from devloop.engine.tools import Emit, Order, PhaseError, Ports, SessionFacts, need
 
+_CONFLICTS = 5
+"""So many times in a row somebody else may change the workload between the look at it and the patch."""
+
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
@@ -69,11 +72,16 @@ class WorkloadRollout:
         # Asked beside what has to be read in any case: whose the workload is costs the way to the patch no time.
         asked = asyncio.ensure_future(self._ports.may_write(self.key))
         try:
-            await self._patch(snapshot, asked)
+            for _ in range(_CONFLICTS - 1):
+                if await self._patch(snapshot, asked) is None:
+                    return
+            if conflict := await self._patch(snapshot, asked):
+                raise PhaseError(conflict)
         finally:
             asked.cancel()
 
-    async def _patch(self, snapshot: Snapshot, may_write: Awaitable[Failure | None]) -> None:
+    async def _patch(self, snapshot: Snapshot, may_write: Awaitable[Failure | None]) -> Failure | None:
+        """Decide upon the workload as it is now, and send; what it was decided upon may have changed meanwhile."""
         deployment = await self._read()
         if snapshot.deployment is None or snapshot.deployment.uid != deployment.uid:
             self._outdated = snapshot
@@ -89,7 +97,8 @@ class WorkloadRollout:
         if reason or self._order.want.restart:
             if failure := await may_write:
                 raise PhaseError(failure)
-            await self._send(deployment, reason)
+            return await self._send(deployment, reason)
+        return None
 
     async def _first_look(self) -> Snapshot:
         """What the watches show; a watch that never shows anything must not hold up the cycle for ever."""
@@ -185,17 +194,22 @@ class WorkloadRollout:
             raise PhaseError(absent(self.key))
         return deployment
 
-    async def _send(self, deployment: Deployment, reason: str) -> None:
+    async def _send(self, deployment: Deployment, reason: str) -> Failure | None:
+        """Patch it; the failure is a conflict, every other one is raised."""
         now = self._ports.clock.now()
         mark = BuildMark(self._image.digest, now, self._facts.session)
         if not self._order.want.build:
             mark = mark.restarting(deployment.template.build)
         patch = plan_patch(deployment, self._containers, self._image, self._order.service.pin, mark, now)
-        after = parse_deployment(need(await self._ports.cluster.patch(self.key, patch.body)))
+        answer = await self._ports.cluster.patch(self.key, patch.body)
+        if isinstance(answer, Failure) and answer.code is FailureCode.WORKLOAD_CHANGED:
+            return answer
+        after = parse_deployment(need(answer))
         self.patched = True
         self.text = reason
         self._expect(after, patch.mark)
         self._emit(WorkloadPatched(self._order.service.name, self._order.number, str(self.key), patch.changes))
+        return None
 
     def _expect(self, deployment: Deployment, mark: str) -> None:
         self._expected = Expectation(deployment.uid, deployment.generation, mark)

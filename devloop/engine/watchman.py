@@ -17,6 +17,9 @@ STEADY_SECONDS = 15.0
 """How long Pods without a readiness probe have to run without a restart before a failed rollout counts as healed."""
 
 
+_GONE = frozenset({FailureCode.WORKLOAD_ABSENT, FailureCode.WORKLOAD_DELETED, FailureCode.WORKLOAD_REPLACED})
+
+
 @dataclass(slots=True)
 class _Proved:
     """What a cycle left: the workload as it was then, and what was already said of it since."""
@@ -37,17 +40,28 @@ class Watchman:
         """Since when a service that failed has looked healed, and what that look was."""
         self._proved: dict[tuple[str, WorkloadKey], _Proved] = {}
         self._digests: dict[str, set[str]] = {}
+        self._missed: dict[tuple[str, WorkloadKey], str] = {}
+        """The uid of each workload as it was seen when its last cycle ended; empty where it was not there."""
 
     def cycle_ended(self, service: Service, state: ServiceState) -> None:
         """From here on the service's workloads are compared with what they are now."""
         if state.last is None or _never_came_near(state):
             return
+        self._remember_missed(service, state)
         if state.last.pushed:
             self._digests.setdefault(service.name, set()).update(state.last.pushed.digests)
         for key in service.workloads:
             snapshot = self._observations.latest(key)
             if snapshot:
                 self._proved[service.name, key] = _Proved(state.last.number, snapshot)
+
+    def _remember_missed(self, service: Service, state: ServiceState) -> None:
+        for key in service.workloads:
+            seen = self._observations.latest(key)
+            self._missed[service.name, key] = seen.deployment.uid if seen and seen.deployment else ""
+            if state.failure is not None and state.failure.code is FailureCode.WORKLOAD_REPLACED:
+                self._missed[service.name, key] = ""  # the other one is there already
+                self._look_again(key, 0.0)
 
     def begin_anew(self, service: str) -> None:
         """What a cycle of other settings left is compared with nothing."""
@@ -58,6 +72,7 @@ class Watchman:
         """It is no service any more."""
         self.begin_anew(service)
         self._digests.pop(service, None)
+        self._missed = {key: uid for key, uid in self._missed.items() if key[0] != service}
 
     def look(self, snapshot: Snapshot, services: Iterable[Service], state: SessionState) -> Iterator[Event]:
         """Events that this snapshot gives rise to, for each service that runs on its workload."""
@@ -72,11 +87,24 @@ class Watchman:
             yield seen
         if state.running or state.last is None:
             return
+        if self._is_there_again(service, state, snapshot):
+            text = f"{snapshot.key} is there again"
+            yield CycleRequested(service.name, Trigger.DRIFT, text, restart=True)
+            return
         if state.last.outcome is Outcome.FAILED and not _never_came_near(state):
             if self._heals(service, state, snapshot):
                 yield CycleRequested(service.name, Trigger.DRIFT, "the workload healed")
             return
         yield from self._drifts(snapshot, service, containers)
+
+    def _is_there_again(self, service: Service, state: ServiceState, snapshot: Snapshot) -> bool:
+        """Whether what a cycle was for can be finished: the workload that it missed exists, or another of its name.
+
+        Asked for once: the cycle reads the workload anew, and fails again if it is gone again."""
+        deployment = snapshot.deployment
+        if deployment is None or state.want or state.failure is None or state.failure.code not in _GONE:
+            return False
+        return self._missed.pop((service.name, snapshot.key), deployment.uid) != deployment.uid
 
     def _drifts(self, snapshot: Snapshot, service: Service, containers: tuple[str, ...]) -> Iterator[Event]:
         proved = self._proved.get((service.name, snapshot.key))

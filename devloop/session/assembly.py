@@ -10,6 +10,7 @@ from devloop.adapters.engine import DockerEngine
 from devloop.adapters.kube import KubeCluster
 from devloop.adapters.kubelease import KubeLeases
 from devloop.adapters.observer import KubeObserver
+from devloop.adapters.plainregistries import RememberedRegistries
 from devloop.adapters.podlogs import PodLogs
 from devloop.adapters.prober import BackoffProber
 from devloop.adapters.registry import HttpRegistry
@@ -110,15 +111,17 @@ def assemble(
     connection: Callable[[bool, str], None],
     warn: Callable[[str], None] = lambda _: None,
     services: Callable[[], Iterable[Service]] | None = None,
+    state: StateFolder | None = None,
 ) -> Assembly:
     """`observed` gets every snapshot, `connection` hears when the watches break and when they are back.
 
     `warn` hears what may not be read here, and what is not known because of it. `services` are those of the moment,
-    where they come and go.
+    where they come and go. `state` is where is kept what is needed while the engine is away.
     """
     engine = DockerEngine()
     cluster = KubeCluster(project.place.pinned)
-    registry = HttpRegistry(insecure=engine.insecure_registries, fallback=engine.inspect_distribution)
+    insecure = engine.insecure_registries if state is None else RememberedRegistries(engine.insecure_registries, state)
+    registry = HttpRegistry(insecure=insecure, fallback=engine.inspect_distribution)
 
     async def ping_registries() -> Failure | None:
         refs = {service.push.registry: service.push for service in (services() if services else project.services)}

@@ -50,15 +50,16 @@ class Renderers:
         self._screen: asyncio.Task[None] | None = None
 
     def to_stdout(self, lines: Lines) -> None:
-        self._start(self._log.subscribe(), lines, LineWriter(STDOUT, self._closed))
+        self._start(self._log.subscribe(), lines, LineWriter(STDOUT, lambda _: self._closed()))
 
     def to_screen(self, feed: Callable[[list[Record]], None]) -> None:
         """Hand every batch to a screen instead, which has all of it as soon as it was handed over."""
         self._screen = asyncio.create_task(_feed(self._log.subscribe(MAX_ON_SCREEN), feed), name="screen")
 
-    def to_recording(self, path: Path) -> None:
+    def to_recording(self, path: Path, cut_off: Callable[[OSError], None]) -> None:
+        """`cut_off` is called when nothing more can be written there."""
         fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
-        self._start(self._log.subscribe(), _Recording().lines, LineWriter(fd, lambda: None))
+        self._start(self._log.subscribe(), _Recording().lines, LineWriter(fd, cut_off))
 
     async def close(self) -> bool:
         """Wait until every reader has all of it; whether stdout has. One that stopped reading is not waited for."""
@@ -113,7 +114,7 @@ async def _finish(task: "asyncio.Task[None]", writer: LineWriter) -> bool:
 
 async def last_words(fd: int, lines: Sequence[str]) -> None:
     """Write what is no event; a stream that nobody reads does not hold up the end."""
-    writer = LineWriter(fd, lambda: None)
+    writer = LineWriter(fd, lambda _: None)
     await writer.write(lines)
     await writer.close(PATIENCE)
 

@@ -91,6 +91,8 @@ class Session:
         self._asked_to_end: float | None = None
         self._deaf = False
         """Whether nobody reads stdout any more."""
+        self._unrecorded = ""
+        """Why the recording is cut off."""
         self._last_words: list[str] = []
         self._left: set[WorkloadKey] = set()
         """Workloads of services that came and went."""
@@ -104,7 +106,7 @@ class Session:
         else:
             renderers.to_stdout(lines_for(self._options.output, pod_logs=self._options.pod_logs))
         if self._recording:
-            renderers.to_recording(self._recording)
+            renderers.to_recording(self._recording, self._cut_off)
         task = self._task = asyncio.ensure_future(self._run())
         if not self._feed:  # who draws has the terminal to think of, and asks for the end
             Signals(self.quit, _leave_at_once).catch()
@@ -181,7 +183,7 @@ class Session:
         from devloop.session.assembly import assemble
 
         assembly = self._assembly = assemble(
-            project, self._observed, self._connection, self._unreadable, lambda: self._project.services
+            project, self._observed, self._connection, self._unreadable, lambda: self._project.services, self._state
         )
         try:
             return await self._loop(assembly)
@@ -397,11 +399,19 @@ class Session:
     async def _say_goodbye(self, *, heard: bool) -> None:
         """On stderr when stdout is for events, or nobody `heard` what was written there."""
         if self._recording:
-            self._last_words.append(f"recorded in {self._recording}")
+            told = f"the recording is incomplete: {self._unrecorded}: " if self._unrecorded else "recorded in "
+            self._last_words.append(f"{told}{self._recording}")
         if self._feed:
             return  # they are said when the screen is gone
         plain = self._options.output is Output.PLAIN
         await last_words(STDOUT if plain and heard else STDERR, self._last_words)
+
+    def _cut_off(self, error: OSError) -> None:
+        """The session goes on: nothing depends on its recording."""
+        self._unrecorded = error.strerror or str(error)
+        message = f"the recording {self._recording} ends here: {self._unrecorded}"
+        for service in self._project.services[:1]:
+            self._log.emit(ev.WarningRaised(service.name, "recording", message, "free space there"))
 
     def _reader_gone(self) -> None:
         self._deaf = True

@@ -20,6 +20,8 @@ class Answer:
     key: WorkloadKey
     context: str
     found: Slowness
+    instead: str
+    """The command that tells why there is nothing to measure."""
     events: bool = True
     """Whether Events could be read: without them pulls, failed probes and ends of old Pods are not known."""
 
@@ -29,18 +31,13 @@ def answer_lines(answer: Answer, width: int = 110) -> list[Phrase]:
     found, key = answer.found, answer.key
     lines = [Phrase(f"{key} in namespace {key.namespace}, context {answer.context}"), Phrase("")]
     if found.found is Found.NOTHING:
-        see = f"devloop why {key} -n {key.namespace}"
-        return [
-            *lines,
-            Phrase("no Pod of its newest revision is ready, so nothing can be measured", Tone.WARN),
-            Phrase(f"→ {see}"),
-        ]
+        none = "no Pod of its newest rollout is ready and was not started again since, so nothing can be measured"
+        return [*lines, Phrase(none, Tone.WARN), Phrase(f"→ {answer.instead}")]
     what = (
         f"its newest rollout ({found.revision}) took {seconds(found.seconds)} until its {_pods(found.pods)} available"
     )
     lines.append(Phrase(what))
-    if found.found is Found.SOME:
-        lines.append(Phrase("more Pods are wanted than are ready: what those wait for is not in it", Tone.WARN))
+    lines += [Phrase(line, Tone.WARN) for line in _left_out(found)]
     if not answer.events:
         lines.append(
             Phrase("Events may not be read here: pulls, failed probes and ends of old Pods are not known", Tone.WARN)
@@ -51,6 +48,17 @@ def answer_lines(answer: Answer, width: int = 110) -> list[Phrase]:
         return [*lines, Phrase(""), Phrase("nothing in the workload keeps it waiting", Tone.GOOD)]
     rest = "the rest: controllers, scheduler, kubelet and the container runtime"
     return [*lines, Phrase(""), Phrase(f"{seconds(found.rest):>{_INDENT - 2}}  {rest}", Tone.QUIET)]
+
+
+def _left_out(found: Slowness) -> Iterator[str]:
+    if found.unready == 1:
+        yield "1 Pod is not ready: what it waits for is not in it"
+    elif found.unready:
+        yield f"{found.unready} Pods are not ready: what they wait for is not in it"
+    if found.later == 1:
+        yield "1 Pod was made, started or ready anew since: it is no part of it"
+    elif found.later:
+        yield f"{found.later} Pods were made, started or ready anew since: they are no part of it"
 
 
 def _pods(count: int) -> str:

@@ -25,6 +25,8 @@ REQUEST = BuildRequest(BuildSpec(Path("/src"), Path("/src/Dockerfile")), ImageRe
         ("unexpected status from POST request: 403 Forbidden", FailureCode.REGISTRY_DENIED),
         ("no basic auth credentials", FailureCode.REGISTRY_DENIED),
         ("dial tcp 127.0.0.1:5000: connect: connection refused", FailureCode.REGISTRY_UNREACHABLE),
+        ("toomanyrequests: rate exceeded", FailureCode.REGISTRY_UNREACHABLE),
+        ("unexpected status from PUT request: 429 Too Many Requests", FailureCode.REGISTRY_UNREACHABLE),
         ("open /var/lib/registry/x: permission denied", FailureCode.PUSH_FAILED),
         ("blob upload invalid", FailureCode.PUSH_FAILED),
     ],
@@ -35,6 +37,13 @@ def test_why_a_push_failed(error: str, code: FailureCode) -> None:
     assert "r.test:5000/web:dev" in failure.message
     assert error in failure.message
     assert failure.hint
+
+
+def test_a_tag_that_cannot_be_moved_is_named_as_the_cause() -> None:
+    error = "the tag 'dev' already exists and cannot be overwritten because the repository is immutable"
+    failure = push_failure(REQUEST, error, "/home/me/.docker/config.json")
+    assert failure.code is FailureCode.PUSH_FAILED
+    assert failure.hint.startswith("r.test:5000 does not let tags move: ")
 
 
 @pytest.fixture

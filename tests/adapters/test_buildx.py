@@ -213,6 +213,17 @@ async def test_a_plugin_that_reports_no_digest(project: Project, tmp_path: Path)
     assert (await project.failure()).code is FailureCode.PUSH_FAILED
 
 
+async def test_a_digest_that_cannot_be_written_down_is_told(project: Project, tmp_path: Path) -> None:
+    say = 'echo "ERROR: write ${each#*=}: no space left on device" >&2; exit 1'
+    fake_plugin(tmp_path, f'for each; do case "$each" in --metadata-file=*) {say};; esac; done')
+    project.env["DOCKER_CONFIG"] = str(tmp_path)
+    failure = await project.failure()
+    assert failure.code is FailureCode.BUILD_FAILED
+    assert "no space left on device" in failure.message
+    assert "Dockerfile" not in failure.message
+    assert "TMPDIR" in failure.hint
+
+
 async def test_the_check_passes_where_a_build_would(project: Project) -> None:
     assert await project.builder().check(project.request()) is None
 

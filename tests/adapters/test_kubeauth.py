@@ -54,7 +54,7 @@ async def test_a_plugin_is_not_run_over_and_over_when_its_tokens_are_refused(api
     cluster = KubeCluster(pinned(tmp_path, api.url, plugin(code)))
     api.handler = only("other")
     for _ in range(3):
-        found = failure(await cluster.read(KEY), FailureCode.CLUSTER_DENIED)
+        found = failure(await cluster.read(KEY), FailureCode.CLUSTER_LOGIN)
         assert "401" in found.message
         assert "secret" not in str(found)
     assert runs.read_text() == "xx"
@@ -101,7 +101,7 @@ async def test_no_credentials(
     api: FakeApi, tmp_path: Path, user: dict[str, Any], words: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     cluster = KubeCluster(pinned(tmp_path, api.url, user))
-    assert words in failure(await cluster.read(KEY), FailureCode.CLUSTER_DENIED).message
+    assert words in failure(await cluster.read(KEY), FailureCode.CLUSTER_LOGIN).message
     assert api.requests == []
     await cluster.close()
     assert capfd.readouterr() == ("", "")

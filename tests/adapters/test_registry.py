@@ -364,6 +364,22 @@ async def test_other_answers(status: int, code: FailureCode) -> None:
     assert str(status) in answered.message
 
 
+@pytest.mark.parametrize(("status", "after", "met"), [(429, "0", True), (503, "0", True), (429, "3600", False)])
+async def test_a_registry_that_asks_to_wait_a_moment_is_asked_again(status: int, after: str, met: bool) -> None:
+    asked: list[str] = []
+
+    async def registry(request: web.Request) -> web.Response:
+        asked.append(request.method)
+        if len(asked) == 1:
+            return web.Response(status=status, headers={"Retry-After": after})
+        return web.Response(text=json.dumps({"manifests": []}))
+
+    async with serving(registry) as host, HttpRegistry() as http:
+        found = await http.resolve(ImageRef.parse(f"{host}/app:dev"))
+    assert isinstance(found, ResolvedImage) is met
+    assert (len(asked) > 1) is met
+
+
 async def test_a_sparse_index_and_one_without_a_digest_header_are_read() -> None:
     missing = "sha256:" + "2" * 64
     body = json.dumps({"manifests": [{"digest": missing, "platform": {"os": "linux", "architecture": "s390x"}}]})

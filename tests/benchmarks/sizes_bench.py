@@ -12,7 +12,7 @@ from tests.benchmarks.loop_bench import Times, measure
 from tests.benchmarks.rig import Cluster, Source, spread
 
 PLOT = Path(__file__).parents[2] / "docs" / "save-to-code.svg"
-MEGABYTES = (6, 30, 100, 300)
+MEGABYTES = (6, 30, 100, 300, 1000)
 FILES = (1, 100, 1_000, 10_000, 100_000)
 _SMALL = 100
 """Bytes of each of many files."""

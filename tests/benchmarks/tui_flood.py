@@ -93,7 +93,7 @@ class Flood:
         with tempfile.NamedTemporaryFile() as recording:
             readers = Renderers(self.log, lambda: None)
             readers.to_screen(self._feed)
-            readers.to_recording(Path(recording.name))
+            readers.to_recording(Path(recording.name), lambda _: None)
             self.log.emit(ev.SessionStarted(ev.PROTOCOL, "bench", "kind-dev", "shop", (SERVICE,), "bench"))
             pods = [self._write(POD_LINES, self._pod(number)) for number in range(PODS)]
             tasks: list[Coroutine[Any, Any, None]] = [self.conductor.run(), self._look(), self._ask(), *pods]

@@ -288,6 +288,7 @@ def test_only_what_mends_by_itself_is_wanted_again(code: FailureCode) -> None:
     """A broken build waits for a save; a lost connection or a failed dependency does not."""
     again = {
         FailureCode.CLUSTER_UNREACHABLE,
+        FailureCode.CLUSTER_LOGIN,
         FailureCode.ENGINE_UNREACHABLE,
         FailureCode.REGISTRY_UNREACHABLE,
         FailureCode.DEPENDENCY_FAILED,

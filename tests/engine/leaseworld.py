@@ -15,6 +15,7 @@ from tests.engine.world import LoopClock
 ANN = Holder("ann", "desk", 12, "s1", "machine1", "boot-100")
 JO = Holder("jo", "laptop", 4711, "s2", "machine2", "boot-200")
 AWAY = Failure(FailureCode.CLUSTER_UNREACHABLE, "the cluster is away")
+LOGGED_OUT = Failure(FailureCode.CLUSTER_LOGIN, "the API server does not accept the credentials")
 DENIED = Failure(FailureCode.CLUSTER_DENIED, 'User "ann" cannot get resource "leases"')
 
 

@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from devloop.core.failure import FailureCode
+import pytest
+
+from devloop.core.failure import Failure, FailureCode
 from devloop.core.lease import DURATION, RENEWED_EVERY, Lease
 from devloop.core.service import WorkloadKey
 from devloop.engine.leaseholder import LOOK_EVERY
 from tests.engine.conftest import RunScenario
-from tests.engine.leaseworld import ANN, AWAY, DENIED, JO, LeaseWorld, Person
+from tests.engine.leaseworld import ANN, AWAY, DENIED, JO, LOGGED_OUT, LeaseWorld, Person
 from tests.engine.world import LoopClock
 
 WEB, API = WorkloadKey("shop", "deployment", "web"), WorkloadKey("shop", "deployment", "api")
@@ -226,12 +228,13 @@ def test_a_right_that_was_missing_for_a_while_does_not_hide_a_take_over(run: Run
     meet(run, act)
 
 
-def test_nothing_is_written_while_nobody_can_say_whose_it_is(run: RunScenario) -> None:
+@pytest.mark.parametrize("away", [AWAY, LOGGED_OUT], ids=["away", "logged out"])
+def test_nothing_is_written_while_nobody_can_say_whose_it_is(run: RunScenario, away: Failure) -> None:
     async def act(world: LeaseWorld, ann: Person, jo: Person) -> None:
         await ann.holder.add([WEB])
-        world.failing = AWAY
+        world.failing = away
         await asyncio.sleep(2 * DURATION)
-        assert await ann.holder.may_write(WEB) == AWAY, "as a cluster that is away, whose cycles are wanted again"
+        assert await ann.holder.may_write(WEB) == away, "as a cluster that is away, whose cycles are wanted again"
         world.failing = None
         assert await ann.holder.may_write(WEB) is None
         assert (ann.changes, ann.warned) == (["acquired"], [])

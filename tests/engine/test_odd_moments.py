@@ -4,12 +4,15 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from devloop.core import events as ev
 from devloop.core.commands import Rebuild
 from devloop.core.failure import Connection, Failure, FailureCode
 from devloop.core.ports import BuildProgress, BuildRequest, Built, PushStarted
 from devloop.core.scheduler import Limits
 from devloop.core.service import WorkloadKey
+from devloop.core.workload import Snapshot
 from tests.engine.conftest import RunScenario
 from tests.engine.test_conductor import finished, session
 from tests.engine.world import Bench, World, service
@@ -151,6 +154,78 @@ def test_a_patch_that_was_rejected_is_not_taken_for_healed(run: RunScenario) -> 
 
         await session(bench, act)
         assert finished(bench, "web") == ["verified", "failed"]
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("conflicts", [1, 4, 5])
+def test_a_patch_that_meets_a_change_by_somebody_else_is_decided_anew(run: RunScenario, conflicts: int) -> None:
+    """A few times: what was saved must not wait for another save."""
+
+    async def scenario() -> None:
+        world = World((service("web"),))
+        bench, patch, met = Bench(world), world.patch, iter(range(conflicts))
+
+        async def conflict(key: WorkloadKey, body: Any, *, json_patch: bool = False) -> Any:
+            if next(met, None) is not None:
+                return Failure(FailureCode.WORKLOAD_CHANGED, "somebody else changed it")
+            return await patch(key, body)
+
+        world.patch = conflict  # type: ignore[method-assign]
+
+        async def act() -> None:
+            await asyncio.sleep(20)
+
+        await session(bench, act)
+        assert finished(bench, "web") == ["verified" if conflicts < 5 else "failed"]
+
+    run(scenario)
+
+
+def test_a_login_that_expires_runs_the_cycle_again_when_it_is_renewed(run: RunScenario) -> None:
+    async def scenario() -> None:
+        world = World((service("web"),))
+        bench, patch, met = Bench(world), world.patch, iter(range(1))
+
+        async def logged_out(key: WorkloadKey, body: Any, *, json_patch: bool = False) -> Any:
+            if next(met, None) is not None:
+                return Failure(FailureCode.CLUSTER_LOGIN, "the API server does not accept the credentials")
+            return await patch(key, body)
+
+        world.patch = logged_out  # type: ignore[method-assign]
+
+        async def act() -> None:
+            await asyncio.sleep(20)
+
+        await session(bench, act)
+        assert finished(bench, "web") == ["failed", "verified"]
+
+    run(scenario)
+
+
+def test_a_save_that_missed_its_workload_reaches_the_one_that_is_made_again(run: RunScenario) -> None:
+    async def scenario() -> None:
+        world = World((service("web"),))
+        bench = Bench(world)
+
+        async def act() -> None:
+            await asyncio.sleep(20)
+            gone = world.deployments.pop(WEB)
+            bench.conductor.post(Snapshot(WEB, None))
+            bench.save("web")
+            await asyncio.sleep(20)
+            assert finished(bench, "web") == ["verified", "failed"]
+            gone["metadata"]["uid"] = "uid-anew"
+            world.deployments[WEB] = gone
+            world.sets[WEB].clear()
+            world.report(WEB)
+            await asyncio.sleep(20)
+            world.report(WEB)
+            await asyncio.sleep(20)
+
+        await session(bench, act)
+        assert finished(bench, "web") == ["verified", "failed", "verified"]
+        assert len(bench.world.builds) == 2
 
     run(scenario)
 

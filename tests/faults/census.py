@@ -8,6 +8,8 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from devloop.adapters.deltabuilder import IDLE
+
 PATIENCE = 40.0
 """Seconds until what was held for the fault is given back: a kept-alive connection is closed after 15."""
 ROOM = 40 * 1024
@@ -79,7 +81,8 @@ def _tasks(pid: int, path: Path) -> tuple[str, ...]:
     while not path.exists():
         assert time.monotonic() < deadline, "the event loop does not turn any more"
         time.sleep(0.01)
-    return tuple(path.read_text().split("\n"))
+    # The full build that is made a minute after the last layer is one task, and waited for by nobody.
+    return tuple(name for name in path.read_text().split("\n") if name != IDLE)
 
 
 def _descriptors(pid: int) -> Counter[str]:

@@ -4,16 +4,19 @@ import asyncio
 import json
 import ssl
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
 import aiohttp
 from aiohttp import web
+from multidict import CIMultiDict
+from yarl import URL
 
 _T = TypeVar("_T")
 _PATIENCE = 20.0
 _HOP = {"connection", "keep-alive", "transfer-encoding", "upgrade", "host", "content-length"}
 Request = web.BaseRequest
+Headers = CIMultiDict[str]
 Only = Callable[[Request], bool]
 
 
@@ -43,6 +46,11 @@ def _as_it_is(path: str) -> str:
     return path
 
 
+def _passed_on(headers: Mapping[str, str]) -> Headers:
+    """The same name may come several times."""
+    return CIMultiDict((name, value) for name, value in headers.items() if name.lower() not in _HOP)
+
+
 class HttpProxy:
     """Forwards every request to `upstream`, unless a rule for it says otherwise; rules stay until `mend`."""
 
@@ -52,7 +60,7 @@ class HttpProxy:
         self._upstream, self._tls = upstream, tls
         self._instead: list[tuple[Only, Callable[[Request], Coroutine[Any, Any, web.StreamResponse | None]]]] = []
         self._rewrite: Callable[[str], str] = _as_it_is
-        self._alter: Callable[[Request, dict[str, str]], None] = lambda *_: None
+        self._alter: Callable[[Request, Headers], None] = lambda *_: None
         self._open: list[Request] = []
         self._mute: list[Request] = []
         self._loop = asyncio.new_event_loop()
@@ -107,7 +115,7 @@ class HttpProxy:
         """Read another path than the one that was asked for."""
         self._rewrite = lambda asked: asked.replace(path, instead)
 
-    def alter(self, change: Callable[[Request, dict[str, str]], None]) -> None:
+    def alter(self, change: Callable[[Request, Headers], None]) -> None:
         """Change the headers of answers."""
         self._alter = change
 
@@ -168,12 +176,16 @@ class HttpProxy:
     async def _forward(self, request: Request) -> web.StreamResponse:
         reads = request.method in {"GET", "HEAD"}
         url = f"{self._upstream}{self._rewrite(request.raw_path) if reads else request.raw_path}"
-        headers = {name: value for name, value in request.headers.items() if name.lower() not in _HOP}
+        headers = _passed_on(request.headers)
         # The registry tells where an upload goes on by the name that it was asked by.
         headers["Host"] = request.host
-        body = await request.read() if request.body_exists else None
-        async with self._session.request(request.method, url, headers=headers, data=body, allow_redirects=False) as got:
-            said = {name: value for name, value in got.headers.items() if name.lower() not in _HOP}
+        body = await request.content.read() if request.body_exists else None
+        # As it was asked: the state of an upload does not survive being quoted anew.
+        asked = URL(url, encoded=True)
+        async with self._session.request(
+            request.method, asked, headers=headers, data=body, allow_redirects=False
+        ) as got:
+            said = _passed_on(got.headers)
             if "Content-Length" in got.headers:
                 said["Content-Length"] = got.headers["Content-Length"]
             self._alter(request, said)

@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.e2e.harness import DEVLOOP, PATIENCE, Devloop, Event, registry_digest
-from tests.e2e.scene import Scene
-from tests.e2e.talk import digests, speak, until_appendable, words
+from tests.e2e.scene import SERVE, Scene
+from tests.e2e.talk import digests, until_appendable, words
 from tests.faults.census import Census, settled, take
 
 INSIDE = Path(__file__).parent / "inside"
@@ -65,6 +65,11 @@ class Watched(Devloop):
             return Claim(event, time.time(), None)
         return Claim(event, time.time(), found)
 
+    def said(self) -> str:
+        """Without what is there in every session."""
+        dull = {"build_step", "check_finished", "watch_started"}
+        return "\n".join([*(json.dumps(each) for each in self.events if each["event"] not in dull), *self.errors])
+
     def untrue(self) -> list[Claim]:
         """Claims that registry or Pods contradict; what a later cycle did meanwhile contradicts nothing."""
         later = [self.seconds_of(each) for each in self.of("cycle_started")]
@@ -88,7 +93,7 @@ class FaultSession:
 
     def save(self, word: str, before: str = "") -> None:
         """Save a program that says this word; `before`: shell lines that come first."""
-        speak(self.scene, word, before)
+        (self.scene.folder / "web" / "run.sh").write_text(f"{before}\necho {word}\n{SERVE}\n")
 
     def until(self, event: str, patience: float = BACK, **fields: Any) -> Event:
         return self.devloop.wait_for(event, patience, **fields)

@@ -30,6 +30,9 @@ class Stage:
     way: Ways
     build: str = LAYER
     lines: list[str] = field(default_factory=list)
+    """Of the service."""
+    steps: list[str] = field(default_factory=list)
+    """More lines of its Dockerfile."""
     loop: list[str] = field(default_factory=list)
     opened: list[HttpProxy] = field(default_factory=list)
 
@@ -60,6 +63,8 @@ class Stage:
     def prepare(self, **spec: Any) -> None:
         """The workload and the configuration; what is saved says "one"."""
         speak(self.scene, "one")
+        with (self.scene.folder / "web" / "Dockerfile").open("a") as file:
+            file.writelines(f"{step}\n" for step in self.steps)
         self.scene.deploy(**spec)
         push = [f'push_image = "{self.pushed}"'] if "registry" in self.__dict__ else []
         self.scene.configure(*push, *self.lines, build=self.build, loop=self.loop)

@@ -67,7 +67,7 @@ def test_credentials_that_have_expired(stage: Stage) -> None:
     with stage.session() as session:
         api.answer(401, REFUSED)
         session.save("two")
-        session.told("cluster_denied", "401", "log in again")
+        session.told("cluster_login", "401", "log in again")
         api.mend()
         session.ends_with("two")
 

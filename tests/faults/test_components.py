@@ -12,7 +12,7 @@ from tests.e2e.scene import Scene
 from tests.e2e.talk import heard, speak, until_appendable
 from tests.faults.control import Control
 
-pytestmark = [pytest.mark.e2e, pytest.mark.faults, pytest.mark.breaks, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.e2e, pytest.mark.faults, pytest.mark.short, pytest.mark.breaks, pytest.mark.timeout(420)]
 
 BACK = 90.0
 """Seconds until devloop notices."""

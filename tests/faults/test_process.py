@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.harness import run
+from tests.e2e.harness import DEVLOOP, run
 from tests.e2e.talk import speak
 from tests.faults.census import children
 from tests.faults.session import start
 from tests.faults.stage import FULL, Stage
+from tests.onterminal import OnTerminal
 
 pytestmark = [pytest.mark.e2e, pytest.mark.engine, pytest.mark.faults, pytest.mark.timeout(300)]
 short = pytest.mark.short
@@ -118,6 +119,20 @@ def test_the_terminal_is_closed(stage: Stage) -> None:
         assert session.devloop.events[-1]["exit_code"] == 129
 
 
+def test_the_window_is_closed(stage: Stage) -> None:
+    """Of the full-screen terminal, in the middle of a build."""
+    stage.build, stage.steps = FULL, [f"RUN echo {stage.scene.namespace} && sleep 600"]
+    stage.prepare()
+    with OnTerminal([*DEVLOOP, "up"], stage.scene.folder, env=stage.way.env) as terminal:
+        terminal.until("sleep 600")
+        running = children(terminal.process.pid)
+        assert running
+        terminal.hang_up()
+        assert terminal.finish() == 129
+    assert not [pid for pid in running if Path(f"/proc/{pid}").exists()]
+    assert not stage.scene.patched()
+
+
 @short
 @pytest.mark.parametrize("finish", ["up", "restore"])
 @pytest.mark.parametrize("turn", range(3))
@@ -139,10 +154,31 @@ def test_killed_at_a_random_moment_of_a_cycle(stage: Stage, chance: random.Rando
         speak(stage.scene, "three")
         with stage.again() as session:
             session.ends_with("three")
-    else:
-        done = run(stage.scene.folder, "restore", "deployment/web", "-n", stage.scene.namespace)
-        marked = stage.scene.deployment()
-        assert done.returncode in {0, 5}, done.stderr  # 5: nobody has the image that was there at first
-        (container,) = marked["spec"]["template"]["spec"]["containers"]
-        assert (container["image"], container["imagePullPolicy"]) == (image, "IfNotPresent"), done.stdout
-        assert not [name for name in marked["metadata"].get("annotations", {}) if name.startswith("devloop/")]
+    assert_restored(stage, image)
+
+
+@short
+@pytest.mark.parametrize("turn", range(3))
+def test_restore_that_is_killed_at_a_random_moment(stage: Stage, chance: random.Random, turn: int) -> None:
+    """The record goes last: what `restore` has not finished, another `restore` finishes."""
+    with stage.session(code=None) as session:
+        assert session.devloop.stop() == 130
+    command = [*DEVLOOP, "restore", "deployment/web", "-n", stage.scene.namespace]
+    restoring = subprocess.Popen(
+        command, cwd=stage.scene.folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True
+    )
+    time.sleep(chance.uniform(0.3, 2.0))  # the moment is what is random here
+    os.killpg(restoring.pid, signal.SIGKILL)
+    restoring.wait()
+    assert_restored(stage, f"{stage.scene.image}:none")
+
+
+def assert_restored(stage: Stage, image: str) -> None:
+    """`restore` finds what was there at first, and leaves nothing of devloop behind."""
+    done = run(stage.scene.folder, "restore", "deployment/web", "-n", stage.scene.namespace)
+    assert done.returncode in {0, 5}, done.stderr  # 5: nobody has the image that was there at first
+    found = stage.scene.deployment()
+    (container,) = found["spec"]["template"]["spec"]["containers"]
+    assert (container["image"], container["imagePullPolicy"]) == (image, "IfNotPresent"), done.stdout
+    marks = (found["metadata"], found["spec"]["template"]["metadata"])
+    assert not [name for each in marks for name in each.get("annotations", {}) if name.startswith("devloop/")]

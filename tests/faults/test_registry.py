@@ -3,7 +3,7 @@
 import pytest
 
 from tests.e2e.harness import registry_digest
-from tests.faults.httpproxy import Request, pushes, uploads
+from tests.faults.httpproxy import Headers, Request, pushes, uploads
 from tests.faults.stage import FULL, Stage
 
 pytestmark = [pytest.mark.e2e, pytest.mark.engine, pytest.mark.faults, pytest.mark.timeout(240)]
@@ -27,11 +27,21 @@ def test_too_many_requests(both: Stage) -> None:
     """Only pushes are limited: the registry answers whoever asks whether it is back."""
     registry = both.registry
     with both.session() as session:
-        registry.answer(429, only=uploads, times=3, Retry_After="2")
+        registry.answer(429, only=uploads, times=3, Retry_After="60")
         session.save("two")
         session.told("registry_unreachable", "429", registry.host)
         session.back("registry")
         session.ends_with("two")
+
+
+@short
+def test_a_registry_that_asks_to_wait_a_moment_is_asked_again(stage: Stage) -> None:
+    registry = stage.registry
+    with stage.session() as session:
+        registry.answer(429, only=uploads, times=1, Retry_After="1")
+        session.save("two")
+        session.ends_with("two")
+        assert not session.devloop.of("cycle_finished", outcome="failed")
 
 
 def test_credentials_that_are_refused_for_a_while(both: Stage) -> None:
@@ -84,7 +94,7 @@ def test_a_digest_in_a_header_counts_for_nothing(both: Stage) -> None:
     """What is compared is the digest of the content, which cannot lie."""
     registry = both.registry
 
-    def lie(request: Request, headers: dict[str, str]) -> None:
+    def lie(request: Request, headers: Headers) -> None:
         if request.method == "HEAD" and "/manifests/dev" in request.path:
             headers["Docker-Content-Digest"] = f"sha256:{'0' * 64}"
 

@@ -49,10 +49,11 @@ def rolled_out(deployment: Deployment, fix: str, pods: Sequence[str]) -> str:
     `pods` are those that a change of the template makes old.
     """
     key = deployment.key
-    if deployment.paused and fix.startswith("kubectl "):
-        return f"{resume(key)} && {fix}"
-    changes = any(f"kubectl {verb} {key} " in fix for verb in ("patch", "set image", "rollout restart"))
-    if deployment.strategy == ON_DELETE and pods and changes:
+    verbs = ("patch", "edit", "set image", "rollout restart")
+    change = next((verb for verb in verbs if f"kubectl {verb} {key} " in fix), "")
+    if deployment.paused and change:
+        return fix.replace(f"kubectl {change} ", f"{resume(key)} && kubectl {change} ", 1)
+    if deployment.strategy == ON_DELETE and pods and change:
         return f"{fix} && kubectl delete pod {' '.join(pods)} -n {key.namespace}"
     return fix
 
@@ -68,8 +69,11 @@ def pull_always(key: WorkloadKey, container: ContainerSpec) -> str:
 
 def patch(key: WorkloadKey, container: ContainerSpec, fields: Mapping[str, Any]) -> str:
     kind = "initContainers" if container.init else "containers"
-    body = {"spec": {"template": {"spec": {kind: [{"name": container.name, **fields}]}}}}
-    return f"kubectl patch {key} -n {key.namespace} -p '{json.dumps(body, separators=(',', ':'))}'"
+    return patch_spec(key, {"template": {"spec": {kind: [{"name": container.name, **fields}]}}})
+
+
+def patch_spec(key: WorkloadKey, spec: Mapping[str, Any]) -> str:
+    return f"kubectl patch {key} -n {key.namespace} -p '{json.dumps({'spec': spec}, separators=(',', ':'))}'"
 
 
 def set_image(key: WorkloadKey, container: str, image: str) -> str:

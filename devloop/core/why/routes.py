@@ -6,7 +6,7 @@ from typing import Any
 from devloop.core import manifest
 from devloop.core.image import digest_of
 from devloop.core.why.facts import Route
-from devloop.core.why.subject import NamespaceObjects, owner_of
+from devloop.core.why.subject import NamespaceObjects, owner_of, topmost
 from devloop.core.workload import Snapshot
 
 _SERVICE = "kubernetes.io/service-name"
@@ -39,15 +39,9 @@ def _ready(piece: Mapping[str, Any]) -> set[str]:
 
 
 def _owner(objects: NamespaceObjects, pod: Mapping[str, Any]) -> str:
-    return str(owner_of(objects, pod) or _named_owner(objects, pod) or f"pod/{pod['metadata']['name']}")
-
-
-def _named_owner(objects: NamespaceObjects, pod: Mapping[str, Any]) -> str:
-    """As ownerReferences call it: a workload that was not read, or of another kind."""
-    uid = manifest.controller_uid(pod)
-    replicaset = next((raw for raw in objects.replicasets if manifest.uid(raw) == uid), None)
-    owner = (manifest.owner(replicaset) if replicaset is not None else {}) or manifest.owner(pod)
-    return f"{owner['kind'].lower()}/{owner['name']}" if owner else ""
+    """Also as ownerReferences call it: a workload that was not read, or of another kind."""
+    kind, _, name = manifest.controller(topmost(objects, pod)).partition("/")
+    return str(owner_of(objects, pod) or (f"{kind.lower()}/{name}" if kind else f"pod/{pod['metadata']['name']}"))
 
 
 def _digests(raw: Mapping[str, Any]) -> frozenset[str]:

@@ -1,23 +1,24 @@
 """What a workload's rollouts wait for: the newest one measured from its Pods, each wait with what ends it.
 
 Kubernetes keeps times of Pods and Events in whole seconds, so what is made of two of them is right to a second; pulls
-are told to the millisecond, and what is configured is exact. Of several Pods the slowest is measured.
+are told to the millisecond, and what is configured is exact. Of several Pods the one that was ready last is measured:
+what it waited for, from the beginning of the rollout to its end, cannot overlap.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from devloop.core.why.slowpod import Wait, WaitCode, of_pod, ready_at
-from devloop.core.workload import ClusterEvent, Deployment, Pod, Revision, Snapshot
+from devloop.core.why.fixes import ON_DELETE, patch_spec, rolled_out
+from devloop.core.why.newpods import of_rollout, ready_pods
+from devloop.core.why.slowends import End, covered, ends_before, grace, killings, revision_before, rolling
+from devloop.core.why.slowpod import of_pod
+from devloop.core.why.wait import Ready, Wait, WaitCode
+from devloop.core.workload import ClusterEvent, Deployment, Snapshot
 
-__all__ = ["Found", "Slowness", "Wait", "WaitCode", "slowness"]
+__all__ = ["Found", "Slowness", "Wait", "WaitCode", "killings", "slowness"]
 
-_FOLLOWS = 5.0
-"""Seconds within which a controller makes the next Pod when one is available: a later one is no part of the rollout."""
-_LONGEST_GRACE = 600.0
-"""Seconds; an older end of a Pod is not what a new one waited for."""
 _LEAST = 0.5
 """Seconds below which nothing is worth a change."""
 
@@ -27,7 +28,7 @@ class Found(StrEnum):
 
     ALL = "all"
     SOME = "some"
-    """Not all Pods are ready: what is not there yet is not measured."""
+    """Pods are not ready yet, or were made or started anew since: what those wait for is not measured."""
     NOTHING = "nothing"
 
 
@@ -44,6 +45,10 @@ class Slowness:
     """Until its last Pod was available."""
     waits: tuple[Wait, ...] = ()
     """The longest first; they do not overlap, and short ones are left out."""
+    unready: int = 0
+    """Pods that are wanted and not ready."""
+    later: int = 0
+    """Pods that are ready, and were made or started or got ready anew after the rollout."""
 
     @property
     def rest(self) -> float:
@@ -58,134 +63,74 @@ def slowness(snapshot: Snapshot, newest: str, ends: Sequence[ClusterEvent] = ())
     if deployment is None or revision is None:
         return Slowness(Found.NOTHING)
     least = _seconds(deployment.raw.get("spec", {}), "minReadySeconds")
-    pods = _of_rollout(snapshot, revision, least)
+    pods, ready = of_rollout(snapshot, deployment, revision, least), ready_pods(snapshot, revision)
     if not pods:
         return Slowness(Found.NOTHING, revision.name)
-    graces = _graces(deployment, pods, ends)
-    began = min(pod.created for pod in pods) - (graces[0] if graces else 0.0)
-    seconds = max(ready_at(pod) for pod in pods) + least - began
-    complete = len(pods) >= deployment.replicas
-    waits = (*_between(deployment, pods, graces, least), *of_pod(snapshot, deployment, _slowest(pods)))
-    told = sorted((w for w in waits if w.seconds >= _LEAST), key=lambda wait: -wait.seconds)
-    return Slowness(
-        Found.ALL if complete else Found.SOME, revision.name, len(pods), began, max(0.0, seconds), tuple(told)
-    )
+    ended = ends_before(snapshot, deployment, newest, pods, ends)
+    began = min([pods[0].pod.created, *(end.asked for end in ended)])
+    last = max(pods, key=lambda each: each.at)
+    unready, later = max(0, deployment.replicas - len(ready)), len(ready) - len(pods)
+    waits = (*_before(snapshot, deployment, newest, pods, ended), *of_pod(snapshot, deployment, last))
+    found = Found.SOME if unready or later else Found.ALL
+    told = _told(deployment, (*waits, *_min_ready(deployment, least)), [pod.name for pod in ready])
+    return Slowness(found, revision.name, len(pods), began, last.at + least - began, told, unready, later)
 
 
-def killings(events: Iterable[ClusterEvent]) -> tuple[ClusterEvent, ...]:
-    """Those that say when a Pod was asked to end; a probe that fails kills a container only."""
-    stopping = "Stopping container"
-    return tuple(
-        each
-        for each in events
-        if each.reason == "Killing" and each.object_kind == "Pod" and each.message.startswith(stopping)
-    )
+def _told(deployment: Deployment, waits: Sequence[Wait], pods: Sequence[str]) -> tuple[Wait, ...]:
+    worth = sorted((wait for wait in waits if wait.seconds >= _LEAST), key=lambda wait: -wait.seconds)
+    return tuple(replace(w, fix=rolled_out(deployment, w.fix, pods if _makes_old(w.fix) else ())) for w in worth)
 
 
-def _of_rollout(snapshot: Snapshot, revision: Revision, least: float) -> list[Pod]:
-    """Ready Pods that were made one after another; one that was made or started anew later is none of them."""
-    pods = snapshot.pods_of(revision)
-    # The condition of a Pod that was started again is as young as that.
-    again = {pod.uid for pod in pods if any(status.restarts for status in pod.containers)}
-    ready = [pod for pod in pods if ready_at(pod) and not pod.terminating and pod.uid not in again]
-    found: list[Pod] = []
-    for pod in sorted(ready, key=lambda pod: pod.created):
-        if found and pod.created > max(ready_at(each) for each in found) + least + _FOLLOWS:
-            break
-        found.append(pod)
-    return found
+def _makes_old(fix: str) -> bool:
+    """Whether it changes the template, so that Pods have to be made anew."""
+    return '"template"' in fix or "kubectl edit " in fix
 
 
-def _slowest(pods: Iterable[Pod]) -> Pod:
-    return max(pods, key=lambda pod: ready_at(pod) - pod.created)
+# until the Pod is made that is ready last ----------------------------------------------------------------------------
 
 
-# between Pods --------------------------------------------------------------------------------------------------------
-
-
-def _between(deployment: Deployment, pods: Sequence[Pod], graces: Sequence[float], least: float) -> Iterator[Wait]:
-    if graces:
-        yield _grace(deployment, graces)
-    last = max(pod.created for pod in pods)
+def _before(
+    snapshot: Snapshot, deployment: Deployment, newest: str, pods: Sequence[Ready], ended: Sequence[End]
+) -> Iterator[Wait]:
+    first, last = pods[0].pod.created, max(pods, key=lambda each: each.at).pod.created
+    if ended:
+        waited = covered(ended, min(end.asked for end in ended), last)
+        yield grace(deployment, revision_before(snapshot, newest), ended, waited)
     # The Pods of one go are made within a second of each other, and the first go is not waited for.
-    after = last - min(pod.created for pod in pods) - sum(graces[1:])
+    after = last - first - covered(ended, first, last)
     if after > 1.0 and deployment.strategy != "Recreate":
-        message = f"its {len(pods)} Pods were started one after another"
-        yield Wait(WaitCode.SURGE, after, f"{message}{_fences(deployment)}", _at_once(deployment))
-    if least:
-        message = f"a Pod that is ready counts only after another {least:.0f} s (minReadySeconds)"
-        yield Wait(WaitCode.MIN_READY, least, message, _patched(deployment, '{"minReadySeconds":0}'))
+        message = f"its {len(pods)} Pods were started one after another{_fences(deployment)}"
+        yield Wait(WaitCode.SURGE, after, message, _at_once(deployment))
+
+
+def _min_ready(deployment: Deployment, least: float) -> Iterator[Wait]:
+    message = f"a Pod that is ready counts only after another {least:.0f} s (minReadySeconds)"
+    yield Wait(WaitCode.MIN_READY, least, message, patch_spec(deployment.key, {"minReadySeconds": 0}))
 
 
 def _fences(deployment: Deployment) -> str:
     if deployment.key.kind == "deployment":
         return f" (maxSurge {deployment.max_surge or '25%'}, maxUnavailable {deployment.max_unavailable or '25%'})"
-    return ", as a StatefulSet does" if deployment.key.kind == "statefulset" else ", a node at a time"
+    if deployment.strategy == ON_DELETE:
+        return ", as they were deleted (updateStrategy OnDelete)"
+    if deployment.key.kind == "statefulset":
+        return ", as a StatefulSet does"
+    surge = rolling(deployment, "maxSurge")
+    return f" (maxSurge {surge})" if surge else f" (maxUnavailable {rolling(deployment, 'maxUnavailable') or 1})"
 
 
 def _at_once(deployment: Deployment) -> str:
     key = deployment.key
     if key.kind == "deployment":
-        return _patched(deployment, '{"strategy":{"rollingUpdate":{"maxSurge":"100%"}}}')
+        return patch_spec(key, {"strategy": {"rollingUpdate": {"maxSurge": "100%"}}})
+    if deployment.strategy == ON_DELETE:
+        return "delete the old Pods together"
     if key.kind == "daemonset":
-        return _patched(deployment, '{"updateStrategy":{"rollingUpdate":{"maxUnavailable":"100%"}}}')
+        # The API server allows only one of the two.
+        field = "maxSurge" if rolling(deployment, "maxSurge") else "maxUnavailable"
+        return patch_spec(key, {"updateStrategy": {"rollingUpdate": {field: "100%"}}})
     return f"fewer Pods while you develop: kubectl scale {key} --replicas=1 -n {key.namespace}"
 
 
-def _patched(deployment: Deployment, spec: str) -> str:
-    key = deployment.key
-    return f"kubectl patch {key} -n {key.namespace} -p '{{\"spec\":{spec}}}'"
-
-
-# old Pods that have to end first -------------------------------------------------------------------------------------
-
-
-def _graces(deployment: Deployment, pods: Sequence[Pod], ends: Sequence[ClusterEvent]) -> list[float]:
-    """What each new Pod, in its order, waited for an old one to end; empty where it does not have to."""
-    if not _ends_first(deployment):
-        return []
-    own = {pod.uid for pod in pods}
-    asked = sorted(
-        event.last
-        for event in ends
-        if event.object_uid not in own and event.object_name.startswith(f"{deployment.key.name}-")
-    )
-    found = [_since(pod.created, asked) for pod in sorted(pods, key=lambda pod: pod.created)]
-    # Under Recreate all end together, and then all begin.
-    return [max(found)] if deployment.strategy == "Recreate" else found
-
-
-def _since(created: float, asked: Sequence[float]) -> float:
-    before = [created - at for at in asked if 0.0 <= created - at <= _LONGEST_GRACE]
-    return min(before, default=0.0)
-
-
-def _ends_first(deployment: Deployment) -> bool:
-    """Whether an old Pod has to be gone before a new one is made. A rolling Deployment without surge waits for none."""
-    if deployment.key.kind == "deployment":
-        return deployment.strategy == "Recreate"
-    return deployment.key.kind in {"statefulset", "daemonset"}
-
-
-def _grace(deployment: Deployment, graces: Sequence[float]) -> Wait:
-    spec: Mapping[str, Any] = deployment.raw.get("spec", {}).get("template", {}).get("spec", {})
-    allowed, took = _seconds(spec, "terminationGracePeriodSeconds", 30.0), max(graces)
-    message = f"no new Pod starts before an old one has ended, which took {took:.0f} s"
-    if took >= allowed > 3:
-        message += f": all of its grace period of {allowed:.0f} s, because its process does not end on SIGTERM"
-        fix = "end on SIGTERM (start the program with `exec`, so that it gets the signal), or do not wait so long: "
-        shorter = '{"template":{"spec":{"terminationGracePeriodSeconds":1}}}'
-        return Wait(WaitCode.GRACE, sum(graces), message, fix + _patched(deployment, shorter))
-    return Wait(WaitCode.GRACE, sum(graces), message, _beside(deployment))
-
-
-def _beside(deployment: Deployment) -> str:
-    if deployment.key.kind != "deployment":
-        return "end faster on SIGTERM"
-    rolling = '{"strategy":{"type":"RollingUpdate","rollingUpdate":{"maxSurge":1}}}'
-    return f"let the new Pod start beside the old one: {_patched(deployment, rolling)}"
-
-
-def _seconds(raw: Mapping[str, Any], key: str, default: float = 0.0) -> float:
-    value = raw.get(key)
-    return default if value is None else float(value)
+def _seconds(raw: Mapping[str, Any], key: str) -> float:
+    return float(raw.get(key) or 0.0)

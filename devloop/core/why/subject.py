@@ -65,7 +65,7 @@ def find(objects: NamespaceObjects, kind: str, name: str) -> tuple[WorkloadKey, 
 
 def owner_of(objects: NamespaceObjects, pod: Raw) -> WorkloadKey | None:
     """The workload that a Pod belongs to; None when none of the known kinds controls it."""
-    uid = manifest.controller_uid(_topmost(objects, pod))
+    uid = manifest.controller_uid(topmost(objects, pod))
     for kind in KINDS:
         for raw in objects.workloads.get(kind, ()):
             if manifest.uid(raw) == uid:
@@ -76,7 +76,7 @@ def owner_of(objects: NamespaceObjects, pod: Raw) -> WorkloadKey | None:
 def controller_of(objects: NamespaceObjects, key: WorkloadKey) -> str:
     """What controls a Pod that is its own workload here, as `KIND/NAME`: a Job, an Argo Rollout; empty: nothing."""
     found = (raw for raw in objects.pods if key.kind == POD and raw["metadata"]["name"] == key.name)
-    return next((manifest.controller(_topmost(objects, raw)) for raw in found), "")
+    return next((manifest.controller(topmost(objects, raw)) for raw in found), "")
 
 
 def denied_owner(objects: NamespaceObjects, key: WorkloadKey) -> str:
@@ -85,7 +85,7 @@ def denied_owner(objects: NamespaceObjects, key: WorkloadKey) -> str:
     return kind if kind in objects.denied else ""
 
 
-def _topmost(objects: NamespaceObjects, pod: Raw) -> Raw:
+def topmost(objects: NamespaceObjects, pod: Raw) -> Raw:
     """The Pod, or its ReplicaSet where something controls that one."""
     uid = manifest.controller_uid(pod)
     own = (each for each in objects.replicasets if uid and manifest.uid(each) == uid)
@@ -162,7 +162,8 @@ def _set(key: WorkloadKey, raw: Raw, objects: NamespaceObjects) -> Snapshot:
         **_counted(pods),
     )
     made = {each["metadata"]["name"]: each for each in objects.revisions}
-    names = dict.fromkeys([current, *(pod.revision for pod in pods)])
+    kept = (each["metadata"]["name"] for each in _records(raw, objects))
+    names = dict.fromkeys([current, *(pod.revision for pod in pods), *kept])
     revisions = tuple(_of_record(name, made.get(name), deployment, current, pods) for name in names)
     return Snapshot(key, deployment, revisions, tuple(pods))
 
@@ -178,9 +179,14 @@ def _current(key: WorkloadKey, raw: Raw, objects: NamespaceObjects) -> str:
     update = raw.get("status", {}).get("updateRevision", "")
     if update:
         return str(update)
-    own = [each for each in objects.revisions if manifest.controller_uid(each) == manifest.uid(raw)]
-    newest = max(own, key=lambda each: each.get("revision", 0), default=None)
+    newest = next(iter(_records(raw, objects)), None)
     return str(newest["metadata"]["name"]) if newest is not None else f"{key.name}-?"
+
+
+def _records(raw: Raw, objects: NamespaceObjects) -> list[Raw]:
+    """Its ControllerRevisions, the newest first."""
+    own = [each for each in objects.revisions if manifest.controller_uid(each) == manifest.uid(raw)]
+    return sorted(own, key=lambda each: int(each.get("revision", 0)), reverse=True)
 
 
 def _of_record(name: str, record: Raw | None, deployment: Deployment, current: str, pods: list[Pod]) -> Revision:

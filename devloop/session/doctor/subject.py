@@ -26,6 +26,7 @@ _NOWHERE = PinnedContext("", "", "default", "")
 _OF_CLUSTER = {
     FailureCode.CLUSTER_UNREACHABLE: Topic.API_SERVER,
     FailureCode.CLUSTER_DENIED: Topic.RIGHTS,
+    FailureCode.CLUSTER_LOGIN: Topic.API_SERVER,
     FailureCode.WORKLOAD_ABSENT: Topic.WORKLOAD,
 }
 """Why a workload that was named could not be read."""

@@ -95,7 +95,11 @@ async def _answers(
         *(_of_target(question, target, objects[target.namespace], gatherer, current) for target in question.targets)
     )
     clean = without_secrets()
-    return [cleaned(answer, clean) for found in answers for answer in found]
+    return [
+        failed(each, question.place, current, clean) if isinstance(each, Failure) else cleaned(each, clean)
+        for found in answers
+        for each in found
+    ]
 
 
 async def read_namespaces(question: Question, cluster: KubeCluster) -> dict[str, NamespaceObjects | Failure]:
@@ -143,10 +147,13 @@ def subjects_of(target: Target, objects: NamespaceObjects) -> list[tuple[Workloa
     return [found]
 
 
-def cleaned(answer: Answer | Failure, clean: Clean) -> Answer | Failure:
+def failed(failure: Failure, place: Place, current: str, clean: Clean) -> Failure:
+    """Without secrets, and with a hint that goes to the cluster that was asked about."""
+    return replace(failure, message=clean(failure.message), hint=clean(fix_there(failure.hint, place, current)))
+
+
+def cleaned(answer: Answer, clean: Clean) -> Answer:
     """Without secrets: log lines of whoever's Pods are part of it, and it is made to be pasted."""
-    if isinstance(answer, Failure):
-        return replace(answer, message=clean(answer.message), hint=clean(answer.hint))
     readings = tuple(replace(reading, text=clean(reading.text)) for reading in answer.readings)
     return replace(answer, readings=readings, causes=tuple(_cleaned(cause, clean) for cause in answer.causes))
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
@@ -10,13 +11,15 @@ from typing import Any
 from devloop.adapters.kube import KubeCluster
 from devloop.core import manifest
 from devloop.core.failure import ExitCode, Failure
+from devloop.core.service import WorkloadKey
 from devloop.core.why.slow import Slowness, killings, slowness
 from devloop.core.why.subject import NamespaceObjects, newest_of, snapshot_of
 from devloop.headless.plain import shown, wants_colour
 from devloop.session import say
+from devloop.session.clean import without_secrets
 from devloop.session.project import Refusal
 from devloop.session.request import Request
-from devloop.session.why.command import current_context, fix_there, read_namespaces, subjects_of
+from devloop.session.why.command import current_context, failed, fix_there, read_namespaces, subjects_of
 from devloop.session.why.target import Question, Target, read_question
 from devloop.views import Phrase
 from devloop.views.slow import Answer, answer_lines
@@ -35,7 +38,8 @@ async def slow(request: Request, *, everything: bool, as_json: bool) -> ExitCode
         await cluster.close()
     found = [each for target in question.targets for each in _of_target(question, target, objects[target.namespace])]
     say.out(*_lines([each for each in found if isinstance(each, Answer)], as_json=as_json))
-    failures = [each for each in found if isinstance(each, Failure)]
+    current, clean = current_context(), without_secrets()
+    failures = [failed(each, question.place, current, clean) for each in found if isinstance(each, Failure)]
     say.err(*(line for failure in failures for line in Refusal.of(failure).lines))
     return max((failure.exit_code for failure in failures), default=ExitCode.DONE)
 
@@ -51,7 +55,15 @@ def _of_target(question: Question, target: Target, objects: NamespaceObjects | F
     ends = killings(manifest.cluster_event(raw) for raw in objects.events or ())
     for key, _ in subjects:
         found = slowness(snapshot_of(objects, key), newest_of(objects, key), ends)
-        yield Answer(key, question.place.pinned.name, _there(found, question), objects.events is not None)
+        events = objects.events is not None
+        yield Answer(key, question.place.pinned.name, _there(found, question), _instead(question, key), events)
+
+
+def _instead(question: Question, key: WorkloadKey) -> str:
+    """What tells why there is nothing to measure; like all of devloop's commands it goes to the configured context."""
+    place = question.place
+    there = f" --context {shlex.quote(place.pinned.name)}" if place.chosen else ""
+    return f"devloop why {key} -n {key.namespace}{there}"
 
 
 def _there(found: Slowness, question: Question) -> Slowness:

@@ -1,0 +1,32 @@
+"""What is said of a rollout that was measured in part, or not at all."""
+
+import pytest
+
+from devloop.core.why.slow import Found, Slowness
+from devloop.views.slow import Answer, answer_lines
+from tests.core.workloads import KEY
+
+
+def said(found: Slowness) -> list[str]:
+    return [phrase.text for phrase in answer_lines(Answer(KEY, "kind", found, "devloop why deployment/web -n shop"))]
+
+
+@pytest.mark.parametrize(
+    ("unready", "later", "words"),
+    [
+        (1, 0, ["1 Pod is not ready: what it waits for is not in it"]),
+        (3, 0, ["3 Pods are not ready: what they wait for is not in it"]),
+        (0, 1, ["1 Pod was made, started or ready anew since: it is no part of it"]),
+        (0, 2, ["2 Pods were made, started or ready anew since: they are no part of it"]),
+        (0, 0, []),
+    ],
+)
+def test_what_is_left_out(unready: int, later: int, words: list[str]) -> None:
+    lines = said(Slowness(Found.SOME, "web-new", 1, 0.0, 4.0, unready=unready, later=later))
+    assert [line for line in lines if line.endswith((" of it", " in it"))] == words
+
+
+def test_nothing_to_measure_says_what_tells_why() -> None:
+    *_, why, instead = said(Slowness(Found.NOTHING))
+    assert why == "no Pod of its newest rollout is ready and was not started again since, so nothing can be measured"
+    assert instead == "→ devloop why deployment/web -n shop"
