@@ -1,6 +1,7 @@
 """A proxy that understands HTTP, before the real registry or API server: it answers instead when told to."""
 
 import asyncio
+import io
 import json
 import ssl
 import threading
@@ -179,7 +180,7 @@ class HttpProxy:
         headers = _passed_on(request.headers)
         # The registry tells where an upload goes on by the name that it was asked by.
         headers["Host"] = request.host
-        body = await request.content.read() if request.body_exists else None
+        body = io.BytesIO(await request.content.read()) if request.body_exists else None
         # As it was asked: the state of an upload does not survive being quoted anew.
         asked = URL(url, encoded=True)
         async with self._session.request(
