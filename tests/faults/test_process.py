@@ -157,10 +157,9 @@ def test_killed_at_a_random_moment_of_a_cycle(stage: Stage, chance: random.Rando
     assert_restored(stage, image)
 
 
-@short
 @pytest.mark.parametrize("turn", range(3))
 def test_restore_that_is_killed_at_a_random_moment(stage: Stage, chance: random.Random, turn: int) -> None:
-    """The record goes last: what `restore` has not finished, another `restore` finishes."""
+    """The record goes with the patch that puts everything back; what is left then, another `restore` finishes."""
     with stage.session(code=None) as session:
         assert session.devloop.stop() == 130
     command = [*DEVLOOP, "restore", "deployment/web", "-n", stage.scene.namespace]

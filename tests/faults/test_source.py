@@ -15,12 +15,11 @@ from tests.e2e.talk import speak
 from tests.faults.stage import FULL, LAYER, Stage
 
 pytestmark = [pytest.mark.e2e, pytest.mark.engine, pytest.mark.faults, pytest.mark.timeout(300)]
-short = pytest.mark.short
 STRANGER = 12345
 """The user id of somebody else."""
 
 
-@pytest.mark.parametrize("saves", [pytest.param(100, marks=short), 1000])
+@pytest.mark.parametrize("saves", [100, 1000])
 def test_an_editor_that_saves_without_end(both: Stage, saves: int) -> None:
     """1,000 a minute: most of them are superseded, and the last one runs."""
     with both.session() as session:
@@ -37,7 +36,7 @@ def git(folder: Path, *args: str) -> None:
     subprocess.run(["git", *who, *args], cwd=folder, check=True, capture_output=True, timeout=30)
 
 
-@pytest.mark.parametrize("ends", [pytest.param("two", marks=short), "one"])
+@pytest.mark.parametrize("ends", ["two", "one"])
 def test_git_checkout_back_and_forth_during_a_build(stage: Stage, chance: random.Random, ends: str) -> None:
     """What is checked out in the end is what runs, whether it differs from what ran before or not."""
     stage.build, stage.steps = FULL, [f"RUN echo {stage.scene.namespace} && sleep 2"]
@@ -60,7 +59,6 @@ def test_git_checkout_back_and_forth_during_a_build(stage: Stage, chance: random
         session.ends_with(ends)
 
 
-@short
 def test_deleted_and_made_again(both: Stage) -> None:
     """A build of what is not there fails and says so; nothing is rolled out until there is something again."""
     source = both.scene.folder / "web"
@@ -98,7 +96,7 @@ def inside(monkeypatch: pytest.MonkeyPatch, shell: str) -> None:
 @pytest.mark.parametrize(
     ("limit", "told"),
     [
-        pytest.param("watches", "fs.inotify.max_user_watches", marks=short),
+        ("watches", "fs.inotify.max_user_watches"),
         ("instances", "fs.inotify.max_user_instances"),
     ],
 )
@@ -114,7 +112,6 @@ def test_a_limit_of_inotify_that_is_reached_at_the_start(
             session.ends_with(word)
 
 
-@short
 def test_the_limit_of_inotify_that_is_reached_in_the_session(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     inside(monkeypatch, "echo 12 > /proc/sys/user/max_inotify_watches")
     with stage.session() as session:
@@ -126,7 +123,6 @@ def test_the_limit_of_inotify_that_is_reached_in_the_session(stage: Stage, monke
         session.ends_with("two")
 
 
-@short
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make files of somebody else")
 @pytest.mark.parametrize("build", [LAYER, FULL], ids=["layer", "buildx"])
 def test_a_file_that_cannot_be_read(stage: Stage, monkeypatch: pytest.MonkeyPatch, build: str) -> None:
