@@ -116,7 +116,6 @@ def test_admission_that_denies_the_patch_for_a_while(stage: Stage) -> None:
         session.ends_with("two")
 
 
-@short
 def test_admission_that_changes_the_pull_policy_of_the_workload(stage: Stage) -> None:
     """The node keeps the image it has: that is found out, and is nobody's `verified`."""
     path, node = "/spec/template/spec/containers/0/imagePullPolicy", stage.scene.a_node()
