@@ -38,7 +38,7 @@ class Real:
     cpu: float
     """Of a cycle."""
     requests: list[int]
-    """Of each cycle to the API server, renewals of Leases left out."""
+    """Of each cycle to the API server that name its service; renewals of Leases left out."""
     kinds: Counter[str]
     """Of one cycle in the middle."""
     idle: float
@@ -127,7 +127,14 @@ def _cycle(devloop: Devloop, shop: Shop, name: str, number: int, api: HttpProxy)
     (shop.folder / name / "message.txt").write_text(f"{name} {number}")
     devloop.wait_for("cycle_finished", _PATIENCE, service=name, outcome="verified")
     took = time.monotonic() - saved
-    return took, Counter(kind for kind in map(_kind, api.seen[seen:]) if kind not in _RENEWALS)
+    return took, Counter(_kind(request) for request in api.seen[seen:] if _is_of(request, name))
+
+
+def _is_of(request: str, name: str) -> bool:
+    """Whether it names the service's Deployment, one of its Pods or its Lease, and no clock made it."""
+    parts = request.partition("?")[0].split("/")
+    named = any(part in {name, f"devloop-{name}"} or part.startswith(f"{name}-") for part in parts)
+    return named and not (request.startswith("PATCH") and "leases" in parts)
 
 
 def _kind(request: str) -> str:
@@ -136,6 +143,3 @@ def _kind(request: str) -> str:
     parts = path.strip("/").split("/")
     what = parts[parts.index("namespaces") + 2 :] if "namespaces" in parts else parts
     return f"{method} {what[0] if what else 'namespace'}{'/' + what[2] if len(what) > 2 else ''}"
-
-
-_RENEWALS = {"PUT leases", "PATCH leases"}

@@ -3,10 +3,13 @@
 import json
 import subprocess
 import urllib.request
+from http.client import HTTPException
 from typing import Any
 
 from tests.e2e.harness import registry_digest
 
+UNASKED = (OSError, ValueError, KeyError, HTTPException)
+"""What is raised when registry or API server do not answer, or answer with half of it."""
 _PATIENCE = 4.0
 
 

@@ -11,11 +11,11 @@ from typing import Any
 
 from tests.e2e.harness import DEVLOOP, PATIENCE, Event
 from tests.faults.census import take
-from tests.faults.soak.ask import Ask
+from tests.faults.soak.ask import UNASKED, Ask
 from tests.faults.soak.claims import Soaked
 from tests.faults.soak.report import Findings
 from tests.faults.soak.sources import Source
-from tests.faults.soak.troubles import Reach, draw, trouble
+from tests.faults.soak.troubles import Reach, deck, trouble
 
 BACK = 150.0
 """Seconds until what was saved last has to run after a fault: also a broken API server is back by then."""
@@ -43,9 +43,10 @@ class Play:
         chance = random.Random(f"{self.found.seed} faults")
         self.settle("start")
         self.count()
+        kinds = deck(chance)
         while self.found.finished < cycles:
             self.cycles(chance.randint(4, 9))
-            self.hurt(draw(chance), chance)
+            self.hurt(next(kinds), chance)
             self.count()
 
     def cycles(self, count: int) -> None:
@@ -102,13 +103,13 @@ class Play:
             return self.ask.served(source.name) == [source.last] * source.replicas and (
                 len(self.ask.digests(source.name)) == 1
             )
-        except (OSError, ValueError):
+        except UNASKED:
             return False
 
     def state(self, source: Source) -> dict[str, Any]:
         try:
             served = self.ask.served(source.name)
-        except (OSError, ValueError) as failure:
+        except UNASKED as failure:
             served = [str(failure)]
         return {"served": served, "outcome": self.ends.get(source.name), "running": self.running.get(source.name)}
 

@@ -2,7 +2,7 @@
 
 import random
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from tests.e2e.proxies import Proxy
@@ -154,6 +154,9 @@ RARE = {"registry stopped", "API server stopped"}
 """Takes the cluster some ten seconds."""
 
 
-def draw(chance: random.Random) -> str:
-    """The kind of the next fault."""
-    return chance.choices(list(KINDS), [1 if kind in RARE else 3 for kind in KINDS])[0]
+def deck(chance: random.Random) -> Iterator[str]:
+    """Kinds of faults in an order of chance, again and again; each of them comes before any comes too often."""
+    kinds = [kind for kind in KINDS for _ in range(1 if kind in RARE else 3)]
+    while True:
+        chance.shuffle(kinds)
+        yield from kinds
