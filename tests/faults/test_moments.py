@@ -16,7 +16,6 @@ from tests.faults.session import FaultSession
 from tests.faults.stage import FULL, Stage
 
 pytestmark = [pytest.mark.e2e, pytest.mark.engine, pytest.mark.faults, pytest.mark.timeout(420)]
-short = pytest.mark.short
 breaks = pytest.mark.breaks
 HANG = 10.0
 """Seconds."""
@@ -41,7 +40,6 @@ def _command(pid: int) -> bytes:
 
 
 @breaks
-@short
 def test_the_registry_is_stopped_during_a_push(both: Stage, control: Control) -> None:
     registry = both.registry
     with both.session() as session:
@@ -54,7 +52,6 @@ def test_the_registry_is_stopped_during_a_push(both: Stage, control: Control) ->
 
 
 @breaks
-@short
 def test_the_registry_is_stopped_after_a_push(stage: Stage, control: Control) -> None:
     """Nodes cannot pull what was pushed: nothing is verified before they have."""
     with stage.session() as session:
@@ -69,7 +66,6 @@ def test_the_registry_is_stopped_after_a_push(stage: Stage, control: Control) ->
 
 
 @breaks
-@short
 @pytest.mark.parametrize("verb", [Control.stop, Control.pause], ids=["stopped", "hung"])
 def test_the_engine_goes_in_the_middle_of_a_build(
     stage: Stage, control: Control, verb: Callable[[Control, str], None]
@@ -84,7 +80,6 @@ def test_the_engine_goes_in_the_middle_of_a_build(
         session.ends_with("two")
 
 
-@short
 def test_the_process_of_the_build_is_killed(stage: Stage) -> None:
     """As the machine does that runs out of memory. It is told, and one command builds again."""
     stage.build, stage.steps = FULL, ["RUN echo building && sleep 3"]
@@ -96,7 +91,6 @@ def test_the_process_of_the_build_is_killed(stage: Stage) -> None:
 
 
 @breaks
-@short
 def test_the_api_server_hangs_for_10_s_while_nothing_happens(stage: Stage, control: Control) -> None:
     with stage.session() as session:
         hang(control, "apiserver")
@@ -105,7 +99,6 @@ def test_the_api_server_hangs_for_10_s_while_nothing_happens(stage: Stage, contr
 
 
 @breaks
-@short
 @pytest.mark.parametrize("phase", ["rollout", "verify"])
 def test_the_api_server_hangs_for_10_s(stage: Stage, control: Control, phase: str) -> None:
     """In the middle of a rollout, and between the rollout and its proof."""
@@ -133,7 +126,6 @@ def test_the_api_server_is_stopped_between_the_rollout_and_its_proof(stage: Stag
 
 
 @breaks
-@short
 def test_the_scheduler_is_stopped(stage: Stage, control: Control) -> None:
     """Nothing says so but that no node is found; the Pod runs as soon as one is."""
     stage.loop = ['rollout_timeout = "8s"']

@@ -95,7 +95,6 @@ def test_no_room_for_the_recording(stage: Stage, tiny: Path, monkeypatch: pytest
 
 
 @as_root
-@short
 def test_no_room_for_the_metadata_file(stage: Stage, tiny: Path) -> None:
     """Without buildx's own word of what it pushed there is nothing to prove."""
     stage.build = FULL

@@ -22,7 +22,6 @@ def test_errors_of_its_own(both: Stage) -> None:
         session.ends_with("two")
 
 
-@short
 def test_too_many_requests(both: Stage) -> None:
     """Only pushes are limited: the registry answers whoever asks whether it is back."""
     registry = both.registry
@@ -75,7 +74,6 @@ def test_a_save_supersedes_a_push_that_takes_long(both: Stage) -> None:
         session.ends_with("three")
 
 
-@short
 def test_a_registry_that_shows_an_older_image_is_not_believed(both: Stage) -> None:
     """As a mirror does that is behind: what was pushed is not what the tag holds."""
     registry = both.registry
