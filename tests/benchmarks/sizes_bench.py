@@ -20,17 +20,18 @@ Row = tuple[float, Times]
 
 
 def report(cluster: Cluster, rounds: int) -> list[str]:
-    by_size = [(size, _measured(cluster, Source.of(size), rounds)) for size in MEGABYTES]
-    by_count = [(count, _measured(cluster, Source(count, _SMALL), rounds)) for count in FILES]
-    lines = [f"{'save -> new code answers':<26} {'by a layer':<23} {'shell line':<23} {'floor':<23} ratio"]
-    lines += [_line(f"{size:,} MB", times) for size, times in by_size]
-    lines += [_line(f"{count:,} files", times) for count, times in by_count]
+    """Tells each row as soon as it is measured, because all of them take long."""
+    print(f"{'save -> new code answers':<26} {'by a layer':<23} {'shell line':<23} {'floor':<23} ratio", flush=True)
+    by_count = [(count, _measured(cluster, f"{count:,} files", Source(count, _SMALL), rounds)) for count in FILES]
+    by_size = [(size, _measured(cluster, f"{size:,} MB", Source.of(size), rounds)) for size in MEGABYTES]
     _plot(by_size, by_count)
-    return [*lines, f"  the plot: {PLOT}"]
+    return [f"  the plot: {PLOT}"]
 
 
-def _measured(cluster: Cluster, source: Source, rounds: int) -> Times:
-    return asyncio.run(measure(cluster, source, rounds))
+def _measured(cluster: Cluster, what: str, source: Source, rounds: int) -> Times:
+    times = asyncio.run(measure(cluster, source, rounds))
+    print(_line(what, times), flush=True)
+    return times
 
 
 def _line(what: str, times: Times) -> str:
