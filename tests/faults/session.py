@@ -89,6 +89,7 @@ class FaultSession:
     scene: Scene
     devloop: Watched
     tasks: Path
+    env: Mapping[str, str]
     before: Census | None = None
 
     def save(self, word: str, before: str = "") -> None:
@@ -133,7 +134,8 @@ class FaultSession:
     def trigger(self) -> None:
         """What somebody does who has mended the cause: no save, one command."""
         command = [*DEVLOOP, "trigger", "web"]
-        subprocess.run(command, cwd=self.scene.folder, check=True, capture_output=True, timeout=PATIENCE)
+        env = {**os.environ, **self.env}  # another folder for temporary files would be another place to meet
+        subprocess.run(command, cwd=self.scene.folder, env=env, check=True, capture_output=True, timeout=PATIENCE)
 
     def count(self) -> Census:
         return take(self.devloop.process.pid, self.tasks)
@@ -165,7 +167,7 @@ class FaultSession:
 def start(scene: Scene, env: Mapping[str, str], *args: str) -> FaultSession:
     """A session of the scene, nothing awaited yet."""
     process, tasks = launch(scene.folder, env, *args)
-    return FaultSession(scene, Watched(process, scene=scene), tasks)
+    return FaultSession(scene, Watched(process, scene=scene), tasks, env)
 
 
 def launch(folder: Path, env: Mapping[str, str], *args: str) -> tuple["subprocess.Popen[str]", Path]:
