@@ -80,8 +80,10 @@ def test_a_pod_on_a_node_whose_kubelet_hangs_is_not_taken_for_proof(scene: Scene
         devloop.wait_for("cycle_finished", outcome="verified")
         control.pause("kubelet2")
         speak(scene, "two")
-        devloop.wait_for("workload_patched", cycle=2)
+        # The watch may show the new Pod before the patch is answered.
+        devloop.wait_for("phase_started", phase="rollout", cycle=2)
         devloop.wait_for("workload_observed", updated=1)
+        devloop.ever("workload_patched", cycle=2)
         assert not devloop.of("cycle_finished", cycle=2)
         assert not devloop.of("pod_verified", cycle=2)
         control.mend("kubelet2")
