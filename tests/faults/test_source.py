@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -76,7 +77,7 @@ def test_moved_away_and_another_one_in_its_place(stage: Stage) -> None:
     with stage.session() as session:
         shutil.copytree(source, away := source.with_name("another"))
         text = (away / "run.sh").read_text()
-        (away / "run.sh").write_text(text.replace("one", "two"))
+        (away / "run.sh").write_text(re.sub(r"\bone\b", "two", text))
         source.rename(source.with_name("before"))
         away.rename(source)
         session.ends_with("two")
