@@ -71,19 +71,24 @@ class WorkloadRollout:
     async def patch(self) -> None:
         """Patch the workload, unless it provably runs the image already and nobody asked for a restart."""
         snapshot = await self._first_look()
-        # Asked beside what has to be read in any case: whose the workload is costs the way to the patch no time.
+        for _ in range(_CONFLICTS):
+            conflict = await self._patch(snapshot)
+            if conflict is None:
+                return
+        need(conflict)
+
+    async def _patch(self, snapshot: Snapshot) -> Failure | None:
+        """Decide upon the workload as it is now, and send; what it was decided upon may have changed meanwhile.
+
+        Whose the workload is is asked beside what has to be read in any case: it costs the way to the patch no time.
+        """
         asked = asyncio.ensure_future(self._ports.may_write(self.key))
         try:
-            for _ in range(_CONFLICTS - 1):
-                if await self._patch(snapshot, asked) is None:
-                    return
-            if conflict := await self._patch(snapshot, asked):
-                raise PhaseError(conflict)
+            return await self._decide_and_send(snapshot, asked)
         finally:
             asked.cancel()
 
-    async def _patch(self, snapshot: Snapshot, may_write: Awaitable[Failure | None]) -> Failure | None:
-        """Decide upon the workload as it is now, and send; what it was decided upon may have changed meanwhile."""
+    async def _decide_and_send(self, snapshot: Snapshot, may_write: Awaitable[Failure | None]) -> Failure | None:
         began = asyncio.get_running_loop().time()
         deployment = await self._read()
         if snapshot.deployment is None or snapshot.deployment.uid != deployment.uid:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from devloop.core import events as ev
 from devloop.core.commands import Quit, TakeOver
@@ -272,3 +273,30 @@ def test_nothing_is_written_after_a_take_over_while_the_registry_was_asked(run: 
         await now.jo.holder.end()
 
     meet(run, act, lambda: Meeting(Slow((service("web"),))))
+
+
+def test_nothing_is_written_after_a_take_over_that_made_a_patch_conflict(run: RunScenario) -> None:
+    async def act(now: Meeting) -> None:
+        await now.comes(now.ann)
+        await asyncio.sleep(20)
+        patch = now.world.patch
+        met: list[WorkloadKey] = []
+
+        async def conflict(key: WorkloadKey, body: Any, *, json_patch: bool = False) -> Any:
+            if met:
+                return await patch(key, body, json_patch=json_patch)
+            met.append(key)
+            assert now.jo.holder is not None
+            await now.jo.holder.add([WEB], take_over=True)
+            return Failure(FailureCode.WORKLOAD_CHANGED, "the object has been modified")
+
+        now.world.patch = conflict  # type: ignore[method-assign]
+        now.ann.save("web", "a.py")
+        await asyncio.sleep(20)
+        assert met == [WEB]
+        assert patched(now.ann) == 1
+        assert changes(now.ann) == ["acquired", "lost"]
+        assert now.jo.holder is not None
+        await now.jo.holder.end()
+
+    meet(run, act)
