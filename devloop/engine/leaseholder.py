@@ -26,6 +26,7 @@ from devloop.core.lease import (
 )
 from devloop.core.ports import Clock, Leases
 from devloop.core.service import WorkloadKey
+from devloop.engine.tools import report_bug
 
 LOOK_EVERY = 2.0
 """Seconds between two looks at a Lease that somebody else holds, and between two attempts to ask at all."""
@@ -107,7 +108,7 @@ class Leaseholder:
         finally:  # a look that was cut off may have been heard
             for claim in added:
                 task = self._tasks[claim.key] = asyncio.create_task(self._keep(claim), name=f"lease of {claim.key}")
-                task.add_done_callback(_ended)
+                task.add_done_callback(report_bug)
 
     async def remove(self, keys: Iterable[WorkloadKey]) -> None:
         """Give these up, and remove the Leases that are this session's."""
@@ -252,9 +253,3 @@ class Leaseholder:
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
-
-
-def _ended(task: "asyncio.Task[None]") -> None:
-    """It ends by being cancelled; anything else is a bug, which must not stay silent."""
-    if not task.cancelled() and (error := task.exception()):
-        task.get_loop().call_exception_handler({"message": f"{task.get_name()} ended", "exception": error})

@@ -123,3 +123,9 @@ def need(answer: _T | Failure) -> _T:
     if isinstance(answer, Failure):
         raise PhaseError(answer)
     return answer
+
+
+def report_bug(task: "asyncio.Task[None]") -> None:
+    """For a task that ends by being cancelled: anything else is a bug, which must not stay silent."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        task.get_loop().call_exception_handler({"message": f"{task.get_name()} ended", "exception": error})

@@ -16,7 +16,7 @@ from devloop.core.events import ConfigAccepted, ConfigRefused
 from devloop.core.problems import Problem, Problems
 from devloop.core.reconfigure import Difference, difference
 from devloop.core.settings import Settings, settings
-from devloop.engine.tools import Emit
+from devloop.engine.tools import Emit, report_bug
 from devloop.session.clean import without_secrets
 from devloop.session.project import Project, reopen
 
@@ -67,7 +67,7 @@ class LiveConfig:
     async def following(self) -> AsyncIterator[None]:
         """Edits come into force inside the block; what was saved since the project was opened is one."""
         task = asyncio.create_task(self._follow(), name="follow the configuration")
-        task.add_done_callback(_report)
+        task.add_done_callback(report_bug)
         try:
             yield
         finally:
@@ -147,11 +147,3 @@ class LiveConfig:
         clean = without_secrets()
         told = tuple(replace(each, message=clean(each.message), fix=clean(each.fix)) for each in problems)
         self._emit(ConfigRefused(self._project.place.file, told))
-
-
-def _report(task: "asyncio.Task[None]") -> None:
-    """It ends by being cancelled; anything else is a bug, which must not stay silent."""
-    if not task.cancelled() and (error := task.exception()) is not None:
-        task.get_loop().call_exception_handler(
-            {"message": "the configuration is not followed any more", "exception": error}
-        )
