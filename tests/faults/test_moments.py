@@ -3,8 +3,10 @@
 import os
 import signal
 import subprocess
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -153,31 +155,49 @@ def test_a_node_that_is_not_ready(stage: Stage, control: Control) -> None:
         session.ends_with("two")
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can run an engine on a small file system")
-def test_an_engine_without_room(stage: Stage, tmp_path: Path) -> None:
-    """An engine of the test's own, whose disk fills up. It is told; with room, one command builds again."""
-    disk, listens = tmp_path / "disk", tmp_path / "engine.sock"
-    disk.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=96m", "tmpfs", str(disk)], check=True)
+@pytest.fixture
+def small_disk() -> Iterator[Path]:
+    """A disk of its own; by a short path, because an engine's sockets lie on it."""
+    with tempfile.TemporaryDirectory(prefix="disk-") as folder:
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=160m", "tmpfs", folder], check=True)
+        try:
+            yield Path(folder)
+        finally:
+            subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@contextmanager
+def engine_on(disk: Path) -> Iterator[str]:
+    """An engine of the test's own; the address to reach it at."""
+    address, log = f"unix://{disk}/socket", disk.with_suffix(".log")
     command = [
-        "dockerd", f"--host=unix://{listens}", f"--data-root={disk}/data", f"--exec-root={tmp_path}/exec",
-        f"--pidfile={tmp_path}/pid", "--bridge=none", "--iptables=false", "--ip6tables=false",
+        "dockerd", f"--host={address}", f"--data-root={disk}/data", f"--exec-root={disk}/exec",
+        f"--pidfile={disk}/pid", "--bridge=none", "--iptables=false", "--ip6tables=false",
     ]  # fmt: skip
-    engine = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with log.open("wb") as said:
+        engine = subprocess.Popen(command, stdout=said, stderr=said)
     try:
-        asks = ["docker", "-H", f"unix://{listens}", "version"]
+        asks = ["docker", "-H", address, "version"]
         while subprocess.run(asks, capture_output=True, check=False).returncode:
-            assert engine.poll() is None
-        stage.build, stage.way.env["DOCKER_HOST"] = FULL, f"unix://{listens}"
+            assert engine.poll() is None, log.read_text()[-2000:]
+            time.sleep(0.1)
+        yield address
+    finally:
+        engine.terminate()
+        engine.wait(30)
+        log.unlink()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can run an engine on a small file system")
+def test_an_engine_without_room(stage: Stage, small_disk: Path) -> None:
+    """An engine whose disk fills up. It is told; with room, one command builds again."""
+    with engine_on(small_disk) as address:
+        stage.build, stage.way.env["DOCKER_HOST"] = FULL, address
         with stage.session() as session:
-            ballast = disk / "ballast"
+            ballast = small_disk / "ballast"
             subprocess.run(["dd", "if=/dev/zero", f"of={ballast}", "bs=64k"], check=False, capture_output=True)
             session.save("two", before=f"# {'x' * 2**17}")
             session.told("build_failed", "no space left on device", "free space")
             ballast.unlink()
             session.trigger()
             session.ends_with("two")
-    finally:
-        engine.terminate()
-        engine.wait(30)
-        subprocess.run(["umount", "--lazy", str(disk)], check=True)
