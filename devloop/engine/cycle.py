@@ -12,6 +12,8 @@ from devloop.core.events import BuildStep, ImagePushed, Log, LogSource, Outcome,
 from devloop.core.failure import Failure, FailureCode
 from devloop.core.image import PushedImage, ResolvedImage, short
 from devloop.core.ports import BuildProgress, BuildRequest, Built, OutputLine, PushStarted, StepProgress
+from devloop.core.service import WorkloadKey
+from devloop.engine.lookup import Lookup
 from devloop.engine.rollout import WorkloadRollout
 from devloop.engine.tools import CycleResult, Emit, Gate, Order, PhaseError, PhaseLog, Ports, SessionFacts, need
 
@@ -39,6 +41,7 @@ class _Cycle:
         self._beside: list[asyncio.Future[Any]] = []
         """What runs beside the cycle's own steps and ends with it."""
         self._rollouts: list[WorkloadRollout] = []
+        self._lookups: dict[WorkloadKey, Lookup] = {}
 
     async def run(self, gate: Gate) -> CycleResult:
         try:
@@ -48,6 +51,8 @@ class _Cycle:
         finally:
             for future in (*self._beside, *self._asked):
                 future.cancel()
+            for lookup in self._lookups.values():
+                lookup.close()
             for rollout in self._rollouts:
                 rollout.close()
 
@@ -80,6 +85,8 @@ class _Cycle:
             self._phases.start(Phase.PUSH)
         # What was saved while the builder read its context shows in this picture, and starts the next cycle.
         self._beside.append(asyncio.ensure_future(self._ports.watcher.picture(self._service.name)))
+        # The registry's answer decides whether anything is patched; what the patch is decided upon is asked beside it.
+        self._lookups = {key: Lookup(key, self._ports) for key in self._service.workloads}
         image = await self._confirm(built)
         self._moved = _digest(await before) != image.digest
         self._facts.pushed[self._service.name].append(image)
@@ -133,7 +140,7 @@ class _Cycle:
     async def _roll_out(self, image: PushedImage) -> CycleResult:
         rollouts = self._begin(image)
         for rollout in rollouts:
-            await rollout.patch()
+            await rollout.patch(self._lookups.get(rollout.key))
         await _all(rollout.wait() for rollout in rollouts)
         proved = [rollout for rollout in rollouts if rollout.has_pods]
         if proved:

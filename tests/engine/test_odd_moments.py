@@ -1,7 +1,7 @@
 """What rarely happens: parts that say less than usual, looks that lag, and ends in the middle of something."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -9,9 +9,10 @@ import pytest
 from devloop.core import events as ev
 from devloop.core.commands import Rebuild
 from devloop.core.failure import Connection, Failure, FailureCode
+from devloop.core.image import ImageRef, ResolvedImage
 from devloop.core.ports import BuildProgress, BuildRequest, Built, PushStarted
 from devloop.core.scheduler import Limits
-from devloop.core.service import WorkloadKey
+from devloop.core.service import Service, WorkloadKey
 from devloop.core.workload import Snapshot
 from tests.engine.conftest import RunScenario
 from tests.engine.test_conductor import finished, session
@@ -255,5 +256,45 @@ def test_a_session_without_a_reader_ends_although_a_dependency_is_not_built_agai
         bench.conductor.drain()
         await asyncio.wait_for(running, 1000)
         assert finished(bench, "api") == ["stopped"]
+
+    run(scenario)
+
+
+class LookedAtEarly(World):
+    """Its registry confirms a push only after somebody has looked at the workload."""
+
+    def __init__(self, services: tuple[Service, ...]) -> None:
+        super().__init__(services)
+        self.looked = asyncio.Event()
+        self.reads = 0
+        self.digests_asked: list[str] = []
+
+    async def read(self, key: WorkloadKey) -> Mapping[str, Any] | Failure | None:
+        self.reads += 1
+        self.looked.set()
+        return await super().read(key)
+
+    async def resolve(self, ref: ImageRef, *, configs: bool = True) -> ResolvedImage | Failure | None:
+        if ref.digest:
+            self.digests_asked.append(ref.digest)
+        elif configs:
+            await self.looked.wait()
+        return await super().resolve(ref, configs=configs)
+
+
+def test_what_a_patch_is_decided_upon_is_asked_while_the_registry_confirms_the_push(run: RunScenario) -> None:
+    async def scenario() -> None:
+        world = LookedAtEarly((service("web"),))
+        bench = Bench(world)
+
+        async def act() -> None:
+            await asyncio.sleep(20)
+            bench.save("web", "a.py")
+            await asyncio.sleep(20)
+            assert finished(bench, "web") == ["verified", "verified"]
+            assert world.reads == 2, "one look at the workload serves a whole cycle"
+            assert not set(world.digests_asked) & {*world.tags.values()}, "the session pushed that itself"
+
+        await session(bench, act)
 
     run(scenario)
