@@ -55,6 +55,9 @@ def _plot(by_size: Sequence[Row], by_count: Sequence[Row]) -> None:
             axis.plot(at, [statistics.median(each) for each in series], marker="o", color=colour, label=name)
             axis.fill_between(at, [min(s) for s in series], [max(s) for s in series], color=colour, alpha=0.15)
         axis.set(xscale="log", yscale="log", xlabel=label)
+        for each in (axis.xaxis, axis.yaxis):
+            each.set_major_formatter(lambda value, _: f"{value:,g}")
+            each.set_minor_formatter(lambda value, _: "0.5" if abs(value - 0.5) < 0.01 else "")
         axis.grid(alpha=0.3)
     axes[0].set_ylabel("seconds from save to new code")
     axes[0].legend()
