@@ -6,6 +6,7 @@ supersedes it: before the patch everything it started dies with it, after the pa
 
 import asyncio
 from collections.abc import Coroutine, Iterable
+from contextlib import suppress
 from typing import Any
 
 from devloop.core.events import BuildStep, ImagePushed, Log, LogSource, Outcome, Phase, Trigger
@@ -16,6 +17,9 @@ from devloop.core.service import WorkloadKey
 from devloop.engine.lookup import Lookup
 from devloop.engine.rollout import WorkloadRollout
 from devloop.engine.tools import CycleResult, Emit, Gate, Order, PhaseError, PhaseLog, Ports, SessionFacts, need
+
+_LOOKS_AFTER = 3.0
+"""Seconds after a push within which its source is looked at, even if the rollout takes longer."""
 
 
 async def run_cycle(order: Order, ports: Ports, facts: SessionFacts, *, emit: Emit, gate: Gate) -> CycleResult:
@@ -41,11 +45,14 @@ class _Cycle:
         self._beside: list[asyncio.Future[Any]] = []
         """What runs beside the cycle's own steps and ends with it."""
         self._rollouts: list[WorkloadRollout] = []
+        self._rolled_out = asyncio.Event()
+        """Or it has come to an end before that."""
         self._lookups: dict[WorkloadKey, Lookup] = {}
 
     async def run(self, gate: Gate) -> CycleResult:
         try:
             result = await self._steps(gate)
+            self._rolled_out.set()
             await asyncio.gather(*self._beside)
             return result
         finally:
@@ -83,8 +90,7 @@ class _Cycle:
         self._builder = built.builder
         if not self._pushing:  # not every builder tells, and whoever waits at the gate has pushed
             self._phases.start(Phase.PUSH)
-        # What was saved while the builder read its context shows in this picture, and starts the next cycle.
-        self._beside.append(asyncio.ensure_future(self._ports.watcher.picture(self._service.name)))
+        self._beside.append(asyncio.ensure_future(self._look_at_source()))
         # The registry's answer decides whether anything is patched; what the patch is decided upon is asked beside it.
         self._lookups = {key: Lookup(key, self._ports) for key in self._service.workloads}
         image = await self._confirm(built)
@@ -103,6 +109,16 @@ class _Cycle:
         )
         self._phases.end(ok=True)
         return image
+
+    async def _look_at_source(self) -> None:
+        """What was saved while the builder read its context shows in this picture, and starts the next cycle.
+
+        Many files take a while to look at, and on one machine with the cluster that would slow down the rollout.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LOOKS_AFTER):
+                await self._rolled_out.wait()
+        await self._ports.watcher.picture(self._service.name)
 
     def _progress(self, item: BuildProgress) -> None:
         name, number = self._service.name, self._order.number
@@ -142,6 +158,7 @@ class _Cycle:
         for rollout in rollouts:
             await rollout.patch(self._lookups.get(rollout.key))
         await _all(rollout.wait() for rollout in rollouts)
+        self._rolled_out.set()
         proved = [rollout for rollout in rollouts if rollout.has_pods]
         if proved:
             self._phases.start(Phase.VERIFY)

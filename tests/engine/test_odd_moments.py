@@ -10,6 +10,7 @@ from devloop.core import events as ev
 from devloop.core.commands import Rebuild
 from devloop.core.failure import Connection, Failure, FailureCode
 from devloop.core.image import ImageRef, ResolvedImage
+from devloop.core.picture import Picture
 from devloop.core.ports import BuildProgress, BuildRequest, Built, PushStarted
 from devloop.core.scheduler import Limits
 from devloop.core.service import Service, WorkloadKey
@@ -296,5 +297,30 @@ def test_what_a_patch_is_decided_upon_is_asked_while_the_registry_confirms_the_p
             assert not set(world.digests_asked) & {*world.tags.values()}, "the session pushed that itself"
 
         await session(bench, act)
+
+    run(scenario)
+
+
+def test_the_source_is_looked_at_again_when_the_rollout_is_over(run: RunScenario) -> None:
+    """Not beside it: many files take a while, and the cluster may run on the same machine."""
+    patched: list[bool] = []
+
+    class Looking(World):
+        async def picture(self, service: str) -> Picture:
+            patched.append(bool([r for r in bench.records if isinstance(r.event, ev.WorkloadPatched)]))
+            return await super().picture(service)
+
+    bench: Bench
+
+    async def scenario() -> None:
+        nonlocal bench
+        bench = Bench(Looking((service("web"),)))
+
+        async def act() -> None:
+            await asyncio.sleep(20)
+
+        await session(bench, act)
+        assert finished(bench, "web") == ["verified"]
+        assert patched == [True]
 
     run(scenario)
