@@ -22,9 +22,6 @@ STRATEGIC_MERGE = "application/strategic-merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
 _LOG_LIMIT = 256 * 1024
 """Bytes of log that one request may bring."""
-_FRESH = 0.2
-"""Seconds after which the cluster is looked at once more before a write."""
-_NEVER = float("-inf")
 _NO_RIGHT = re.compile(r'User "[^"]*" cannot \w+ resource')
 _FORBIDDEN = re.compile(r'^\w+\.apps "[^"]*" is forbidden: ')
 _REGISTRY_KEY = "localRegistryHosting.v1"
@@ -44,21 +41,15 @@ class KubeCluster:
         self.pinned = pinned
         self.connection = KubeConnection(pinned)
         self._identity = ""
-        self._recognised = _NEVER
-        """When it was seen to be the same cluster and nothing was written yet since then, on the monotonic clock."""
 
     async def read(self, key: WorkloadKey) -> Raw | Failure | None:
-        """What a patch is decided upon, so that the cluster is looked at beside it."""
-        reply, moved = await asyncio.gather(self.connection.request("GET", workload_path(key)), self.moved())
-        if moved:
-            return moved
+        reply = await self.connection.request("GET", workload_path(key))
         if isinstance(reply, Reply) and reply.status == 404:
             return None
         return self.object_of(reply)
 
     async def patch(self, key: WorkloadKey, body: Any, *, json_patch: bool = False) -> Raw | Failure:
-        seen, self._recognised = self._recognised, _NEVER
-        if time.monotonic() - seen > _FRESH and (moved := await self.moved()):
+        if moved := await self.moved():
             return moved
         type_ = JSON_PATCH if json_patch else STRATEGIC_MERGE
         query = {"fieldManager": FIELD_MANAGER}
@@ -169,7 +160,6 @@ class KubeCluster:
 
     async def moved(self) -> Failure | None:
         """Whether the same address now leads to another cluster, as far as the user may read what tells them apart."""
-        asked = time.monotonic()
         reply = await self.connection.request("GET", "/api/v1/namespaces/kube-system")
         if isinstance(reply, Failure):
             return reply
@@ -178,7 +168,6 @@ class KubeCluster:
             return None
         self._identity = self._identity or found
         if found == self._identity:
-            self._recognised = asked
             return None
         return Failure(
             FailureCode.CONTEXT_REFUSED,

@@ -13,8 +13,6 @@ from devloop.core.events import BuildStep, ImagePushed, Log, LogSource, Outcome,
 from devloop.core.failure import Failure, FailureCode
 from devloop.core.image import PushedImage, ResolvedImage, short
 from devloop.core.ports import BuildProgress, BuildRequest, Built, OutputLine, PushStarted, StepProgress
-from devloop.core.service import WorkloadKey
-from devloop.engine.lookup import Lookup
 from devloop.engine.rollout import WorkloadRollout
 from devloop.engine.tools import CycleResult, Emit, Gate, Order, PhaseError, PhaseLog, Ports, SessionFacts, need
 
@@ -47,7 +45,6 @@ class _Cycle:
         self._rollouts: list[WorkloadRollout] = []
         self._rolled_out = asyncio.Event()
         """Or it has come to an end before that."""
-        self._lookups: dict[WorkloadKey, Lookup] = {}
 
     async def run(self, gate: Gate) -> CycleResult:
         try:
@@ -58,8 +55,6 @@ class _Cycle:
         finally:
             for future in (*self._beside, *self._asked):
                 future.cancel()
-            for lookup in self._lookups.values():
-                lookup.close()
             for rollout in self._rollouts:
                 rollout.close()
 
@@ -91,8 +86,6 @@ class _Cycle:
         if not self._pushing:  # not every builder tells, and whoever waits at the gate has pushed
             self._phases.start(Phase.PUSH)
         self._beside.append(asyncio.ensure_future(self._look_at_source()))
-        # The registry's answer decides whether anything is patched; what the patch is decided upon is asked beside it.
-        self._lookups = {key: Lookup(key, self._ports) for key in self._service.workloads}
         image = await self._confirm(built)
         self._moved = _digest(await before) != image.digest
         self._facts.pushed[self._service.name].append(image)
@@ -156,7 +149,7 @@ class _Cycle:
     async def _roll_out(self, image: PushedImage) -> CycleResult:
         rollouts = self._begin(image)
         for rollout in rollouts:
-            await rollout.patch(self._lookups.get(rollout.key))
+            await rollout.patch()
         await _all(rollout.wait() for rollout in rollouts)
         self._rolled_out.set()
         proved = [rollout for rollout in rollouts if rollout.has_pods]

@@ -4,7 +4,7 @@ Waiting means looking at the snapshots that the shared watches bring, with pure 
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -21,9 +21,12 @@ from devloop.core.status import Broken, ContainerRef, RolledOut, Rolling, Rollou
 from devloop.core.verify import PodVerdict, judge, unchanged, unresolved, verify
 from devloop.core.workload import Deployment, Revision, Snapshot, absent
 from devloop.engine.crashlogs import CrashLogs
-from devloop.engine.lookup import Lookup
 from devloop.engine.tools import Emit, Order, PhaseError, Ports, SessionFacts, need
 
+_FRESH = 0.2
+"""Seconds for which an answer to whose the workload is counts: a registry that is slow may have been asked since."""
+_RECENT = 20
+"""Pushes of which Pods still run one before the next patch."""
 _CONFLICTS = 5
 """So many times in a row somebody else may change the workload between the look at it and the patch."""
 
@@ -58,8 +61,10 @@ class WorkloadRollout:
         self._containers: tuple[str, ...] = ()
         self._expected = Expectation("", 0, "")
         # What the registry said when it was pushed need not be asked again: a digest means one content for ever.
+        # One that only the engine could read came without configs, and the registry may tell more by now.
+        recent = [resolved for resolved in self._earlier()[-_RECENT:] if resolved.configs]
         self._known: dict[str, ResolvedImage | None] = {
-            digest: resolved for resolved in self._earlier() for digest in resolved.digests
+            digest: resolved for resolved in recent for digest in resolved.digests
         }
         self._warned: set[str] = set()
         self._crash_logs = CrashLogs(ports.cluster, key.namespace, self._pod_line)
@@ -70,26 +75,29 @@ class WorkloadRollout:
         self._status: RolloutStatus = Rolling("waiting for the first look at the cluster", ())
         self._revision: Revision | None = None
 
-    async def patch(self, lookup: Lookup | None = None) -> None:
-        """Patch the workload, unless it provably runs the image already and nobody asked for a restart.
-
-        `lookup`: a look at it that began earlier, if it is still fresh; what it was decided upon may change meanwhile.
-        """
+    async def patch(self) -> None:
+        """Patch the workload, unless it provably runs the image already and nobody asked for a restart."""
         snapshot = await self._first_look()
         for _ in range(_CONFLICTS):
-            asked = lookup if lookup and lookup.is_fresh else Lookup(self.key, self._ports)
-            try:
-                conflict = await self._decide_and_send(snapshot, asked)
-            finally:
-                asked.close()
+            conflict = await self._patch(snapshot)
             if conflict is None:
                 return
-            lookup = None
         need(conflict)
 
-    async def _decide_and_send(self, snapshot: Snapshot, asked: Lookup) -> Failure | None:
-        raw = need(await asked.workload())
-        deployment = self._existing(parse_deployment(raw) if raw else None)
+    async def _patch(self, snapshot: Snapshot) -> Failure | None:
+        """Decide upon the workload as it is now, and send; what it was decided upon may have changed meanwhile.
+
+        Whose the workload is is asked beside what has to be read in any case: it costs the way to the patch no time.
+        """
+        asked = asyncio.ensure_future(self._ports.may_write(self.key))
+        try:
+            return await self._decide_and_send(snapshot, asked)
+        finally:
+            asked.cancel()
+
+    async def _decide_and_send(self, snapshot: Snapshot, may_write: Awaitable[Failure | None]) -> Failure | None:
+        began = asyncio.get_running_loop().time()
+        deployment = await self._read()
         if snapshot.deployment is None or snapshot.deployment.uid != deployment.uid:
             self._outdated = snapshot
         self._containers = need(choose(self._order.service, deployment.template))
@@ -102,7 +110,10 @@ class WorkloadRollout:
         seen = replace(snapshot, deployment=deployment)
         reason = unchanged(seen, self._containers, self._image, pin, self._known, earlier)
         if reason or self._order.want.restart:
-            if failure := await asked.may_write():
+            failure = await may_write
+            if asyncio.get_running_loop().time() - began > _FRESH:
+                failure = await self._ports.may_write(self.key)
+            if failure:
                 raise PhaseError(failure)
             return await self._send(deployment, reason)
         return None
@@ -190,6 +201,11 @@ class WorkloadRollout:
         return None if isinstance(now, RolledOut) and now.settle == earlier.settle else now
 
     # the patch ---------------------------------------------------------------------------------------------------
+
+    async def _read(self) -> Deployment:
+        """The workload as the API server has it now: the record of what was there must not come from a stale watch."""
+        raw = need(await self._ports.cluster.read(self.key))
+        return self._existing(parse_deployment(raw) if raw else None)
 
     def _existing(self, deployment: Deployment | None) -> Deployment:
         if deployment is None:

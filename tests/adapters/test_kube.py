@@ -256,20 +256,3 @@ async def test_nothing_is_written_to_another_cluster_at_the_same_address(api: Fa
     failure(await cluster.patch(KEY, {}), FailureCode.CONTEXT_REFUSED)
     assert [r.method for r in api.requests].count("PATCH") == 1
     await cluster.close()
-
-
-async def test_one_look_at_the_cluster_serves_the_read_and_the_patch_after_it(api: FakeApi, tmp_path: Path) -> None:
-    uid = "one"
-
-    async def handler(_: web.Request) -> web.StreamResponse:
-        return web.json_response({"metadata": {"uid": uid}})
-
-    api.handler = handler
-    cluster = KubeCluster(pinned(tmp_path, api.url, {"token": "t"}))
-    assert not isinstance(await cluster.read(KEY), Failure)
-    assert not isinstance(await cluster.patch(KEY, {}), Failure)
-    assert [r.path for r in api.requests].count("/api/v1/namespaces/kube-system") == 1
-    uid = "two"
-    failure(await cluster.patch(KEY, {}), FailureCode.CONTEXT_REFUSED)
-    failure(await cluster.read(KEY), FailureCode.CONTEXT_REFUSED)
-    await cluster.close()
