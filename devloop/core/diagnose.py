@@ -103,12 +103,25 @@ def at_deadline(snapshot: Snapshot, rolling: Rolling, timeout: float) -> Failure
     if rolling.troubles:
         failure = min(rolling.troubles, key=_rank).failure
         return Failure(failure.code, f"{failure.message}, still so after {after}", failure.hint)
+    if (pod := _left_alone(snapshot)) is not None:
+        return Failure(
+            FailureCode.NOT_READY,
+            f"{pod.node} has not begun to start Pod {pod.name} after {after}",
+            f"its kubelet may be away: `kubectl describe node {pod.node}` shows when it was heard of last",
+        )
     return Failure(
         FailureCode.ROLLOUT_TIMEOUT,
         f"{snapshot.key} did not finish its rollout within {after}: {rolling.text}",
         f"give it more time with `rollout_timeout` in [loop], or see "
         f"`kubectl describe {snapshot.key} -n {snapshot.key.namespace}`",
     )
+
+
+def _left_alone(snapshot: Snapshot) -> Pod | None:
+    """A Pod of the newest revision that was given to a node, of which no kubelet has said anything."""
+    newest = next(iter(snapshot.revisions), None)
+    pods = snapshot.pods_of(newest) if newest is not None else ()
+    return next((p for p in pods if p.node and p.phase == "Pending" and not p.containers and not p.terminating), None)
 
 
 def duration(seconds: float) -> str:

@@ -369,6 +369,17 @@ def test_at_the_deadline_without_a_trouble_the_counts_are_told() -> None:
     assert found.message == "deployment/web did not finish its rollout within 1m30s: 0 of 1 new Pods ready"
 
 
+def test_at_the_deadline_a_pod_that_no_kubelet_has_taken_up_is_the_cause() -> None:
+    silent = replace(pod("p", ready=False), node="node2", phase="Pending", containers=())
+    found = at_deadline(snapshot(silent), Rolling("0 of 1 new Pods ready"), 8.0)
+    assert found.code is FailureCode.NOT_READY
+    assert found.message == "node2 has not begun to start Pod p after 8s"
+    assert "kubectl describe node node2" in found.hint
+    for other in (replace(silent, node=""), replace(silent, revision="older")):
+        found = at_deadline(snapshot(other), Rolling("0 of 1 new Pods ready"), 8.0)
+        assert found.code is FailureCode.ROLLOUT_TIMEOUT
+
+
 @pytest.mark.parametrize(("seconds", "text"), [(300.0, "5m"), (90.0, "1m30s"), (0.5, "0.5s"), (0.0, "0s"), (45, "45s")])
 def test_durations(seconds: float, text: str) -> None:
     assert duration(seconds) == text

@@ -9,13 +9,12 @@ from tests.faults.session import FaultSession
 from tests.faults.stage import FULL, Stage
 
 pytestmark = [pytest.mark.e2e, pytest.mark.engine, pytest.mark.faults, pytest.mark.breaks, pytest.mark.timeout(300)]
-LONG = "RUN echo building && sleep 5"
 
 
 @pytest.fixture
 def slow(stage: Stage) -> Stage:
     """Every build takes some seconds, and needs the engine."""
-    stage.build, stage.steps = FULL, [LONG]
+    stage.build, stage.steps = FULL, [f"RUN echo building && sleep 5 # {stage.scene.namespace}"]
     return stage
 
 

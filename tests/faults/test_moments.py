@@ -72,7 +72,7 @@ def test_the_registry_is_stopped_after_a_push(stage: Stage, control: Control) ->
 def test_the_engine_goes_in_the_middle_of_a_build(
     stage: Stage, control: Control, verb: Callable[[Control, str], None]
 ) -> None:
-    stage.build, stage.steps = FULL, ["RUN echo building && sleep 3"]
+    stage.build, stage.steps = FULL, [f"RUN echo building && sleep 3 # {stage.scene.namespace}"]
     with stage.session() as session:
         building(stage, session)
         verb(control, "dockerd")
@@ -84,7 +84,7 @@ def test_the_engine_goes_in_the_middle_of_a_build(
 
 def test_the_process_of_the_build_is_killed(stage: Stage) -> None:
     """As the machine does that runs out of memory. It is told, and one command builds again."""
-    stage.build, stage.steps = FULL, ["RUN echo building && sleep 3"]
+    stage.build, stage.steps = FULL, [f"RUN echo building && sleep 3 # {stage.scene.namespace}"]
     with stage.session() as session:
         os.kill(building(stage, session), signal.SIGKILL)
         session.told("build_failed", "signal 9", "memory")
@@ -145,6 +145,7 @@ def test_a_node_that_is_not_ready(stage: Stage, control: Control) -> None:
     scene = stage.scene
     if "node2" not in scene.kubectl("get", "nodes", "-o", "name"):
         pytest.skip("needs a second node, `node2`, whose kubelet can be stopped")
+    stage.loop = ['rollout_timeout = "8s"']
     with stage.session(nodeName="node2") as session:
         control.stop("kubelet2")
         scene.kubectl("wait", "node/node2", "--for=condition=Ready=Unknown", "--timeout=49s")
