@@ -24,7 +24,7 @@ _DENIED = re.compile(
 """`denied` alone is all that the engine says when a registry answers with the standard's own words (seen)."""
 _REGISTRY_AWAY = re.compile(
     r"connection refused|no such host|i/o timeout|dial tcp|tls handshake|tls: |x509|no route to host|connection reset|"
-    r"server gave http response|deadline exceeded|client\.timeout|server misbehaving|\b50[0234]\b|: EOF|"
+    r"server gave http response|deadline exceeded|client\.timeout|server misbehaving|\b50[0234]\b|\bEOF\b|"
     r"\b429\b|too ?many ?requests",
     re.IGNORECASE,
 )

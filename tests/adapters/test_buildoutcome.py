@@ -25,6 +25,8 @@ REQUEST = BuildRequest(BuildSpec(Path("/src"), Path("/src/Dockerfile")), ImageRe
         ("unexpected status from POST request: 403 Forbidden", FailureCode.REGISTRY_DENIED),
         ("no basic auth credentials", FailureCode.REGISTRY_DENIED),
         ("dial tcp 127.0.0.1:5000: connect: connection refused", FailureCode.REGISTRY_UNREACHABLE),
+        ("EOF", FailureCode.REGISTRY_UNREACHABLE),
+        ("failed to do request: Head: unexpected EOF", FailureCode.REGISTRY_UNREACHABLE),
         ("toomanyrequests: rate exceeded", FailureCode.REGISTRY_UNREACHABLE),
         ("unexpected status from PUT request: 429 Too Many Requests", FailureCode.REGISTRY_UNREACHABLE),
         ("open /var/lib/registry/x: permission denied", FailureCode.PUSH_FAILED),

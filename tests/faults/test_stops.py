@@ -64,7 +64,6 @@ def test_the_api_server_is_stopped_while_nobody_saves(stage: Stage, control: Con
     """What changes afterwards is seen."""
     with stage.session() as session:
         for_a_while(control, Control.stop, "apiserver")
-        session.back("cluster")
         scale(stage, 2)
         session.until("workload_observed", desired=2, ready=2)
         session.save("two")
