@@ -68,6 +68,8 @@ def test_the_api_server_is_stopped_while_nobody_saves(stage: Stage, control: Con
         session.until("workload_observed", desired=2, ready=2)
         session.save("two")
         session.ends_with("two", count=2)
+        scale(stage, 1)  # a Pod more is a log more that is followed
+        session.until("workload_observed", desired=1, ready=1, terminating=0)
 
 
 @pytest.mark.parametrize("hurt", [Control.stop, Control.pause], ids=["stopped", "hung"])
