@@ -28,6 +28,7 @@ _REGISTRY_AWAY = re.compile(
     r"\b429\b|too ?many ?requests",
     re.IGNORECASE,
 )
+_ENGINE_SAYS = "Error response from daemon: "
 _IMMUTABLE = re.compile(r"immutable|cannot be overwritten|already exists", re.IGNORECASE)
 _NO_IMAGE = re.compile(r"not found|manifest unknown|name unknown", re.IGNORECASE)
 _NO_BUILDER = re.compile(r"no builder \"([^\"]*)\" found")
@@ -62,6 +63,8 @@ def build_failure(request: BuildRequest, stream: BuildStream, code: int, engine:
         )
     if failed and failed.pushing:
         return push_failure(request, failed.error, config_file)
+    if failed is None and said.startswith(_ENGINE_SAYS):  # it asks the registry for what it has pushed
+        return push_failure(request, said.removeprefix(_ENGINE_SAYS), config_file)
     if failed and _base_registry_away(request, failed):
         return Failure(FailureCode.REGISTRY_UNREACHABLE, f"the base image cannot be read: {said}", _START_REGISTRY)
     if code < 0 and not said:

@@ -77,14 +77,14 @@ class BuildxBuilder:
             except OSError as error:
                 return Failure(FailureCode.BUILDX_MISSING, f"{plugin} cannot be run: {error.strerror}", INSTALL)
             stream.finish()
-            digest = _pushed_digest(metadata)
+            digest, config_digest = _pushed(metadata)
         if code != 0 and folder in (said := reason(stream)):
             return _unwritten(said)
         if code != 0:
             return build_failure(request, stream, code, endpoint.host, str(config.file))
         if not digest:
             return Failure(FailureCode.PUSH_FAILED, "buildx ended well but reported no digest of what it pushed")
-        return Built(digest, self.name)
+        return Built(digest, self.name, config=config_digest)
 
     async def check(self, request: BuildRequest) -> Failure | None:
         config = DockerConfig.load(self._env)
@@ -211,11 +211,13 @@ def _build_from(base: ImageRef) -> Iterator[str]:
         yield folder
 
 
-def _pushed_digest(metadata: Path) -> str:
+def _pushed(metadata: Path) -> tuple[str, str]:
+    """What buildx says of what it pushed: the digest that the tag now means, and that of its configuration."""
     try:
-        return str(json.loads(metadata.read_bytes()).get("containerimage.digest") or "")
+        said = json.loads(metadata.read_bytes())
     except (OSError, ValueError):
-        return ""
+        return "", ""
+    return str(said.get("containerimage.digest") or ""), str(said.get("containerimage.config.digest") or "")
 
 
 def _judge_version(version: Finished | None) -> Failure | None:

@@ -66,6 +66,8 @@ class Built:
     digest: str
     """What the builder says the tag now resolves to; the registry is asked to confirm it."""
     builder: str
+    config: str = ""
+    """The digest of the image's configuration, which names its content; empty where the builder does not tell it."""
 
 
 class Builder(Protocol):

@@ -142,6 +142,14 @@ class _Cycle:
             raise PhaseError(
                 Failure(FailureCode.REGISTRY_MOVED, message, "choose a `tag` of your own for this service")
             )
+        # The engine takes the digest from the registry's answer, and a mirror that is behind answers with an older one.
+        if built.config and resolved.configs and built.config not in resolved.configs:
+            message = (
+                f"{self._service.push} is {short(resolved.digest)} in the registry, which is not what was built: "
+                "it shows an older image, or somebody else pushed to the same tag"
+            )
+            hint = "build again when the registry shows what is pushed; choose a `tag` of your own for this service"
+            raise PhaseError(Failure(FailureCode.REGISTRY_MOVED, message, hint))
         return PushedImage(self._service.push, self._service.image, resolved)
 
     # rollout and proof -------------------------------------------------------------------------------------------

@@ -347,3 +347,33 @@ def test_the_source_is_looked_at_again_when_the_rollout_is_over(run: RunScenario
         assert patched == [True]
 
     run(scenario)
+
+
+@pytest.mark.parametrize(("config", "ends"), [("what was built", "verified"), ("another", "failed"), ("", "verified")])
+def test_a_tag_that_shows_another_content_than_was_built_is_not_believed(
+    run: RunScenario, config: str, ends: str
+) -> None:
+    """Although its digest is what the builder reports: the engine asks the registry for that, as devloop does."""
+
+    class Told(World):
+        async def build(self, request: BuildRequest, progress: Callable[[BuildProgress], None]) -> Built | Failure:
+            built = await super().build(request, progress)
+            assert isinstance(built, Built)
+            return replace(built, config=f"{built.digest}c" if config == "what was built" else config)
+
+    async def scenario() -> None:
+        bench = Bench(Told((service("web"),)))
+
+        async def act() -> None:
+            await asyncio.sleep(20)
+
+        await session(bench, act)
+        assert finished(bench, "web") == [ends]
+        (end,) = [r.event for r in bench.records if isinstance(r.event, ev.CycleFinished)]
+        if ends == "failed":
+            assert end.failure is not None
+            assert end.failure.code is FailureCode.REGISTRY_MOVED
+            assert "not what was built" in end.failure.message
+            assert not bench.world.patches
+
+    run(scenario)

@@ -30,6 +30,10 @@ def pushes(request: Request) -> bool:
     return request.method == "PUT" and "/manifests/dev" in request.path
 
 
+_CODES = {401: "UNAUTHORIZED", 403: "DENIED", 429: "TOOMANYREQUESTS"}
+"""The distribution specification's words for a status."""
+
+
 def uploads(request: Request) -> bool:
     """The beginning of a blob's upload."""
     return request.method == "POST" and "/blobs/uploads" in request.path
@@ -81,7 +85,8 @@ class HttpProxy:
 
     def answer(self, status: int, body: Any = None, only: Only = every, times: int = 10**9, **headers: str) -> None:
         """Answer this instead of forwarding."""
-        text = json.dumps(body if body is not None else {"errors": [{"code": "UNKNOWN", "message": "no"}]})
+        error = {"code": _CODES.get(status, "UNKNOWN"), "message": "no"}
+        text = json.dumps(body if body is not None else {"errors": [error]})
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         left = [times]
 

@@ -167,13 +167,25 @@ def small_disk() -> Iterator[Path]:
             subprocess.run(["umount", "--lazy", folder], check=True)
 
 
+@pytest.fixture
+def bridge() -> Iterator[str]:
+    """A bridge of its own: an engine that is told to have none removes the one that another engine uses."""
+    name = "devloop-test0"
+    subprocess.run(["ip", "link", "add", name, "type", "bridge"], check=True)
+    try:
+        subprocess.run(["ip", "addr", "add", "198.18.77.1/24", "dev", name], check=True)
+        yield name
+    finally:
+        subprocess.run(["ip", "link", "delete", name], check=True)
+
+
 @contextmanager
-def engine_on(disk: Path) -> Iterator[str]:
+def engine_on(disk: Path, bridge: str) -> Iterator[str]:
     """An engine of the test's own; the address to reach it at."""
     address, log = f"unix://{disk}/socket", disk.with_suffix(".log")
     command = [
         "dockerd", f"--host={address}", f"--data-root={disk}/data", f"--exec-root={disk}/exec",
-        f"--pidfile={disk}/pid", "--bridge=none", "--iptables=false", "--ip6tables=false",
+        f"--pidfile={disk}/pid", f"--bridge={bridge}", "--iptables=false", "--ip6tables=false",
     ]  # fmt: skip
     with log.open("wb") as said:
         engine = subprocess.Popen(command, stdout=said, stderr=said)
@@ -190,9 +202,9 @@ def engine_on(disk: Path) -> Iterator[str]:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can run an engine on a small file system")
-def test_an_engine_without_room(stage: Stage, small_disk: Path) -> None:
+def test_an_engine_without_room(stage: Stage, small_disk: Path, bridge: str) -> None:
     """An engine whose disk fills up. It is told; with room, one command builds again."""
-    with engine_on(small_disk) as address:
+    with engine_on(small_disk, bridge) as address:
         stage.build, stage.way.env["DOCKER_HOST"] = FULL, address
         with stage.session() as session:
             ballast = small_disk / "ballast"

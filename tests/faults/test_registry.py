@@ -28,7 +28,7 @@ def test_too_many_requests(both: Stage) -> None:
     with both.session() as session:
         registry.answer(429, only=uploads, Retry_After="60")
         session.save("two")
-        session.told("registry_unreachable", "429", registry.host)
+        session.told("registry_unreachable", registry.host)
         registry.mend()
         session.back("registry")
         session.ends_with("two")
@@ -51,6 +51,7 @@ def test_credentials_that_are_refused_for_a_while(both: Stage) -> None:
         session.save("two")
         session.told("registry_denied", registry.host, "docker login")
         registry.mend()
+        session.trigger()
         session.ends_with("two")
 
 
@@ -82,24 +83,36 @@ def test_a_registry_that_shows_an_older_image_is_not_believed(both: Stage) -> No
         old = registry_digest(f"{both.scene.image}:dev")
         registry.alter_reads("manifests/dev", f"manifests/{old}")
         session.save("two")
-        session.told("registry_moved", "was pushed: somebody else pushed to the same tag")
+        session.told("registry_moved", "somebody else pushed to the same tag")
         assert not session.devloop.of("cycle_finished", outcome="verified", cycle=2)
         registry.mend()
         session.trigger()
         session.ends_with("two")
 
 
-def test_a_digest_in_a_header_counts_for_nothing(both: Stage) -> None:
+def lie(request: Request, headers: Headers) -> None:
+    if request.method == "HEAD" and "/manifests/dev" in request.path:
+        headers["Docker-Content-Digest"] = f"sha256:{'0' * 64}"
+
+
+def test_a_digest_in_a_header_counts_for_nothing(stage: Stage) -> None:
     """What is compared is the digest of the content, which cannot lie."""
-    registry = both.registry
-
-    def lie(request: Request, headers: Headers) -> None:
-        if request.method == "HEAD" and "/manifests/dev" in request.path:
-            headers["Docker-Content-Digest"] = f"sha256:{'0' * 64}"
-
-    with both.session() as session:
+    registry = stage.registry
+    with stage.session() as session:
         registry.alter(lie)
         session.save("two")
+        session.ends_with("two")
+
+
+def test_a_digest_in_a_header_that_the_engine_believes(stage: Stage) -> None:
+    """It asks for what it has just pushed by that digest, and finds nothing: that is no mistake in the Dockerfile."""
+    registry, stage.build = stage.registry, FULL
+    with stage.session() as session:
+        registry.alter(lie)
+        session.save("two")
+        session.told("push_failed", "manifest unknown", registry.host)
+        registry.mend()
+        session.trigger()
         session.ends_with("two")
 
 
