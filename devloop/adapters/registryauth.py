@@ -118,6 +118,7 @@ class Authorizer:
         if challenge.scheme == "bearer":
             return await self._token(session, scope, challenge, credentials)
         if credentials is None:
+            self._challenges.pop(scope.host, None)  # it may ask for nothing again, as one that was set up wrongly
             return self.denied(scope, "there are no credentials for it")
         header = _basic(credentials)
         self._headers[scope] = (header, float("inf"))

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -109,6 +109,7 @@ class WatchedTree:
         self._closed = False
         self._task: asyncio.Task[None] | None = None
         self._problems: tuple[str, ...] = ()
+        self._unreadable: frozenset[str] = frozenset()
 
     async def open(self, stored: Picture | None) -> tuple[str, ...]:
         """Begin to watch; returns what differs from the stored picture, if there is one."""
@@ -250,6 +251,8 @@ class WatchedTree:
             self._poll = min(max(_POLL_SHARE * (time.monotonic() - started), _POLL_MIN), _POLL_MAX)
         self._taken = after
         self._tell_problems(after.scope.ignore_file.matcher.problems)
+        if differing or not isinstance(before, Taken):
+            self._tell_unreadable(after.picture.unreadable)
         return differing
 
     def _take(self, names: Collection[str] | None, before: Taken | Picture | None) -> tuple[Taken, tuple[str, ...]]:
@@ -322,6 +325,14 @@ class WatchedTree:
         self._events, self._poll = NoEvents(), _POLL_MIN
         self.text = f"no change events: {error.strerror}; the files are looked at every few seconds instead"
         self._notice(self.text, error.hint)
+
+    def _tell_unreadable(self, names: Sequence[str]) -> None:
+        """Each once: BuildKit says nothing, and makes an empty file of one that it cannot read (seen)."""
+        if fresh := [name for name in names if name not in self._unreadable]:
+            more = f" and {len(fresh) - 1} more" if len(fresh) > 1 else ""
+            text = f"{fresh[0]}{more} cannot be read: a COPY makes an empty file of it, or fails"
+            self._notice(text, "let yourself read it (`ls -l` shows whose it is), or name it in .dockerignore")
+        self._unreadable = frozenset(names)
 
     def _tell_problems(self, problems: tuple[str, ...]) -> None:
         for problem in problems:

@@ -40,7 +40,7 @@ class Entry:
 
 
 _TYPES = tuple(EntryType)
-_FILE, _FOLDER = _TYPES.index(EntryType.FILE), _TYPES.index(EntryType.FOLDER)
+_FILE, _FOLDER, _UNREADABLE = map(_TYPES.index, (EntryType.FILE, EntryType.FOLDER, EntryType.UNREADABLE))
 _HEAD = struct.Struct("<qqQ?BH")
 _QUIET_AT, _TYPE_AT = 24, 25
 _SAME_FROM = _TYPE_AT
@@ -70,6 +70,10 @@ def unpack(packed: bytes) -> Entry:
     content = packed[_HEAD.size :]
     text = content.hex() if type_ == _FILE else content.decode("utf-8", "surrogateescape")
     return Entry(_TYPES[type_], mode, text, quiet, size, changed_ns, inode)
+
+
+def _is_unreadable(packed: bytes) -> bool:
+    return packed[_TYPE_AT] == _UNREADABLE
 
 
 def is_quiet(packed: bytes) -> bool:
@@ -113,6 +117,17 @@ class Picture:
             entries = (entry for folder in self.entries.folders.values() for entry in folder.values())
             return sum(not is_quiet(entry) and entry[_TYPE_AT] != _FOLDER for entry in entries)
         return sum(not entry.quiet and entry.type is not EntryType.FOLDER for entry in self.entries.values())
+
+    @property
+    def unreadable(self) -> list[str]:
+        """Its paths that are there and cannot be read, sorted."""
+        if isinstance(self.entries, PackedEntries):
+            folders = self.entries.folders.items()
+            found = [
+                f"{at}/{name}" if at else name for at, each in folders for name in each if _is_unreadable(each[name])
+            ]
+            return sorted(found)
+        return sorted(path for path, entry in self.entries.items() if entry.type is EntryType.UNREADABLE)
 
     def in_folder(self, folder: str) -> list[str]:
         """The paths directly in a folder (`""` is the context)."""

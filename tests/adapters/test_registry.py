@@ -461,3 +461,19 @@ def test_challenges_are_read_with_commas_inside_quotes_and_several_in_one_header
         Challenge("basic", {"realm": "a, b"}),
         Challenge("bearer", {"realm": "https://t/x", "service": "plain", "scope": "repository:x:pull,push"}),
     ]
+
+
+async def test_a_registry_that_asked_for_credentials_for_a_while_is_asked_afresh(tmp_path: Path) -> None:
+    """Nobody has any for it: what it asked for once must not be taken for what it asks for now."""
+    asks = True
+
+    async def registry(_: web.Request) -> web.StreamResponse:
+        return web.Response(status=401, headers={"WWW-Authenticate": 'Basic realm="x"'}) if asks else web.Response()
+
+    async with serving(registry) as host, HttpRegistry(env={"DOCKER_CONFIG": str(tmp_path)}) as client:
+        ref = ImageRef.parse(f"{host}/app:dev")
+        denied = await client.check(ref)
+        assert denied is not None
+        assert denied.code is FailureCode.REGISTRY_DENIED
+        asks = False
+        assert await client.check(ref) is None

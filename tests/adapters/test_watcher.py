@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from devloop.adapters import watched_tree
+from devloop.adapters import pictures, watched_tree
 from devloop.adapters.inotify import NoEventsError, Touched
 from devloop.adapters.recursive_events import RecursiveEvents
 from devloop.adapters.scope import Context
@@ -350,6 +350,35 @@ async def test_a_dockerfile_that_is_a_link_counts(root: Path, tmp_path: Path) ->
     async with watching(service(root)) as told:
         (tmp_path / "real/Dockerfile").write_text("FROM scratch")
         assert await told.next() == ("Dockerfile",)
+
+
+async def test_a_file_that_cannot_be_read_is_told_once(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """BuildKit makes an empty file of it without a word."""
+    hash_of, denied = pictures._hash, {"secret"}
+
+    def refuse(path: str, follow: bool) -> bytes:
+        if Path(path).name in denied:
+            raise PermissionError
+        return hash_of(path, follow)
+
+    monkeypatch.setattr(pictures, "_hash", refuse)
+    async with watching(service(root)) as told:
+        assert not told.notices
+        (root / "secret").write_text("x")
+        assert await told.next() == ("secret",)
+        (root / "a").write_text("new")
+        assert await told.next() == ("a",)
+        assert [message for _, message, _ in told.notices] == [
+            "secret cannot be read: a COPY makes an empty file of it, or fails"
+        ]
+        denied.clear()
+        (root / "secret").chmod(0o640)
+        assert await told.next() == ("secret",)
+        assert len(told.notices) == 1
+    denied.add("secret")
+    (root / "secret").chmod(0o600)
+    async with watching(service(root)) as told:
+        assert len(told.notices) == 1
 
 
 async def test_a_bad_pattern_is_a_problem_and_stops_nothing(root: Path) -> None:
