@@ -46,6 +46,8 @@ class Kept:
     """What FROM named, with the digest that it had."""
     links: Mapping[str, str]
     linked: frozenset[str]
+    same: str = ""
+    """The digest of an image by a layer that was made of the same source; empty where there is none."""
 
 
 def recipe_of(request: BuildRequest) -> Recipe:
@@ -71,6 +73,7 @@ def encoded(kept: Kept) -> bytes:
         "images": dict(kept.images),
         "links": dict(kept.links),
         "linked": sorted(kept.linked),
+        "same": kept.same,
     }
     return json.dumps(head).encode() + b"\n" + picture_store.encode(kept.picture)
 
@@ -91,6 +94,7 @@ def decoded(data: bytes | None) -> Kept | None:
             read["images"],
             read["links"],
             frozenset(read["linked"]),
+            read.get("same", ""),
         )
     except (ValueError, KeyError, TypeError):
         return None

@@ -26,7 +26,7 @@ from devloop.adapters.threads import in_daemon_thread
 from devloop.core.delta import FullBuild, decide
 from devloop.core.events import HOW, StepState
 from devloop.core.failure import Failure
-from devloop.core.image import ImageRef
+from devloop.core.image import ImageRef, ResolvedImage
 from devloop.core.masking import Masker, secrets_of_args, without_url_secrets
 from devloop.core.plan import DELTA
 from devloop.core.ports import Builder, BuildProgress, BuildRequest, Built, PushStarted, StateFolder, StepProgress
@@ -189,12 +189,15 @@ class DeltaBuilder:
     # a layer -----------------------------------------------------------------------------------------------------
 
     async def _append(self, request: BuildRequest, ready: Ready, progress: Progress) -> Built | Failure | FullBuild:
+        self._latest[_key(request)] = request
         name, began = f"delta: {ready.delta.text}", time.monotonic()
         progress(StepProgress(HOW, name, StepState.STARTED, builder=DELTA))
         try:
             layer = await self._layer(ready)
             progress(StepProgress(HOW, name, StepState.DONE, seconds=time.monotonic() - began, builder=DELTA))
             progress(PushStarted())
+            if layer is None and await self._holds(request, ready.known.kept.same):
+                return Built(ready.known.kept.same, self.name)  # nobody's Pods are restarted for another digest
             base = ready.known.image.digest
             sent = layer is not None and await self._ahead.was_sent(_key(request), base, layer)
             scope, tag = self._registry.scope_of(request.push), request.push.effective_tag
@@ -205,7 +208,6 @@ class DeltaBuilder:
             return pushed
         self._registry.remember(request.push, pushed.digest, pushed.config, ready.known.image.platform)
         _spawn(self._gathering, self._look_whether_moved(ready.known))
-        self._latest[_key(request)] = request
         if layer is not None:
             self._layered[_key(request)] = Layered(
                 request, pushed.digest, ready.context.picture, ready.known.kept.images
@@ -213,6 +215,11 @@ class DeltaBuilder:
         else:  # the tag is the full build's again
             self._layered.pop(_key(request), None)
         return Built(pushed.digest, self.name)
+
+    async def _holds(self, request: BuildRequest, digest: str) -> bool:
+        """Whether the tag means that image now."""
+        held = await self._registry.resolve(request.push, configs=False) if digest else None
+        return isinstance(held, ResolvedImage) and held.digest == digest
 
     async def _layer(self, ready: Ready) -> Layer | None:
         if not ready.delta.puts:
@@ -276,17 +283,15 @@ class DeltaBuilder:
         beside = replace(request, push=request.push.with_tag(f"devloop-base-{name}"))
         built = await self._full.build(beside, lambda _: None)
         if before is not None and isinstance(built, Built):
-            await self._gather(request, memory, recipe, before, built.digest)
+            await self._gather(request, memory, recipe, before, built.digest, layered)
             if memory.known is not None:
                 self._memories[_key(request)] = memory
-                await self._audit(layered, memory, before)
+                await self._audit(layered, memory)
 
-    async def _audit(self, layered: Layered, memory: Memory, before: Context) -> None:
+    async def _audit(self, layered: Layered, memory: Memory) -> None:
         """Whether the newest layer gave what the full build of the same source gave; where not, no more are made."""
         known = memory.known
-        if self.audited is None or known is None or known.base.unsure or known.kept.images != layered.images:
-            return
-        if before.picture.changed_since(layered.picture, quiet=True):
+        if self.audited is None or known is None or not known.kept.same:
             return
         scope = self._registry.scope_of(layered.request.push)
         try:
@@ -319,11 +324,17 @@ class DeltaBuilder:
         return built
 
     async def _gather(
-        self, request: BuildRequest, memory: Memory, recipe: Recipe, before: Context, digest: str
+        self,
+        request: BuildRequest,
+        memory: Memory,
+        recipe: Recipe,
+        before: Context,
+        digest: str,
+        layered: Layered | None = None,
     ) -> None:
-        """Learn what is needed to append to what was just built."""
+        """Learn what is needed to append to what was just built; `layered` is the image that it was built beside."""
         try:
-            known = await self._looked_at(request, recipe, before, digest)
+            known = await self._looked_at(request, recipe, before, digest, layered)
         except NoLayerError as error:
             memory.nothing = str(error)
             return
@@ -334,7 +345,9 @@ class DeltaBuilder:
         data = await in_daemon_thread(partial(encoded, known.kept))
         await in_daemon_thread(lambda: self._state.store(f"base {_key(request)}", data))
 
-    async def _looked_at(self, request: BuildRequest, recipe: Recipe, before: Context, digest: str) -> Known | Failure:
+    async def _looked_at(
+        self, request: BuildRequest, recipe: Recipe, before: Context, digest: str, layered: Layered | None
+    ) -> Known | Failure:
         after = await self._contexts.context(request.spec, anew=True)
         if after is None or (await in_daemon_thread(partial(recipe_of, request))).differs_from(recipe):
             raise NoLayerError("what steers the build changed while it ran")
@@ -350,7 +363,8 @@ class DeltaBuilder:
         linked = frozenset(inside.keys() - folders.keys())
         links = await in_daemon_thread(partial(links_of, after.picture))
         unsure = frozenset(after.picture.changed_since(before.picture, quiet=True))
-        kept = Kept(recipe, digest, after.picture, unsure, folders, images, links, linked)
+        same = layered.digest if layered and not unsure and layered.made_of(before.picture, images) else ""
+        kept = Kept(recipe, digest, after.picture, unsure, folders, images, links, linked, same)
         return known_of(kept, image, target)
 
 

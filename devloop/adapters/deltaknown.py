@@ -55,6 +55,10 @@ class Layered:
     images: Mapping[str, str]
     """What its full build was built on; a full build on something else is not to be compared with it."""
 
+    def made_of(self, picture: Picture, images: Mapping[str, str]) -> bool:
+        """Whether a full build of this source on these images gives the same."""
+        return images == self.images and not picture.changed_since(self.picture, quiet=True)
+
 
 def target_of_request(request: BuildRequest, recipe: Recipe) -> Target:
     return target_of(parse(recipe.dockerfile), request.spec.target, args=dict(request.spec.args))

@@ -346,6 +346,10 @@ async def test_when_nobody_saves_a_full_build_is_made_beside(ways: BothWays) -> 
     held = await ways.registry.resolve(ways.request.push, configs=False)
     assert isinstance(held, ResolvedImage)
     assert held.digest == built.digest
+    # What runs is made of the same source: asked for once more, also by the next session, it stays.
+    for builder in (ways.delta, DeltaBuilder(ways.full, ways.registry, OnDisk(), ways.state)):
+        ways.delta = builder
+        assert (await ways.build()).digest == built.digest
     assert await _words(ways, "other.py") == "delta: 1 file into /app"
 
 
