@@ -24,7 +24,7 @@ _MANIFESTS = (
 _ACCEPT = (*_INDEXES, *_MANIFESTS)
 """All four: a registry that is not offered a manifest's own type may convert it, and then the digest is another one."""
 _LARGEST_CONFIG = 4 * 2**20
-_REMEMBERED = 1000
+_REMEMBERED = 64
 
 Fallback = Callable[[ImageRef], Awaitable[ResolvedImage | Failure | None]]
 
