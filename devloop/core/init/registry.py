@@ -1,0 +1,167 @@
+"""Where an image goes: the registries that were found, and what each is called by Pods and from here."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from devloop.core.image import DOCKER_HUB, ImageRef
+from devloop.core.init.match import Matched
+from devloop.core.init.workload import Live, host_of, is_ours_to_push, last_part, reference
+
+CONFIG_MAP = "ConfigMap kube-public/local-registry-hosting"
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
+_STAND_INS = frozenset(
+    (
+        *("busybox", "alpine", "nginx", "httpd", "pause", "hello-world", "echo", "http-echo", "whoami", "agnhost"),
+        *("python", "node", "golang", "openjdk", "debian", "ubuntu"),
+    )
+)
+"""Images that people deploy until there is one of their own, mirrored or not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """A registry to push to."""
+
+    host: str
+    """As Pods pull from it."""
+    here: str
+    """As it is pushed to from here."""
+    why: str
+    """Where it was found: `ConfigMap ...`."""
+    prefix: str = ""
+    """The path under which images go; empty: one is chosen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What is known of registries."""
+
+    hosting: Mapping[str, str] | None = None
+    """What the cluster says of its local registry (KEP-1755)."""
+    logins: tuple[str, ...] = ()
+    """The registries that Docker logged in to."""
+    answers: Mapping[str, bool] | None = None
+    """For hosts that were asked: whether a registry answers there, from here."""
+
+    def silent(self, host: str) -> bool:
+        """Whether it is certain that nothing answers at that host."""
+        return self.answers is not None and self.answers.get(host) is False
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The image of a service."""
+
+    image: str
+    """As Pods pull it, without a tag."""
+    push: str = ""
+    """As it is pushed from here; empty where that is the same."""
+    notes: tuple[str, ...] = ()
+    """Why, where the image is not simply what runs there, and what to know of it."""
+    push_note: str = ""
+
+
+def hosts_to_ask(matched: Sequence[Matched], around: Surroundings) -> tuple[str, ...]:
+    """The registry hosts for which it matters whether they answer from here."""
+    hosts = [host_of(ref) for each in matched if (ref := _running(each)) and is_ours_to_push(ref, around.logins)]
+    hosts += [own for each in matched for ref in _stated(each) if (own := ref.registry)]
+    hosts += [around.hosting[key] for key in ("host",) if around.hosting and around.hosting.get(key)]
+    return tuple(dict.fromkeys(host for host in hosts if host != DOCKER_HUB))
+
+
+def registries(workloads: Iterable[Live], around: Surroundings) -> tuple[Registry, ...]:
+    """Where images of one's own can go, the best first."""
+    found: list[Registry] = []
+    if (hosting := around.hosting) and (here := hosting.get("host")):
+        found.append(Registry(hosting.get("hostFromContainerRuntime") or here, here, CONFIG_MAP))
+    images = [ref for live in workloads for each in live.containers if (ref := reference(each.image))]
+    used = Counter(host_of(ref) for ref in images if is_ours_to_push(ref, around.logins))
+    found += [Registry(host, host, "images of this namespace come from it") for host, _ in used.most_common()]
+    found += [Registry(host, host, "Docker is logged in to it") for host in around.logins if host != DOCKER_HUB]
+    known: list[Registry] = []
+    for registry in found:
+        if not any(_same_place(registry.host, other.host) for other in known):
+            known.append(registry)
+    return tuple(known)
+
+
+def keeps_image(matched: Matched, everything: Sequence[Matched], logins: Collection[str]) -> bool:
+    """Whether the image that runs there is the service's own, so that devloop goes on pushing to its repository."""
+    ref = _running(matched)
+    if ref is None or not is_ours_to_push(ref, logins):
+        return False
+    if matched.by_image:
+        return True
+    bases = {base.canonical_name for each in everything for text in each.source.bases if (base := reference(text))}
+    others = {o.canonical_name for each in everything if each is not matched and (o := _running(each))}
+    return last_part(ref) not in _STAND_INS and ref.canonical_name not in bases | others
+
+
+def choose(
+    matched: Matched, service: str, everything: Sequence[Matched], around: Surroundings, registry: Registry | None,
+    project: str,
+) -> Chosen | None:  # fmt: skip
+    """The image of the service; None where there is no registry to push it to."""
+    ref = _running(matched)
+    if ref is not None and keeps_image(matched, everything, around.logins):
+        push, why = _from_here(ref, matched, around)
+        silent = () if push or not around.silent(host_of(ref)) else _unanswered(host_of(ref))
+        return Chosen(ref.name, push, silent, why)
+    running = matched.spots[0].container.image
+    for stated, file in ((r, s.file) for s in matched.source.images if (r := reference(s.image))):
+        if is_ours_to_push(stated, around.logins) and not around.silent(stated.registry):
+            return Chosen(stated.name, notes=(f"It runs {running} now; {file} calls its image {stated.name}.",))
+    if registry is None:
+        return None
+    path = f"{registry.prefix or prefix(everything, registry.host, project, around.logins)}/{service.lower()}"
+    push = f"{registry.here}/{path}" if registry.here != registry.host else ""
+    note = f"It runs {running} now, which is not its own; {registry.host}: {registry.why}."
+    return Chosen(f"{registry.host}/{path}", push, (note,), _mapped(registry.host) if push else "")
+
+
+def prefix(everything: Sequence[Matched], host: str, project: str, logins: Collection[str]) -> str:
+    """What the project's own images begin with in that registry; the project's name where there are none."""
+    own = [ref for each in everything if keeps_image(each, everything, logins) and (ref := _running(each))]
+    paths = Counter(ref.repository.rpartition("/")[0] for ref in own if host_of(ref) == host)
+    common = next((path for path, _ in paths.most_common() if path), "")
+    return common or project
+
+
+def _from_here(ref: ImageRef, matched: Matched, around: Surroundings) -> tuple[str, str]:
+    """The name to push to where it is another one, and why that is so."""
+    hosting, host = around.hosting or {}, ref.registry
+    here = hosting.get("host", "")
+    inside = {hosting.get(key) or here for key in ("hostFromContainerRuntime", "hostFromClusterNetwork")}
+    if here and host != here and any(_same_place(host, name) for name in inside):
+        if around.silent(here) and not around.silent(host):
+            return "", ""
+        return f"{here}/{ref.repository}", _mapped(host)
+    for stated in _stated(matched):
+        if around.silent(host) and stated.repository == ref.repository and not around.silent(stated.registry):
+            file = next(each.file for each in matched.source.images if reference(each.image) == stated)
+            return stated.name, f"From here nothing answers at {host}; {file} pushes to {stated.registry}."
+    return "", ""
+
+
+def _mapped(host: str) -> str:
+    return f"What Pods pull from {host} goes here, says {CONFIG_MAP}."
+
+
+def _same_place(host: str, other: str) -> bool:
+    """Whether both names lead a node to the same registry: `localhost` is `127.0.0.1`."""
+    name, _, port = host.rpartition(":")
+    other_name, _, other_port = other.rpartition(":")
+    return host == other or (port == other_port and {name, other_name} <= _LOOPBACK)
+
+
+def _unanswered(host: str) -> tuple[str, ...]:
+    return (f"No registry answers at {host} from here: if it has another name here, write that as `push_image`.",)
+
+
+def _running(matched: Matched) -> ImageRef | None:
+    return reference(matched.spots[0].container.image)
+
+
+def _stated(matched: Matched) -> list[ImageRef]:
+    return [ref for each in matched.source.images if (ref := reference(each.image)) and ref.registry]
