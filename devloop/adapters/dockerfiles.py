@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from devloop.core.dockerfile import Dockerfile, parse
-from devloop.core.gitignore import ignored, matcher
+from devloop.core.gitignore import patterns
 from devloop.core.ignore import Matcher
 from devloop.core.init.source import FoundDockerfile, best_context
 
@@ -46,24 +46,25 @@ def read_dockerfile(root: Path, path: str) -> FoundDockerfile:
 
 
 def _walk(root: Path) -> Iterator[str]:
-    waiting: list[tuple[str, tuple[tuple[str, Matcher], ...]]] = [("", ())]
+    waiting: list[tuple[str, Matcher]] = [("", Matcher())]
     while waiting:
-        folder, above = waiting.pop()
-        matchers = (*_own_patterns(root, folder), *above)
+        folder, matcher = waiting.pop()
+        if own := _own_patterns(root, folder):
+            matcher = Matcher((*(pattern.text for pattern in matcher.patterns), *own))
         for name, is_folder in _entries(root / folder):
             path = f"{folder}/{name}" if folder else name
             if is_folder:
-                if name not in _OTHERS and not name.startswith(".") and not ignored(path, matchers):
-                    waiting.append((path, matchers))
-            elif looks_like_one(name) and not ignored(path, matchers):
+                if name not in _OTHERS and not name.startswith(".") and not matcher.ignores(path):
+                    waiting.append((path, matcher))
+            elif looks_like_one(name) and not matcher.ignores(path):
                 yield path
 
 
-def _own_patterns(root: Path, folder: str) -> Iterator[tuple[str, Matcher]]:
+def _own_patterns(root: Path, folder: str) -> tuple[str, ...]:
     try:
-        yield folder, matcher((root / folder / ".gitignore").read_text("utf-8", errors="surrogateescape"))
+        return patterns((root / folder / ".gitignore").read_text("utf-8", errors="surrogateescape"), folder)
     except OSError:
-        return
+        return ()
 
 
 def _entries(folder: Path) -> list[tuple[str, bool]]:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from devloop.core.gitignore import ignored, matcher
+from devloop.core.gitignore import patterns
+from devloop.core.ignore import Matcher
 
 GITIGNORE = ".gitignore"
 _CHECKOUTS = (".git", ".hg", ".jj", ".svn")
@@ -37,14 +38,15 @@ def tables_of(text: str) -> Mapping[str, Any] | None:
 def is_ignored(folder: Path, name: str) -> bool:
     """Whether the `.gitignore`s of the folder, or above it in its checkout, leave that file of it out."""
     top = checkout_of(folder) or folder
-    between = [folder, *(each for each in folder.parents if each.is_relative_to(top))]
-    matchers = []
-    for each in between:
-        text = read_text(each / GITIGNORE)
-        if text is not None:
-            matchers.append((_relative(each, top), matcher(text)))
+    between = [each for each in reversed((folder, *folder.parents)) if each.is_relative_to(top)]
+    found = [
+        pattern
+        for each in between
+        if (text := read_text(each / GITIGNORE)) is not None
+        for pattern in patterns(text, _relative(each, top))
+    ]
     path = _relative(folder, top)
-    return ignored(f"{path}/{name}" if path else name, matchers)
+    return Matcher(found).ignores(f"{path}/{name}" if path else name)
 
 
 def _relative(path: Path, top: Path) -> str:

@@ -107,7 +107,7 @@ def _without_registry(matched: Matched) -> Unmatched:
 
 
 def _proposal(name: str, matched: Matched, chosen: Chosen, target: Target, by_call: Mapping[str, str]) -> Proposal:
-    tag, note = _tag(matched, target)
+    tag, note = _tag(matched, chosen, target)
     own = [by_call[call] for call in matched.source.depends_on if call in by_call]
     after = tuple(dict.fromkeys(service for service in own if service != name))
     return Proposal(name, matched.source, matched, chosen, tag, note, _containers(matched, chosen), after)
@@ -123,10 +123,10 @@ def _in_order(services: Sequence[Proposal]) -> tuple[Proposal, ...]:
     )
 
 
-def _tag(matched: Matched, target: Target) -> tuple[str, str]:
+def _tag(matched: Matched, chosen: Chosen, target: Target) -> tuple[str, str]:
     """A tag of devloop's own where the present one says what it must not become."""
     ref = reference(matched.spots[0].container.image)
-    if ref is None:
+    if ref is None or ref.name != chosen.image:
         return "", ""
     if ref.digest:
         what = "a digest"

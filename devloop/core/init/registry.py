@@ -1,11 +1,12 @@
 """Where an image goes: the registries that were found, and what each is called by Pods and from here."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from devloop.core.image import DOCKER_HUB, ImageRef
 from devloop.core.init.match import Matched
+from devloop.core.init.source import plain
 from devloop.core.init.workload import Live, host_of, is_ours_to_push, last_part, reference
 
 CONFIG_MAP = "ConfigMap kube-public/local-registry-hosting"
@@ -41,12 +42,10 @@ class Surroundings:
     """What the cluster says of its local registry (KEP-1755)."""
     logins: tuple[str, ...] = ()
     """The registries that Docker logged in to."""
-    answers: Mapping[str, bool] | None = None
-    """For hosts that were asked: whether a registry answers there, from here."""
-
-    def silent(self, host: str) -> bool:
-        """Whether it is certain that nothing answers at that host."""
-        return self.answers is not None and self.answers.get(host) is False
+    silent: frozenset[str] = frozenset()
+    """Hosts at which no registry answers from here."""
+    denied: frozenset[str] = frozenset()
+    """Repositories, by their canonical names, that one may not push to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +61,12 @@ class Chosen:
     push_note: str = ""
 
 
-def hosts_to_ask(matched: Sequence[Matched], around: Surroundings) -> tuple[str, ...]:
-    """The registry hosts for which it matters whether they answer from here."""
-    hosts = [host_of(ref) for each in matched if (ref := _running(each)) and is_ours_to_push(ref, around.logins)]
-    hosts += [own for each in matched for ref in _stated(each) if (own := ref.registry)]
-    hosts += [around.hosting[key] for key in ("host",) if around.hosting and around.hosting.get(key)]
-    return tuple(dict.fromkeys(host for host in hosts if host != DOCKER_HUB))
+def refs_to_ask(matched: Sequence[Matched], around: Surroundings) -> tuple[ImageRef, ...]:
+    """What registries have to be asked about: whether they answer from here, and whether one may push there."""
+    refs = [ref for each in matched if (ref := _running(each)) and is_ours_to_push(ref, around.logins)]
+    refs += [ref for each in matched for ref in _stated(each)]
+    refs += [ImageRef(around.hosting["host"], "devloop")] if around.hosting and around.hosting.get("host") else []
+    return tuple({ref.canonical_name: ref for ref in refs if host_of(ref) != DOCKER_HUB}.values())
 
 
 def registries(workloads: Iterable[Live], around: Surroundings) -> tuple[Registry, ...]:
@@ -86,10 +85,10 @@ def registries(workloads: Iterable[Live], around: Surroundings) -> tuple[Registr
     return tuple(known)
 
 
-def keeps_image(matched: Matched, everything: Sequence[Matched], logins: Collection[str]) -> bool:
+def keeps_image(matched: Matched, everything: Sequence[Matched], around: Surroundings) -> bool:
     """Whether the image that runs there is the service's own, so that devloop goes on pushing to its repository."""
     ref = _running(matched)
-    if ref is None or not is_ours_to_push(ref, logins):
+    if ref is None or not is_ours_to_push(ref, around.logins):
         return False
     if matched.by_image:
         return True
@@ -104,25 +103,48 @@ def choose(
 ) -> Chosen | None:  # fmt: skip
     """The image of the service; None where there is no registry to push it to."""
     ref = _running(matched)
-    if ref is not None and keeps_image(matched, everything, around.logins):
-        push, why = _from_here(ref, matched, around)
-        silent = () if push or not around.silent(host_of(ref)) else _unanswered(host_of(ref))
-        return Chosen(ref.name, push, silent, why)
+    if ref is not None and keeps_image(matched, everything, around):
+        kept = _kept(ref, matched, around)
+        # Where one may not push, another registry is better, and that one still better than none.
+        if kept.push or ref.canonical_name not in around.denied or not _is_other(registry, ref):
+            return kept
     running = matched.spots[0].container.image
     for stated, file in ((r, s.file) for s in matched.source.images if (r := reference(s.image))):
-        if is_ours_to_push(stated, around.logins) and not around.silent(stated.registry):
+        if is_ours_to_push(stated, around.logins) and not _is_shut(stated, around):
             return Chosen(stated.name, notes=(f"It runs {running} now; {file} calls its image {stated.name}.",))
     if registry is None:
         return None
-    path = f"{registry.prefix or prefix(everything, registry.host, project, around.logins)}/{service.lower()}"
+    path = f"{registry.prefix or prefix(everything, registry.host, project, around)}/{plain(service)}"
     push = f"{registry.here}/{path}" if registry.here != registry.host else ""
-    note = f"It runs {running} now, which is not its own; {registry.host}: {registry.why}."
+    denied = ref is not None and ref.canonical_name in around.denied
+    what = "where you may not push" if denied else "which is not its own"
+    note = f"It runs {running} now, {what}; {registry.host}: {registry.why}."
     return Chosen(f"{registry.host}/{path}", push, (note,), _mapped(registry.host) if push else "")
 
 
-def prefix(everything: Sequence[Matched], host: str, project: str, logins: Collection[str]) -> str:
+def _kept(ref: ImageRef, matched: Matched, around: Surroundings) -> Chosen:
+    push, why = _from_here(ref, matched, around)
+    notes: tuple[str, ...] = ()
+    if not push and host_of(ref) in around.silent:
+        notes = (
+            f"No registry answers at {host_of(ref)} from here: if it has another name here, that is `push_image`.",
+        )
+    elif not push and ref.canonical_name in around.denied:
+        notes = (f"You may not push there yet: `docker login {host_of(ref)}`.",)
+    return Chosen(ref.name, push, notes, why)
+
+
+def _is_other(registry: Registry | None, ref: ImageRef) -> bool:
+    return registry is not None and registry.host != host_of(ref)
+
+
+def _is_shut(ref: ImageRef, around: Surroundings) -> bool:
+    return ref.registry in around.silent or ref.canonical_name in around.denied
+
+
+def prefix(everything: Sequence[Matched], host: str, project: str, around: Surroundings) -> str:
     """What the project's own images begin with in that registry; the project's name where there are none."""
-    own = [ref for each in everything if keeps_image(each, everything, logins) and (ref := _running(each))]
+    own = [ref for each in everything if keeps_image(each, everything, around) and (ref := _running(each))]
     paths = Counter(ref.repository.rpartition("/")[0] for ref in own if host_of(ref) == host)
     common = next((path for path, _ in paths.most_common() if path), "")
     return common or project
@@ -134,11 +156,11 @@ def _from_here(ref: ImageRef, matched: Matched, around: Surroundings) -> tuple[s
     here = hosting.get("host", "")
     inside = {hosting.get(key) or here for key in ("hostFromContainerRuntime", "hostFromClusterNetwork")}
     if here and host != here and any(_same_place(host, name) for name in inside):
-        if around.silent(here) and not around.silent(host):
+        if here in around.silent and host not in around.silent:
             return "", ""
         return f"{here}/{ref.repository}", _mapped(host)
     for stated in _stated(matched):
-        if around.silent(host) and stated.repository == ref.repository and not around.silent(stated.registry):
+        if host in around.silent and stated.repository == ref.repository and not _is_shut(stated, around):
             file = next(each.file for each in matched.source.images if reference(each.image) == stated)
             return stated.name, f"From here nothing answers at {host}; {file} pushes to {stated.registry}."
     return "", ""
@@ -153,10 +175,6 @@ def _same_place(host: str, other: str) -> bool:
     name, _, port = host.rpartition(":")
     other_name, _, other_port = other.rpartition(":")
     return host == other or (port == other_port and {name, other_name} <= _LOOPBACK)
-
-
-def _unanswered(host: str) -> tuple[str, ...]:
-    return (f"No registry answers at {host} from here: if it has another name here, write that as `push_image`.",)
 
 
 def _running(matched: Matched) -> ImageRef | None:

@@ -8,28 +8,30 @@ from typing import Any
 from devloop.core.init.draft import Draft, Proposal
 from devloop.core.init.match import Unmatched
 from devloop.core.init.source import Source
+from devloop.core.init.workload import reference
 from devloop.core.toml import value_text
 
-_WIDTH = 110
+_WIDTH = 118
+"""Of a comment, without its mark."""
 _HEAD = (
-    "What devloop keeps running: `devloop init` wrote it, and it is yours to edit. Every key is explained by "
-    "`devloop schema` and docs/configuration.md."
+    "What devloop keeps running. `devloop init` wrote this file, and it is yours to edit:",
+    "docs/configuration.md and `devloop schema` explain every key.",
 )
 _HEAD_LOCAL = "Of this checkout alone: laid over devloop.toml, and not committed."
 _FOOT = (
-    "More for a service: tag, pin, watch, ignore, depends_on, and under build: target, args, secrets, platform. "
-    "For all of them: [loop] and [ui]."
+    "More for a service: tag, pin, watch, ignore, depends_on, and under build: target, args, secrets, platform.",
+    "For all of them: [loop] and [ui].",
 )
 
 
 def project_file(draft: Draft) -> str:
     """`devloop.toml`: what everybody who has the project shares."""
-    blocks = [_comment(_HEAD)]
+    blocks = [_comment(*_HEAD)]
     if not draft.shared:
         blocks.append(f"[cluster]\nnamespace = {_value(draft.namespace)}\n")
     blocks += [_service(service, draft) for service in draft.services]
     blocks += [_open(each, draft) for each in draft.unmatched if each.candidates]
-    return "\n".join([*blocks, _comment(_FOOT)])
+    return "\n".join([*blocks, _comment(*_FOOT)])
 
 
 def local_file(draft: Draft) -> str:
@@ -99,7 +101,7 @@ def _open(unmatched: Unmatched, draft: Draft) -> str:
     """A service that a person has to decide about, as comments that need only be made lines."""
     name = draft.names[unmatched.source]
     spot = unmatched.candidates[0]
-    lines = [f"[services.{name}]", f"image = {_value(_like(spot.container.image))}"]
+    lines = [f"[services.{name}]", f"image = {_value(_like(spot.container.image, name))}"]
     lines += [f"build = {_value(build_value(unmatched.source))}", f"workload = {_value(str(spot.live.key))}"]
     if len(spot.live.mains) > 1:
         lines.append(f"container = {_value(spot.container.name)}")
@@ -109,12 +111,15 @@ def _open(unmatched: Unmatched, draft: Draft) -> str:
     return head + "".join(f"# {line}\n" for line in lines)
 
 
-def _like(image: str) -> str:
-    return image.partition("@")[0]
+def _like(image: str, name: str) -> str:
+    """What runs there where that names a registry, else what it would look like."""
+    ref = reference(image)
+    return ref.name if ref is not None and ref.registry else f"REGISTRY/{name}"
 
 
-def _comment(text: str) -> str:
-    return "".join(f"# {line}\n" for line in textwrap.wrap(_printable(text), _WIDTH, break_on_hyphens=False))
+def _comment(*paragraphs: str) -> str:
+    lines = (line for text in paragraphs for line in textwrap.wrap(_printable(text), _WIDTH, break_on_hyphens=False))
+    return "".join(f"# {line}\n" for line in lines)
 
 
 def _printable(text: str) -> str:

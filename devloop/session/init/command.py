@@ -8,7 +8,7 @@ from devloop.core.failure import ExitCode, Failure, FailureCode
 from devloop.core.guard import allowing_line
 from devloop.core.init.draft import Draft, Target, draft
 from devloop.core.init.match import Matching, match
-from devloop.core.init.registry import Registry, hosts_to_ask, registries
+from devloop.core.init.registry import Registry, refs_to_ask, registries
 from devloop.core.init.render import local_file, project_file
 from devloop.core.init.source import plain
 from devloop.session import say
@@ -48,7 +48,7 @@ def _proposed(person: Person | None, seen: Seen) -> tuple[Draft, Matching]:
         matching = match(
             seen.sources, seen.workloads, project=seen.project, logins=seen.around.logins, asked=asked
         )  # fmt: skip
-    around = asyncio.run(answering(hosts_to_ask(matching.matched, seen.around), seen.around))
+    around = asyncio.run(answering(refs_to_ask(matching.matched, seen.around), seen.around))
     namespaces = {each.namespace for each in matching.matched}
     found = registries([live for live in seen.workloads if live.key.namespace in namespaces], around)
     registry: Registry | None = found[0] if found else None

@@ -61,7 +61,7 @@ def compare(draft: Draft, root: Path) -> Files:
     before, own = read_text(root / configfile.FILE), read_text(root / configfile.OVERLAY)
     return Files(
         root,
-        Change(configfile.FILE, project, before, before != project),
+        Change(configfile.FILE, project, before, before is None or not _says(before, project)),
         Change(configfile.OVERLAY, local, own, own is None or not _says(own, local)),
         ignores=not is_ignored(root, configfile.OVERLAY),
     )
@@ -90,7 +90,7 @@ def save(files: Files) -> list[str]:
 
 
 def _says(text: str, wanted: str) -> bool:
-    """Whether a person's own overlay has all of it, beside whatever else they wrote."""
+    """Whether a file has all of it, beside whatever else a person wrote; words and order do not count."""
     tables, needed = tables_of(text), tables_of(wanted)
     return tables is not None and needed is not None and _holds(tables, needed)
 

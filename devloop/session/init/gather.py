@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from devloop.adapters import configfile
@@ -44,7 +44,7 @@ class Seen:
     around: Surroundings
     shared: bool
     """Whether the project is in a version control checkout."""
-    notes: tuple[str, ...] = field(default_factory=tuple)
+    notes: tuple[str, ...] = ()
     """What could not be read, and what that leaves out."""
 
     @property
@@ -73,22 +73,25 @@ async def look(request: InitRequest, root: Path) -> Seen | Refusal:
         await cluster.close()
 
 
-async def answering(hosts: Collection[str], around: Surroundings) -> Surroundings:
-    """The same, with what the registries at these hosts say from here."""
-    engine = DockerEngine()
-    async with HttpRegistry(engine.insecure_registries, connect=_PATIENCE, read=_PATIENCE) as registry:
-        answers = await asyncio.gather(*(_answers(registry, host) for host in hosts))
-    return Surroundings(around.hosting, around.logins, dict(zip(hosts, answers, strict=True)))
+async def answering(refs: Collection[ImageRef], around: Surroundings) -> Surroundings:
+    """The same, with what registries say from here of these repositories."""
+    async with HttpRegistry(DockerEngine().insecure_registries, connect=_PATIENCE, read=_PATIENCE) as registry:
+        answers = await asyncio.gather(*(_answer(registry, ref) for ref in refs))
+    of = [*zip(refs, answers, strict=True)]
+    return replace(
+        around,
+        silent=frozenset(ref.registry for ref, code in of if code is FailureCode.REGISTRY_UNREACHABLE),
+        denied=frozenset(ref.canonical_name for ref, code in of if code is FailureCode.REGISTRY_DENIED),
+    )
 
 
-async def _answers(registry: HttpRegistry, host: str) -> bool:
-    """One that asks who somebody is does answer."""
+async def _answer(registry: HttpRegistry, ref: ImageRef) -> FailureCode | None:
     try:
         async with asyncio.timeout(2 * _PATIENCE):
-            failure = await registry.check(ImageRef(host, "devloop"))
+            failure = await registry.check(ref)
     except TimeoutError:
-        return False
-    return failure is None or failure.code is not FailureCode.REGISTRY_UNREACHABLE
+        return FailureCode.REGISTRY_UNREACHABLE
+    return failure.code if failure else None
 
 
 async def _place(request: InitRequest, root: Path) -> Place | Refusal:
@@ -120,9 +123,16 @@ async def _with_cluster(
         if not isinstance(wider, Failure) and _fits(found, wider[0], place, logins):
             workloads, where = wider
     known = hosting if not isinstance(hosting, Failure) else None
-    around = Surroundings(known, logins)
     shared = checkout_of(place.root) is not None
-    return Seen(place, found, tuple(workloads), where, around, shared, tuple(problems))
+    notes = [*problems, *_above(place)]
+    return Seen(place, found, tuple(workloads), where, Surroundings(known, logins), shared, tuple(notes))
+
+
+def _above(place: Place) -> list[str]:
+    """A configuration further up, which the new one would hide."""
+    if not place.file or Path(place.file).parent == Path():
+        return []
+    return [f"{place.file} is there as well; from this folder on down the new devloop.toml counts instead"]
 
 
 def _fits(found: Sequence[Source], workloads: Sequence[Live], place: Place, logins: Collection[str]) -> bool:
