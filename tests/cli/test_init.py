@@ -255,6 +255,16 @@ def test_a_cluster_that_runs_nothing_of_it(project: Project, cluster: Cluster) -
     assert project.files == set()
 
 
+def test_a_cluster_without_a_registry(project: Project, cluster: Cluster) -> None:
+    (project.root.parent / "docker" / "config.json").write_text("{}")
+    cluster.workloads = []
+    cluster.deploy("web", "web:dev")
+    code, out, err = project.run("init", "--yes")
+    assert code == 3
+    assert "deployment/web in shop runs web:dev, which cannot be pushed to, and no other registry was found" in out
+    assert err.startswith("no registry was found to push images to")
+
+
 def test_a_cluster_that_is_away(project: Project, cluster: Cluster) -> None:
     project._url = "http://127.0.0.1:1"
     project.context("kind-dev")
@@ -416,7 +426,7 @@ def test_a_registry_is_asked_for_where_the_image_is_nobodys_to_push(project: Pro
     cluster.workloads = []
     cluster.deploy("web", "nginx")
     with project.terminal("init") as terminal:
-        terminal.until("Registry for web (ConfigMap kube-public/local-registry-hosting) [localhost:5001]")
+        terminal.until("[localhost:5001]: ")
         terminal.press(b"no host\n")
         terminal.until("write a registry's host")
         terminal.press(b"\n")

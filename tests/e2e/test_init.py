@@ -54,7 +54,7 @@ def test_init_and_up_are_all_it_takes(deployed: Shop) -> None:
     code, out, err = deployed.devloop("init", "--yes", *deployed.elsewhere())
     assert (code, err) == (0, ""), out + err
     assert f"web/Dockerfile -> deployment/web in {deployed.namespace}: the image {deployed.image('web')} ends" in out
-    assert f"worker/Dockerfile -> deployment/{RELEASE}-worker in {deployed.namespace}: its name holds" in out
+    assert f"worker/Dockerfile -> deployment/{RELEASE}-worker in {deployed.namespace}: its container worker is" in out
 
     written = tomllib.loads((deployed.folder / "devloop.toml").read_text())["services"]
     own = tomllib.loads((deployed.folder / "devloop.local.toml").read_text())

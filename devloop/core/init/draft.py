@@ -103,7 +103,7 @@ def _as_key(text: str) -> str:
 def _without_registry(matched: Matched) -> Unmatched:
     image = matched.spots[0].container.image
     why = f"{matched.spots[0]} runs {image}, which cannot be pushed to, and no other registry was found"
-    return Unmatched(matched.source, why, (matched.spots[0],))
+    return Unmatched(matched.source, why, (matched.spots[0],), lacks_registry=True)
 
 
 def _proposal(name: str, matched: Matched, chosen: Chosen, target: Target, by_call: Mapping[str, str]) -> Proposal:

@@ -40,6 +40,8 @@ class Unmatched:
     why: str
     candidates: tuple[Spot, ...] = ()
     """What it may be; empty where there is nothing."""
+    lacks_registry: bool = False
+    """Whether it is clear what runs it, and all that is missing is a place to push to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,7 @@ class _Matcher:
             elif (spot := asked[source]) is not None:
                 self._claim(source, _Candidate((), (spot,), Evidence(ASKED, "so you said")))
             else:
-                self.open[source] = ("you left it out", ())
+                self.open[source] = ("as you said", ())
         while waiting:
             waiting = self._round(waiting)
         self._the_only_one(sources)

@@ -29,7 +29,7 @@ class Registry:
     here: str
     """As it is pushed to from here."""
     why: str
-    """Where it was found: `ConfigMap ...`."""
+    """Where it was found; read after its name: `is the cluster's own`."""
     prefix: str = ""
     """The path under which images go; empty: one is chosen."""
 
@@ -73,11 +73,15 @@ def registries(workloads: Iterable[Live], around: Surroundings) -> tuple[Registr
     """Where images of one's own can go, the best first."""
     found: list[Registry] = []
     if (hosting := around.hosting) and (here := hosting.get("host")):
-        found.append(Registry(hosting.get("hostFromContainerRuntime") or here, here, CONFIG_MAP))
+        found.append(
+            Registry(hosting.get("hostFromContainerRuntime") or here, here, f"is the cluster's own, says {CONFIG_MAP}")
+        )
     images = [ref for live in workloads for each in live.containers if (ref := reference(each.image))]
     used = Counter(host_of(ref) for ref in images if is_ours_to_push(ref, around.logins))
-    found += [Registry(host, host, "images of this namespace come from it") for host, _ in used.most_common()]
-    found += [Registry(host, host, "Docker is logged in to it") for host in around.logins if host != DOCKER_HUB]
+    found += [Registry(host, host, "is where images of this namespace come from") for host, _ in used.most_common()]
+    found += [
+        Registry(host, host, "is one that Docker is logged in to") for host in around.logins if host != DOCKER_HUB
+    ]
     known: list[Registry] = []
     for registry in found:
         if not any(_same_place(registry.host, other.host) for other in known):
@@ -118,7 +122,7 @@ def choose(
     push = f"{registry.here}/{path}" if registry.here != registry.host else ""
     denied = ref is not None and ref.canonical_name in around.denied
     what = "where you may not push" if denied else "which is not its own"
-    note = f"It runs {running} now, {what}; {registry.host}: {registry.why}."
+    note = f"It runs {running} now, {what}; {registry.host} {registry.why}."
     return Chosen(f"{registry.host}/{path}", push, (note,), _mapped(registry.host) if push else "")
 
 

@@ -31,7 +31,7 @@ def init(request: InitRequest) -> ExitCode:
     proposal, matching = _proposed(request.person, seen)
     tell(*words.report(proposal, matching.left))
     if not proposal.services:
-        return _refused(Refusal.of(_nothing_matched(seen)))
+        return _refused(Refusal.of(_nothing(seen, proposal)))
     if problems := files.check(proposal, root):
         raise AssertionError(f"what it would write is refused: {problems}")
     if request.mode is Mode.PRINT:
@@ -70,7 +70,11 @@ def _target(person: Person | None, seen: Seen, namespaces: set[str]) -> Target:
     return Target(name, place.local, permitted)
 
 
-def _nothing_matched(seen: Seen) -> Failure:
+def _nothing(seen: Seen, proposal: Draft) -> Failure:
+    if any(each.lacks_registry for each in proposal.unmatched):
+        message = "no registry was found to push images to, so there is nothing to write"
+        hint = "make a local one (kind, k3d and minikube have recipes), or `docker login HOST`, and run this again"
+        return Failure(FailureCode.WORKLOAD_ABSENT, message, hint)
     hint = "deploy it first, or look elsewhere: -n NAMESPACE, --all-namespaces, --context CONTEXT"
     message = f"no workload in {seen.where} runs what is built here, so there is nothing to write"
     return Failure(FailureCode.WORKLOAD_ABSENT, message, hint)

@@ -58,11 +58,11 @@ def needs_registry(matching: Matching, around: Surroundings, project: str) -> li
 def ask_for_registry(person: Person, services: list[str], found: tuple[Registry, ...]) -> Registry | None:
     """Where new images go; Enter takes what was found."""
     default = found[0] if found else None
-    because = f" ({default.why})" if default else ""
+    because = f" ({default.host} {default.why})" if default else ""
     while True:
         question = f"Registry for {', '.join(services)}{because}"
         text = person.text(question, default.host if default else "").strip().strip("/")
-        known = next((registry for registry in found if registry.host == text), None)
+        known = next((registry for registry in found if text in {registry.host, registry.here}), None)
         if known or not text:
             return known
         try:
@@ -71,4 +71,4 @@ def ask_for_registry(person: Person, services: list[str], found: tuple[Registry,
             say.err(f"{error.message}: write a registry's host, like `localhost:5001` or `ghcr.io/NAME`")
             continue
         host, _, prefix = text.partition("/")
-        return Registry(host, host, "you named it", prefix)
+        return Registry(host, host, "is the one that you named", prefix)

@@ -179,7 +179,7 @@ def test_what_a_person_says_counts() -> None:
     api, web = sources
     found = match(sources, live, project="shop", asked={api: spot, web: None})
     assert [(each.source, each.why) for each in found.matched] == [(api, "so you said")]
-    assert [(each.source, each.why) for each in found.unmatched] == [(web, "you left it out")]
+    assert [(each.source, each.why) for each in found.unmatched] == [(web, "as you said")]
 
 
 _NAMES = st.sampled_from(["web", "api", "shop-web", "db", "worker"])

@@ -128,7 +128,7 @@ def test_localhost_is_the_registry_that_the_config_map_calls_by_its_address() ->
 
 
 def test_a_person_may_name_another() -> None:
-    own = Registry("ghcr.io", "ghcr.io", "you named it", "acme/dev")
+    own = Registry("ghcr.io", "ghcr.io", "is the one that you named", "acme/dev")
     (service,) = drafted(WEB, running("web", "nginx"), registry=own).services
     assert service.image.image == "ghcr.io/acme/dev/web"
 

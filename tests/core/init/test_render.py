@@ -39,7 +39,8 @@ PROJECT = """\
 # docs/configuration.md and `devloop schema` explain every key.
 
 # api/Dockerfile -> deployment/api in shop: it is called api, its name in compose.yaml.
-# It runs nginx now, which is not its own; registry:5000: ConfigMap kube-public/local-registry-hosting.
+# It runs nginx now, which is not its own; registry:5000 is the cluster's own, says ConfigMap
+# kube-public/local-registry-hosting.
 [services.api]
 image = "registry:5000/shop/api"
 build = "api"
@@ -223,8 +224,8 @@ def test_what_is_said_of_it() -> None:
         "  ✔ api/Dockerfile -> deployment/api in shop: it is called api, its name in compose.yaml",
         "      pushed as localhost:5001/shop/api: what Pods pull from registry:5000 goes here, says ConfigMap "
         "kube-public/local-registry-hosting",
-        "      image registry:5000/shop/api: it runs nginx now, which is not its own; registry:5000: ConfigMap "
-        "kube-public/local-registry-hosting",
+        "      image registry:5000/shop/api: it runs nginx now, which is not its own; registry:5000 is the cluster's "
+        "own, says ConfigMap kube-public/local-registry-hosting",
         "  ✔ web/Dockerfile -> deployment/web in shop: the image registry:5000/shop/web ends in its name in "
         "compose.yaml, web",
         "      pushed as localhost:5001/shop/web: what Pods pull from registry:5000 goes here, says ConfigMap "
