@@ -15,8 +15,8 @@ SAME_IMAGE, SAME_PATH, BY_IMAGE, BY_WORKLOAD, BY_CONTAINER, BY_LABEL, ALONE, ASK
 """Kinds of evidence, the strongest first."""
 _STEP = 10
 """Between the kinds and how exactly a name fits: an exact label counts for more than a vague workload's name."""
-ANY_IMAGE = SAME_PATH
-"""The last kind for which it does not matter who may push the image."""
+VAGUE = 3 * _STEP
+"""From this rank on a reason only makes a question: `payments-api` may be somebody else's, though it ends in `api`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ def _distance(name: str, text: str, prefixes: Collection[str]) -> int | None:
         return 1
     if any(text == f"{prefix}-{name}" or name == f"{prefix}-{text}" for prefix in prefixes):
         return 2
-    return 3 if text.endswith(f"-{name}") else None
+    return VAGUE // _STEP if text.endswith(f"-{name}") else None
 
 
 def _stem(text: str) -> str:

@@ -1,10 +1,11 @@
 """Which workload runs what a Dockerfile builds: the strongest reason decides, and two equal ones decide nothing."""
 
+import posixpath
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from devloop.core.init.evidence import ALONE, ASKED, Evidence, Spot, evidence
+from devloop.core.init.evidence import ALONE, ASKED, VAGUE, Evidence, Spot, evidence
 from devloop.core.init.source import Source
 from devloop.core.init.workload import DEPLOYMENT, Live, is_ours_to_push, reference
 from devloop.core.problems import quoted
@@ -62,6 +63,10 @@ class _Candidate:
     spots: tuple[Spot, ...]
     best: Evidence
 
+    @property
+    def is_vague(self) -> bool:
+        return self.best.rank >= VAGUE
+
     def without(self, claimed: Collection[object]) -> "_Candidate | None":
         spots = tuple(spot for spot in self.spots if spot.claim not in claimed)
         return _Candidate(self.key, spots, self.best) if spots else None
@@ -117,13 +122,13 @@ class _Matcher:
         why, spots = found
         if why:
             return Unmatched(source, why, spots)
-        if taken := [
-            self._owners[s.claim] for c in self._candidates[source] for s in c.spots if s.claim in self._owners
-        ]:
-            spot = self._candidates[source][0].spots[0]
-            return Unmatched(source, f"{spot} is built from {taken[0]}")
+        if plain := self._plain_one(source):
+            return Unmatched(source, f"{plain} is the plain one beside it")
+        taken = [spot for each in self._candidates[source] for spot in each.spots if spot.claim in self._owners]
+        if taken:
+            return Unmatched(source, f"{taken[0]} is built from {self._owners[taken[0].claim]}")
         elsewhere = self._of(source, [Spot(live, container) for live in others for container in live.containers])
-        if elsewhere:
+        if elsewhere and not elsewhere[0].is_vague:
             live = elsewhere[0].spots[0].live
             return Unmatched(source, f"{live} runs it, and devloop rolls out Deployments alone")
         names = quoted([name.text for name in source.names][:_MOST_NAMED], "or")
@@ -150,7 +155,11 @@ class _Matcher:
             return []
         best = min(found[0].key for found in options.values())
         first = {s: [c for c in found if c.key == best] for s, found in options.items() if found[0].key == best}
-        clear = [source for source, tied in first.items() if len(tied) == 1 and not _rivals(source, first)]
+        clear = [
+            source
+            for source, tied in first.items()
+            if len(tied) == 1 and not tied[0].is_vague and not _rivals(source, first)
+        ]
         for source in clear:
             self._claim(source, first[source][0])
         if not clear:
@@ -158,7 +167,15 @@ class _Matcher:
                 self.open[source] = (_undecided(tied, _rivals(source, first)), tuple(c.spots[0] for c in tied))
         return [source for source in options if source not in (clear or first)]
 
+    def _plain_one(self, source: Source) -> Source | None:
+        """The Dockerfile that this one is a variant of, where that one runs somewhere."""
+        folder = posixpath.dirname(source.dockerfile)
+        matched = (each.source for each in self.matched if source.is_variant)
+        return next((each for each in matched if posixpath.dirname(each.dockerfile) == folder), None)
+
     def _free(self, source: Source) -> list[_Candidate]:
+        if self._plain_one(source):
+            return []
         return [free for each in self._candidates[source] if (free := each.without(self._owners))]
 
     def _claim(self, source: Source, candidate: _Candidate) -> None:
@@ -196,6 +213,8 @@ def _rivals(source: Source, first: Mapping[Source, Sequence[_Candidate]]) -> lis
 
 
 def _undecided(tied: Sequence[_Candidate], rivals: Sequence[Source]) -> str:
+    if len(tied) == 1 and not rivals:
+        return f"it may be `{tied[0].spots[0]}` ({tied[0].best.why}), which is not certain"
     if len(tied) == 1:
         return f"{tied[0].spots[0]} could as well be built from {quoted(map(str, rivals), 'or')}"
     spots = [str(each.spots[0]) for each in tied]

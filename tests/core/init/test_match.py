@@ -151,7 +151,30 @@ def test_two_dockerfiles_for_one_workload_decide_nothing() -> None:
 
 def test_what_is_taken_is_said() -> None:
     found = matching(project("web/Dockerfile", "web/Dockerfile.dev"), running("web", f"{R}/shop/web"))
-    assert [each.why for each in found.unmatched] == ["deployment/web in shop is built from web/Dockerfile"]
+    assert [each.why for each in found.unmatched] == ["web/Dockerfile is the plain one beside it"]
+
+
+def test_what_only_ends_alike_is_asked_and_never_taken() -> None:
+    found = matching(project("api/Dockerfile", "web/Dockerfile"), running("payments-api", f"{R}/payments/payments-api"))
+    assert not found.matched
+    first, second = found.unmatched
+    assert first.why == (
+        f"it may be `deployment/payments-api in shop` (the image {R}/payments/payments-api is named after the folder's "
+        "name, api), which is not certain"
+    )
+    assert [str(spot.live.key) for spot in first.candidates] == ["deployment/payments-api"]
+    assert second.candidates == ()
+
+
+def test_a_variant_takes_nothing_weaker_when_the_plain_one_has_the_best() -> None:
+    live = running("web", f"{R}/shop/web"), running("shop-web", f"{R}/shop/other")
+    assert len(matching(project("web/Dockerfile", "web/Dockerfile.dev"), *live).matched) == 1
+
+
+def test_what_another_has_taken_is_told() -> None:
+    live = running("web", f"{R}/shop/api")
+    found = matching(project("web/Dockerfile", "api/Dockerfile"), live)
+    assert [each.why for each in found.unmatched] == ["deployment/web in shop is built from api/Dockerfile"]
 
 
 def test_other_kinds_are_told_and_not_taken() -> None:
