@@ -134,7 +134,7 @@ def _validate(file: Path | None, *, as_json: bool) -> ExitCode:
 
     loaded = configfile.load(file, Path.cwd(), os.environ)
     if loaded is None:
-        say.err("there is no devloop.toml here or above", "→ name one with -f FILE")
+        say.err("there is no devloop.toml here or above", "→ `devloop init` writes one; -f FILE names another")
         return ExitCode.USAGE
     if not isinstance(loaded, Problems) and not loaded.config.services:
         loaded = no_services(os.path.relpath(loaded.path))
