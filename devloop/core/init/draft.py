@@ -70,11 +70,16 @@ def draft(
     """The proposal; what has no registry to go to counts as not matched."""
     names = service_names(matching)
     by_call = {call: names[each.source] for each in matching.matched for call in each.source.called}
-    services, homeless = [], []
+    services: list[Proposal] = []
+    homeless: list[Unmatched] = []
     for each in matching.matched:
         chosen = choose(each, names[each.source], matching.matched, around, registry, plain(project) or "app")
+        taken = next((s for s in services if chosen and _clash(s.image, chosen)), None)
         if chosen is None:
             homeless.append(_without_registry(each))
+        elif taken is not None:
+            why = f"its image would be {chosen.image}, which is what `{taken.name}` makes"
+            homeless.append(Unmatched(each.source, why, (each.spots[0],)))
         else:
             services.append(_proposal(names[each.source], each, chosen, target, by_call))
     kept = _in_order(services)
@@ -104,6 +109,11 @@ def _without_registry(matched: Matched) -> Unmatched:
     image = matched.spots[0].container.image
     why = f"{matched.spots[0]} runs {image}, which cannot be pushed to, and no other registry was found"
     return Unmatched(matched.source, why, (matched.spots[0],), lacks_registry=True)
+
+
+def _clash(one: Chosen, other: Chosen) -> bool:
+    """Whether two builds would move the same tag."""
+    return not {one.image, one.push or one.image}.isdisjoint({other.image, other.push or other.image})
 
 
 def _proposal(name: str, matched: Matched, chosen: Chosen, target: Target, by_call: Mapping[str, str]) -> Proposal:

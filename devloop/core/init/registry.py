@@ -47,6 +47,12 @@ class Surroundings:
     denied: frozenset[str] = frozenset()
     """Repositories, by their canonical names, that one may not push to."""
 
+    @classmethod
+    def of(cls, hosting: Mapping[str, str] | None, logins: Iterable[str]) -> "Surroundings":
+        """Without what is no host, whoever wrote it."""
+        hosts = {key: value for key, value in (hosting or {}).items() if _is_host(value)}
+        return cls(hosts, tuple(filter(_is_host, logins)))
+
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
@@ -172,6 +178,11 @@ def _from_here(ref: ImageRef, matched: Matched, around: Surroundings) -> tuple[s
 
 def _mapped(host: str) -> str:
     return f"What Pods pull from {host} goes here, says {CONFIG_MAP}."
+
+
+def _is_host(text: str) -> bool:
+    ref = reference(f"{text}/name")
+    return ref is not None and (ref.registry, ref.repository) == (text, "name")
 
 
 def _same_place(host: str, other: str) -> bool:

@@ -125,7 +125,7 @@ async def _with_cluster(
     known = hosting if not isinstance(hosting, Failure) else None
     shared = checkout_of(place.root) is not None
     notes = [*problems, *_above(place)]
-    return Seen(place, found, tuple(workloads), where, Surroundings(known, logins), shared, tuple(notes))
+    return Seen(place, found, tuple(workloads), where, Surroundings.of(known, logins), shared, tuple(notes))
 
 
 def _above(place: Place) -> list[str]:

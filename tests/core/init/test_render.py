@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from devloop.core.config import Config
 from devloop.core.containers import choose
 from devloop.core.init.draft import Draft, Target
+from devloop.core.init.registry import Surroundings
 from devloop.core.init.render import local_file, project_file
 from devloop.core.init.source import FoundDockerfile, StatedBuild
 from devloop.core.layers import merge, prepare
@@ -213,6 +214,14 @@ def test_dependencies_that_would_go_round_are_left_out() -> None:
     assert [each.depends_on for each in draft.services] == [(), ()]
 
 
+def test_no_two_services_move_one_tag() -> None:
+    stated = (compose("api", ".", f"{R}/shop/web"),)
+    live = running("web", "nginx", init=(f"{R}/shop/web:1",))
+    found = drafted(project("Dockerfile", "web/Dockerfile", stated=stated), live)
+    assert [each.name for each in found.services] == ["api"]
+    assert found.unmatched[0].why == f"its image would be {R}/shop/web, which is what `api` makes"
+
+
 def test_no_two_services_have_one_name() -> None:
     live = running("web", f"{R}/a/web"), running("admin", f"{R}/b/web")
     found = drafted(project("Dockerfile", "web/Dockerfile", name="web"), *live)
@@ -253,6 +262,64 @@ def test_whatever_a_folder_is_called(folder: str, args: dict[str, str], target: 
     assert service.build.context == Path("/p", folder)
     assert dict(service.build.args) == args
     assert service.build.target == target
+
+
+_IMAGES = st.sampled_from(
+    ["nginx", f"{R}/shop/web:1", f"{R}/shop/api:latest", f"{R}/busybox", "localhost:5000/web", "ghcr.io/a/b@sha256:" +
+     "a" * 64, "not an image", "", "docker.io/acme/web"]
+)  # fmt: skip
+_LIVE = st.lists(
+    st.builds(
+        lambda name, images, init, namespace: running(name, *images, init=tuple(init), namespace=namespace),
+        st.sampled_from(["web", "api", "shop-web", "worker"]),
+        st.lists(_IMAGES, min_size=1, max_size=2),
+        st.lists(_IMAGES, max_size=1),
+        st.sampled_from(["shop", "team"]),
+    ),
+    max_size=5,
+    unique_by=lambda live: live.key,
+)
+_PATHS = st.lists(
+    st.sampled_from(["Dockerfile", "web/Dockerfile", "api/Dockerfile", "x/api/Dockerfile", "docker/Dockerfile.worker"]),
+    unique=True,
+)
+_STATED = st.lists(
+    st.builds(
+        lambda name, context, image, target, after: compose(name, context, image, target=target, depends_on=(after,)),
+        st.sampled_from(["web", "api", "front"]),
+        st.sampled_from([".", "web", "api"]),
+        st.sampled_from(["", "web", f"{R}/shop/web", "localhost:5001/shop/api:1", "::"]),
+        st.sampled_from(["", "dev"]),
+        st.sampled_from(["web", "api", "none"]),
+    ),
+    max_size=3,
+)
+_HOSTING = st.dictionaries(
+    st.sampled_from(["host", "hostFromContainerRuntime", "hostFromClusterNetwork"]),
+    st.sampled_from(["localhost:5001", R, "None", "http://x", "", "a b", "127.0.0.1:5000"]),
+)
+
+
+@given(
+    live=_LIVE, paths=_PATHS, stated=_STATED, hosting=_HOSTING, shared=st.booleans(),
+    logins=st.lists(st.sampled_from(["docker.io", "ghcr.io", "not a host"]), unique=True),
+    target=st.sampled_from([LOCAL, FAR]),
+)  # fmt: skip
+def test_whatever_there_is_the_files_are_valid(
+    live: Any, paths: list[str], stated: Any, hosting: dict[str, str], shared: bool, logins: list[str], target: Target
+) -> None:
+    """And each service updates the very containers that it was matched with."""
+    around = Surroundings.of(hosting, logins)
+    draft = drafted(project(*paths, stated=tuple(stated)), *live, around=around, shared=shared, target=target)
+    assert tomllib.loads(local_file(draft)) is not None
+    if not draft.services:
+        return
+    services = {service.name: service for service in resolved(draft)}
+    for proposal in draft.services:
+        service = services[proposal.name]
+        for workload in proposal.matched.workloads:
+            meant = tuple(spot.container.name for spot in proposal.matched.spots if spot.live is workload)
+            assert choose(service, Template(workload.containers)) == meant
 
 
 def test_the_local_one_is_the_default_of_this_table() -> None:
