@@ -2,19 +2,17 @@
 
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
-from devloop import __version__
+from devloop import __version__, options
+from devloop.initcommand import init
 
 if TYPE_CHECKING:
     from devloop.core.failure import Failure
     from devloop.session.request import Request
-
-_F = TypeVar("_F", bound=Callable[..., Any])
 
 _EXIT_CODES = """
 \b
@@ -49,6 +47,7 @@ def main() -> None:
 
     \b
     Examples:
+      devloop init                    writes a devloop.toml for what runs in the cluster
       devloop up deployment/api       beside a Dockerfile, without any file
       devloop up                      all services of devloop.toml
       devloop up web --once           one cycle, then exit (for scripts and CI)
@@ -59,36 +58,13 @@ def main() -> None:
     """
 
 
-_file = click.option(
-    "-f", "--file", type=click.Path(path_type=Path), help="The configuration [default: the nearest devloop.toml]."
-)
-
-
-def _shared(command: _F) -> _F:
-    """The options that mean the same on every command that looks at a cluster."""
-    options = [
-        _file,
-        click.option("--context", default="", help="The kube context. Choosing it does not allow writing to it."),
-        click.option("-n", "--namespace", default="", help="The namespace [default: the file's, else the context's]."),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
-def _output(help_text: str) -> Callable[[_F], _F]:
-    choice = click.Choice(["plain", "json"])
-    return click.option("-o", "--output", type=choice, default=None, help=help_text)
-
-
-def _take_over(help_text: str) -> Callable[[_F], _F]:
-    return click.option("--take-over", is_flag=True, help=help_text)
+main.add_command(init)
 
 
 @main.command()
 @click.argument("services", nargs=-1)
-@_shared
-@_output("How to tell what happens, line by line; implies --headless.")
+@options.shared
+@options.output("How to tell what happens, line by line; implies --headless.")
 @click.option("--headless", is_flag=True, help="Line by line, also on a terminal.")
 @click.option("--once", is_flag=True, help="One cycle for each service, then exit.")
 @click.option("--build", default="", metavar="DIR", help="The folder to build when there is no file [default: .].")
@@ -98,7 +74,7 @@ def _take_over(help_text: str) -> Callable[[_F], _F]:
     type=click.Choice(["keep", "restore"]),
     help="Leave the workloads so, or put them back [default: the file's, else keep].",
 )
-@_take_over("Write also to workloads that somebody else works on; their session then looks on.")
+@options.take_over("Write also to workloads that somebody else works on; their session then looks on.")
 def up(
     services: tuple[str, ...],
     file: Path | None,
@@ -137,8 +113,8 @@ def up(
 
 @main.command()
 @click.argument("services", nargs=-1)
-@_shared
-@_output("How to print the plan.")
+@options.shared
+@options.output("How to print the plan.")
 @click.option("--build", default="", metavar="DIR", help="The folder to build when there is no file [default: .].")
 def plan(
     services: tuple[str, ...], file: Path | None, context: str, namespace: str, output: str | None, build: str
@@ -156,8 +132,8 @@ def plan(
 
 @main.command()
 @click.argument("targets", nargs=-1, metavar="[TARGET]...")
-@_shared
-@_output("How to print the answer.")
+@options.shared
+@options.output("How to print the answer.")
 @click.option("--all", "everything", is_flag=True, help="A table of all services, or with -n of a whole namespace.")
 @click.option("--watch", is_flag=True, help="Look again every two seconds, and tell when the answer changes.")
 @click.option("--slow", is_flag=True, help="Instead: what its rollouts wait for, the longest first.")
@@ -202,8 +178,8 @@ def why(
 
 @main.command()
 @click.argument("services", nargs=-1)
-@_shared
-@_output("How to print the report.")
+@options.shared
+@options.output("How to print the report.")
 def doctor(services: tuple[str, ...], file: Path | None, context: str, namespace: str, output: str | None) -> None:
     """Check everything between the editor and the Pod: a tick or a fix each.
 
@@ -221,10 +197,10 @@ def doctor(services: tuple[str, ...], file: Path | None, context: str, namespace
 
 @main.command()
 @click.argument("targets", nargs=-1)
-@_shared
-@_output("How to tell what was done.")
+@options.shared
+@options.output("How to tell what was done.")
 @click.option("--all", "everything", is_flag=True, help="Every workload of the namespace that devloop changed.")
-@_take_over("Put back also what a session works on that still runs.")
+@options.take_over("Put back also what a session works on that still runs.")
 def restore(
     targets: tuple[str, ...],
     file: Path | None,
@@ -252,8 +228,8 @@ def restore(
 
 @main.command()
 @click.argument("services", nargs=-1)
-@_file
-@_output("How to print it.")
+@options.file
+@options.output("How to print it.")
 def status(services: tuple[str, ...], file: Path | None, output: str | None) -> None:
     """Ask the session that runs for this project how its services stand.
 
@@ -267,8 +243,8 @@ def status(services: tuple[str, ...], file: Path | None, output: str | None) -> 
 
 @main.command()
 @click.argument("services", nargs=-1)
-@_file
-@_output("How to print it.")
+@options.file
+@options.output("How to print it.")
 @click.option("--restart", is_flag=True, help="Start the Pods anew with the image that was pushed last; build nothing.")
 def trigger(services: tuple[str, ...], file: Path | None, output: str | None, restart: bool) -> None:
     """Ask the session that runs for this project for a cycle now.
@@ -284,8 +260,8 @@ def trigger(services: tuple[str, ...], file: Path | None, output: str | None, re
 
 @main.command()
 @click.argument("services", nargs=-1)
-@_file
-@_output("How to print it.")
+@options.file
+@options.output("How to print it.")
 @click.option("--timeout", default="", metavar="TIME", help="Give up after so long, like 90s or 5m [default: never].")
 def wait(services: tuple[str, ...], file: Path | None, output: str | None, timeout: str) -> None:
     """Wait until every Pod provably runs what was saved last.
@@ -314,7 +290,7 @@ def wait(services: tuple[str, ...], file: Path | None, output: str | None, timeo
 
 @main.command()
 @click.argument("recording", type=click.Path(path_type=Path), metavar="FILE")
-@_output("How to print it, instead of showing it on the screen.")
+@options.output("How to print it, instead of showing it on the screen.")
 @click.option("--speed", type=float, default=None, metavar="N", help="N times as fast as it was [default: 1].")
 @click.option("--at-once", is_flag=True, help="Everything at once: the last frame, to look around in.")
 def replay(recording: Path, output: str | None, speed: float | None, at_once: bool) -> None:
@@ -343,8 +319,8 @@ def replay(recording: Path, output: str | None, speed: float | None, at_once: bo
 
 
 @main.command()
-@_file
-@_output("How to print what is wrong.")
+@options.file
+@options.output("How to print what is wrong.")
 def validate(file: Path | None, output: str | None) -> None:
     """Check devloop.toml alone: no engine, no cluster."""
     from devloop.session.commands import run_validate

@@ -77,18 +77,32 @@ def load(path: Path | None, cwd: Path, environ: Mapping[str, str]) -> LoadedConf
     return LoadedConfig(found, paths[1] if len(paths) > 1 else None, config, found.parent)
 
 
+def check_texts(texts: Mapping[str, str], root: Path, environ: Mapping[str, str]) -> Config | Problems:
+    """What files in that folder would say, overlays last; they need not be there yet."""
+    read = [_parse(name, text, environ) for name, text in texts.items()]
+    sources = [source for source in read if isinstance(source, _Source)]
+    config, findings = _checked(sources, root)
+    problems = [problem for problem in read if isinstance(problem, Problem)]
+    problems += [_located(finding, sources) for finding in findings]
+    return Problems(problems) if problems else config
+
+
 def _read(path: Path, cwd: Path, environ: Mapping[str, str]) -> _Source | Problem:
     shown = os.path.relpath(path, cwd)
     try:
-        text = path.read_text("utf-8-sig")
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        return _syntax_problem(shown, text, str(error))
+        return _parse(shown, path.read_text("utf-8-sig"), environ)
     except UnicodeDecodeError:
         return Problem(shown, None, "", "is not UTF-8, as TOML has to be", "save it as UTF-8")
     except OSError as error:
         fix = "create it, or leave `-f` out" if isinstance(error, FileNotFoundError) else "make it a readable file"
         return Problem(shown, None, "", f"cannot be read ({error.strerror})", fix)
+
+
+def _parse(shown: str, text: str, environ: Mapping[str, str]) -> _Source | Problem:
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        return _syntax_problem(shown, text, str(error))
     tables, findings = prepare(document, environ)
     return _Source(shown, tables, key_lines(text), tuple(findings))
 

@@ -20,6 +20,7 @@ from devloop.core.failure import Failure, FailureCode
 from devloop.core.image import DOCKER_HUB
 
 DEFAULT_HOST = "unix:///var/run/docker.sock"
+_HUB_HOSTS = frozenset({"index.docker.io", "registry-1.docker.io", "registry.hub.docker.com", DOCKER_HUB})
 _SYSTEM_PLUGINS = tuple(
     Path(folder, "docker/cli-plugins")
     for folder in ("/usr/local/lib", "/usr/local/libexec", "/usr/lib", "/usr/libexec")
@@ -114,6 +115,13 @@ class DockerConfig:
             )
         tls = self.folder / "contexts" / "tls" / id_ / "docker"
         return Endpoint(docker["Host"], tls if tls.is_dir() else None, verify=not docker.get("SkipTLSVerify"))
+
+    def logins(self) -> tuple[str, ...]:
+        """The hosts of the registries that `docker login` or a credential helper knows."""
+        names = (*(self.data.get("auths") or {}), *(self.data.get("credHelpers") or {}))
+        hosts = (str(name).partition("://")[2] or str(name) for name in names)
+        bare = (host.partition("/")[0] for host in hosts)
+        return tuple(dict.fromkeys(DOCKER_HUB if host in _HUB_HOSTS else host for host in bare if host))
 
     def stored_secrets(self) -> Iterator[str]:
         """Every password and token that the file itself holds."""

@@ -94,6 +94,16 @@ class KubeCluster:
         """All Deployments of a namespace; none when there is no such namespace."""
         return await self.listed(f"/apis/apps/v1/namespaces/{quote(namespace, safe='')}/deployments")
 
+    async def list_workloads(self, kind: str, namespace: str = "") -> Sequence[Raw] | Failure:
+        """All workloads of a kind: those of a namespace, or of the whole cluster, which is denied to many users."""
+        within = f"/namespaces/{quote(namespace, safe='')}" if namespace else ""
+        return await self.listed(f"/apis/apps/v1{within}/{PLURALS[kind]}")
+
+    async def namespaces(self) -> Sequence[str] | Failure:
+        """The names of all namespaces; denied to many users."""
+        found = await self.listed("/api/v1/namespaces")
+        return found if isinstance(found, Failure) else [str(each["metadata"]["name"]) for each in found]
+
     async def list_marked(self, namespace: str = "") -> Sequence[Raw] | Failure:
         """The Deployments that carry devloop's label: those of a namespace, or of all."""
         within = f"/namespaces/{quote(namespace, safe='')}" if namespace else ""

@@ -55,13 +55,13 @@ def _container(deployment: Deployment, name: str | None) -> ContainerSpec | Fail
         FailureCode.CONTAINER_ABSENT,
         f"`{deployment.key}` has {len(running)} containers ({quoted(each.name for each in running)}), "
         "and it is not clear which one to build",
-        "write a `devloop.toml` that names it with `container`",
+        "write a `devloop.toml` that names it with `container`, or let `devloop init` do so",
     )
 
 
 def _image(deployment: Deployment, container: ContainerSpec) -> ImageRef | Failure:
     running = f"container `{container.name}` of `{deployment.key}` runs `{container.image}`"
-    advice = "write a `devloop.toml` with the `image` to push to, like `HOST/NAME`"
+    advice = "write a `devloop.toml` with the `image` to push to, like `HOST/NAME` (`devloop init` proposes one)"
     try:
         ref = ImageRef.parse(container.image)
     except InvalidReferenceError as error:

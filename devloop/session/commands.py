@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Coroutine
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from devloop.core.failure import ExitCode
 from devloop.session import say
@@ -15,6 +15,9 @@ from devloop.session.renderers import Output
 from devloop.session.reports import keep
 from devloop.session.request import Asked, Request
 from devloop.session.signals import ignore_from_here_on
+
+if TYPE_CHECKING:
+    from devloop.session.init.request import InitRequest
 
 
 def run_up(
@@ -32,6 +35,15 @@ def run_up(
     code = _run(command)
     ignore_from_here_on()
     return code
+
+
+def run_init(request: "InitRequest") -> int:
+    def command() -> ExitCode:
+        from devloop.session.init.command import init
+
+        return init(request)
+
+    return _guarded(command)
 
 
 def run_plan(request: Request, *, as_json: bool) -> int:
@@ -122,7 +134,7 @@ def _validate(file: Path | None, *, as_json: bool) -> ExitCode:
 
     loaded = configfile.load(file, Path.cwd(), os.environ)
     if loaded is None:
-        say.err("there is no devloop.toml here or above", "→ name one with -f FILE")
+        say.err("there is no devloop.toml here or above", "→ `devloop init` writes one; -f FILE names another")
         return ExitCode.USAGE
     if not isinstance(loaded, Problems) and not loaded.config.services:
         loaded = no_services(os.path.relpath(loaded.path))

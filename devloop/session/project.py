@@ -214,7 +214,7 @@ async def _adopt(request: Request, place: Place) -> Config | Refusal:
         message = f"there is no devloop.toml here or above, so name one workload, like `deployment/{bare}`"
         if place.file:
             message = f"name services of {place.file}, or one workload: not both, and not several workloads"
-        return Refusal(ExitCode.USAGE, (message, "→ or write a devloop.toml (`devloop schema` lists its keys)"))
+        return Refusal(ExitCode.USAGE, (message, "→ or let `devloop init` write a devloop.toml for what runs there"))
     if not (source / "Dockerfile").is_file():
         message = f"there is no Dockerfile in {source}, and no devloop.toml here or above that names another"
         return Refusal(ExitCode.USAGE, (message, "→ go to the folder of the source, or name it: --build FOLDER"))

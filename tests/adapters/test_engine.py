@@ -141,3 +141,10 @@ async def test_a_real_engine_answers(registry: str) -> None:
     assert not isinstance(found, Failure)
     assert found.digest.startswith("sha256:")
     assert await engine.inspect_distribution(ImageRef.parse(f"{registry}/nothere:1")) is None
+
+
+def test_the_registries_that_docker_is_logged_in_to(tmp_path: Path) -> None:
+    auths: dict[str, object] = {"https://index.docker.io/v1/": {}, "ghcr.io": {}, "http://localhost:5001": {}, "": {}}
+    data = {"auths": auths, "credHelpers": {"eu.gcr.io": "gcloud", "ghcr.io": "x"}}
+    assert DockerConfig(tmp_path, data, {}).logins() == ("docker.io", "ghcr.io", "localhost:5001", "eu.gcr.io")
+    assert DockerConfig(tmp_path, {}, {}).logins() == ()

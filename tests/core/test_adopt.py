@@ -75,7 +75,7 @@ def test_among_several_the_one_that_carries_the_workloads_name(containers: tuple
             Failure(
                 FailureCode.CONTAINER_ABSENT,
                 "`deployment/api` has 2 containers (`a` and `b`), and it is not clear which one to build",
-                "write a `devloop.toml` that names it with `container`",
+                "write a `devloop.toml` that names it with `container`, or let `devloop init` do so",
             ),
         ),
         (
@@ -99,7 +99,7 @@ def test_among_several_the_one_that_carries_the_workloads_name(containers: tuple
                 FailureCode.CONFIG_INVALID,
                 "container `app` of `deployment/api` runs `shop/api:1`, which names no registry host, "
                 "so it is not clear where to push it",
-                "write a `devloop.toml` with the `image` to push to, like `HOST/NAME`, "
+                "write a `devloop.toml` with the `image` to push to, like `HOST/NAME` (`devloop init` proposes one), "
                 "or `docker.io/shop/api` if Docker Hub is meant",
             ),
         ),

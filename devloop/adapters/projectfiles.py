@@ -1,0 +1,73 @@
+"""The files that `devloop init` writes: what is there now, and writing them without losing anything of a person's."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from devloop.core.gitignore import patterns
+from devloop.core.ignore import Matcher
+
+GITIGNORE = ".gitignore"
+_CHECKOUTS = (".git", ".hg", ".jj", ".svn")
+
+
+def checkout_of(folder: Path) -> Path | None:
+    """The root of the version control checkout that the folder is in."""
+    above = (folder, *folder.parents)
+    return next((each for each in above if any((each / name).exists() for name in _CHECKOUTS)), None)
+
+
+def read_text(path: Path) -> str | None:
+    """What a file holds; None where there is none. Raises `OSError` for one that cannot be read."""
+    try:
+        return path.read_text("utf-8", errors="replace")
+    except FileNotFoundError:
+        return None
+
+
+def tables_of(text: str) -> Mapping[str, Any] | None:
+    """The tables of a TOML text; None when it is none."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return None
+
+
+def is_ignored(folder: Path, name: str) -> bool:
+    """Whether the `.gitignore`s of the folder, or above it in its checkout, leave that file of it out."""
+    top = checkout_of(folder) or folder
+    between = [each for each in reversed((folder, *folder.parents)) if each.is_relative_to(top)]
+    found = [
+        pattern
+        for each in between
+        if (text := read_text(each / GITIGNORE)) is not None
+        for pattern in patterns(text, _relative(each, top))
+    ]
+    path = _relative(folder, top)
+    return Matcher(found).ignores(f"{path}/{name}" if path else name)
+
+
+def _relative(path: Path, top: Path) -> str:
+    shown = path.relative_to(top).as_posix()
+    return "" if shown == "." else shown
+
+
+def append_line(path: Path, line: str) -> None:
+    """At the end of a file that is there, or the only one of a new one."""
+    before = read_text(path) or ""
+    gap = "" if not before or before.endswith("\n") else "\n"
+    with path.open("a", encoding="utf-8", newline="") as file:
+        file.write(f"{gap}{line}\n")
+
+
+def write(path: Path, text: str, *, replaces: bool) -> None:
+    """Write it whole or not at all; raises `FileExistsError` for one that has appeared meanwhile."""
+    if not replaces:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+        return
+    beside = path.with_name(f".{path.name}.new")
+    beside.write_text(text, encoding="utf-8")
+    os.replace(beside, path.resolve())  # noqa: PTH105 - a link stays one

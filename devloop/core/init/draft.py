@@ -1,0 +1,169 @@
+"""The services that `devloop init` proposes, made of what was matched; `render.py` writes them down."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from devloop.core.containers import choose as containers_of
+from devloop.core.image import ImageRef
+from devloop.core.init.match import Matched, Matching, Unmatched
+from devloop.core.init.registry import Chosen, Registry, Surroundings, choose
+from devloop.core.init.source import Source, plain
+from devloop.core.init.workload import reference
+from devloop.core.order import cycles
+from devloop.core.resolve import LOCAL_TAG, SHARED_TAG
+from devloop.core.service import BuildSpec, Pin, Service
+from devloop.core.workload import Template
+
+_COMMIT = re.compile(r"(?:sha-|git-|g)?[0-9a-f]{7,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """One `[services.NAME]`."""
+
+    name: str
+    source: Source
+    matched: Matched
+    image: Chosen
+    tag: str = ""
+    """Empty: devloop's default."""
+    tag_note: str = ""
+    containers: tuple[str, ...] = ()
+    """Empty: those that devloop takes by itself."""
+    depends_on: tuple[str, ...] = ()
+
+    @property
+    def workloads(self) -> tuple[str, ...]:
+        return tuple(str(live.key) for live in self.matched.workloads)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The cluster that it is for."""
+
+    context: str
+    local: bool
+    permitted: bool
+    """Whether naming the context in the file is right: it is a local cluster, or a person has confirmed it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """All that will be written."""
+
+    target: Target
+    namespace: str
+    services: tuple[Proposal, ...]
+    unmatched: tuple[Unmatched, ...]
+    shared: bool = False
+    """Whether others have the project too: it is in a version control system."""
+    names: Mapping[Source, str] = field(default_factory=dict)
+    """What the services would be called, also those that were not matched."""
+
+
+def draft(
+    matching: Matching, target: Target, around: Surroundings, registry: Registry | None, *, project: str, shared: bool
+) -> Draft:
+    """The proposal; what has no registry to go to counts as not matched."""
+    names = service_names(matching)
+    by_call = {call: names[each.source] for each in matching.matched for call in each.source.called}
+    services: list[Proposal] = []
+    homeless: list[Unmatched] = []
+    for each in matching.matched:
+        chosen = choose(each, names[each.source], matching.matched, around, registry, plain(project) or "app")
+        taken = next((s for s in services if chosen and _clash(s.image, chosen)), None)
+        if chosen is None:
+            homeless.append(_without_registry(each))
+        elif taken is not None:
+            why = f"its image would be {chosen.image}, which is what `{taken.name}` makes"
+            homeless.append(Unmatched(each.source, why, (each.spots[0],)))
+        else:
+            services.append(_proposal(names[each.source], each, chosen, target, by_call))
+    kept = _in_order(services)
+    namespaces = Counter(service.matched.namespace for service in kept)
+    namespace = namespaces.most_common(1)[0][0] if namespaces else ""
+    return Draft(target, namespace, kept, (*matching.unmatched, *homeless), shared, names)
+
+
+def service_names(matching: Matching) -> dict[Source, str]:
+    """A name for each, no two alike: what it is called, with what tells it from another of that name."""
+    matched = {each.source: each for each in matching.matched}
+    names: dict[Source, str] = {}
+    for source in [*matched, *(each.source for each in matching.unmatched)]:
+        wanted = [_as_key(source.names[0].text), _as_key(source.dockerfile.replace("/", "-"))]
+        if source.names[0].origin.endswith("project's folder") and source in matched:
+            wanted.insert(0, _as_key(matched[source].workloads[0].key.name))
+        wanted += [f"{wanted[0]}-{number}" for number in range(2, len(names) + 3)]
+        names[source] = next(name for name in wanted if name and name not in names.values())
+    return names
+
+
+def _as_key(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", text).strip("-_").lower()
+
+
+def _without_registry(matched: Matched) -> Unmatched:
+    image = matched.spots[0].container.image
+    why = f"{matched.spots[0]} runs {image}, which cannot be pushed to, and no other registry was found"
+    return Unmatched(matched.source, why, (matched.spots[0],), lacks_registry=True)
+
+
+def _clash(one: Chosen, other: Chosen) -> bool:
+    """Whether two builds would move the same tag."""
+    return not {one.image, one.push or one.image}.isdisjoint({other.image, other.push or other.image})
+
+
+def _proposal(name: str, matched: Matched, chosen: Chosen, target: Target, by_call: Mapping[str, str]) -> Proposal:
+    tag, note = _tag(matched, chosen, target)
+    own = [by_call[call] for call in matched.source.depends_on if call in by_call]
+    after = tuple(dict.fromkeys(service for service in own if service != name))
+    return Proposal(name, matched.source, matched, chosen, tag, note, _containers(matched, chosen), after)
+
+
+def _in_order(services: Sequence[Proposal]) -> tuple[Proposal, ...]:
+    """Each depends only on what is there; what would wait for itself waits for nothing."""
+    there = {service.name for service in services}
+    edges = {each.name: [name for name in each.depends_on if name in there] for each in services}
+    circular = {name for cycle in cycles(edges) for name in cycle}
+    return tuple(
+        replace(each, depends_on=() if each.name in circular else tuple(edges[each.name])) for each in services
+    )
+
+
+def _tag(matched: Matched, chosen: Chosen, target: Target) -> tuple[str, str]:
+    """A tag of devloop's own where the present one says what it must not become."""
+    ref = reference(matched.spots[0].container.image)
+    if ref is None or ref.name != chosen.image:
+        return "", ""
+    if ref.digest:
+        what = "a digest"
+    elif ref.effective_tag == "latest":
+        what = "`latest`"
+    elif _COMMIT.fullmatch(ref.tag) and not ref.tag.isdecimal():
+        what = f"the commit {ref.tag}"
+    else:
+        return "", ""
+    return (LOCAL_TAG if target.local else SHARED_TAG), f"It runs {what} now; devloop moves a tag of its own."
+
+
+def _containers(matched: Matched, chosen: Chosen) -> tuple[str, ...]:
+    """The names to write: where a Pod has several containers, or devloop would take others by itself."""
+    wanted = {live.key: tuple(s.container.name for s in matched.spots if s.live.key == live.key)
+              for live in matched.workloads}  # fmt: skip
+    alike = len(set(wanted.values())) == 1
+    several = any(len(live.mains) > 1 for live in matched.workloads)
+    by_itself = all(
+        containers_of(_bare(live.key, chosen.image), Template(live.containers)) == wanted[live.key]
+        for live in matched.workloads
+    )
+    # Several workloads whose containers have different names can only be told by their image.
+    return next(iter(wanted.values())) if alike and (several or not by_itself) else ()
+
+
+def _bare(key: object, image: str) -> Service:
+    nothing = BuildSpec(Path(), Path())
+    ref = ImageRef.parse(image)
+    return Service("", ref, ref, Pin.TAG, (), (), nothing, ())

@@ -1,0 +1,222 @@
+"""Which workload runs what a Dockerfile builds: the strongest reason decides, and two equal ones decide nothing."""
+
+import posixpath
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from devloop.core.init.evidence import ALONE, ASKED, VAGUE, Evidence, Spot, evidence
+from devloop.core.init.source import Source
+from devloop.core.init.workload import DEPLOYMENT, Live, is_ours_to_push, reference
+from devloop.core.problems import quoted
+
+_MOST_NAMED = 4
+_Key = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """A source and the containers that run it."""
+
+    source: Source
+    spots: tuple[Spot, ...]
+    why: str
+    by_image: bool
+    """Whether the image that runs there is the source's own, by its name."""
+
+    @property
+    def workloads(self) -> tuple[Live, ...]:
+        return tuple({spot.live.key: spot.live for spot in self.spots}.values())
+
+    @property
+    def namespace(self) -> str:
+        return self.spots[0].live.key.namespace
+
+
+@dataclass(frozen=True, slots=True)
+class Unmatched:
+    """A source for which it is not clear what runs it."""
+
+    source: Source
+    why: str
+    candidates: tuple[Spot, ...] = ()
+    """What it may be; empty where there is nothing."""
+    lacks_registry: bool = False
+    """Whether it is clear what runs it, and all that is missing is a place to push to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """Everything that was found out."""
+
+    matched: tuple[Matched, ...]
+    unmatched: tuple[Unmatched, ...]
+    left: tuple[Live, ...]
+    """Workloads that nothing here builds."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """Containers that belong together, and how strong the reasons for them are."""
+
+    key: _Key
+    spots: tuple[Spot, ...]
+    best: Evidence
+
+    @property
+    def is_vague(self) -> bool:
+        return self.best.rank >= VAGUE
+
+    def without(self, claimed: Collection[object]) -> "_Candidate | None":
+        spots = tuple(spot for spot in self.spots if spot.claim not in claimed)
+        return _Candidate(self.key, spots, self.best) if spots else None
+
+
+def match(
+    sources: Sequence[Source],
+    workloads: Sequence[Live],
+    *,
+    project: str,
+    logins: Collection[str] = (),
+    asked: Mapping[Source, Spot | None] | None = None,
+) -> Matching:
+    """Match them; `asked` holds what a person decided, None for a source that is left out."""
+    deployments = [live for live in workloads if live.key.kind == DEPLOYMENT]
+    matcher = _Matcher(project, logins, deployments)
+    matcher.decide(sources, asked or {})
+    others = [live for live in workloads if live.key.kind != DEPLOYMENT]
+    unmatched = [matcher.explained(source, why, others) for source, why in matcher.open.items()]
+    keys = {spot.live.key for each in matcher.matched for spot in each.spots}
+    left = tuple(live for live in workloads if live.key not in keys)
+    order = {source: place for place, source in enumerate(sources)}
+    matched = sorted(matcher.matched, key=lambda each: order[each.source])
+    return Matching(tuple(matched), tuple(sorted(unmatched, key=lambda each: order[each.source])), left)
+
+
+class _Matcher:
+    """The strongest claims are met first; what they take is no candidate for others any more."""
+
+    def __init__(self, project: str, logins: Collection[str], deployments: Sequence[Live]) -> None:
+        self._project, self._logins = project, logins
+        self._spots = [Spot(live, container) for live in deployments for container in live.containers]
+        self._candidates: dict[Source, list[_Candidate]] = {}
+        self._owners: dict[object, Source] = {}
+        self.matched: list[Matched] = []
+        self.open: dict[Source, tuple[str, tuple[Spot, ...]]] = {}
+
+    def decide(self, sources: Sequence[Source], asked: Mapping[Source, Spot | None]) -> None:
+        self._candidates = {source: self._of(source, self._spots) for source in sources}
+        waiting = []
+        for source in sources:
+            if source not in asked:
+                waiting.append(source)
+            elif (spot := asked[source]) is not None:
+                self._claim(source, _Candidate((), (spot,), Evidence(ASKED, "so you said")))
+            else:
+                self.open[source] = ("as you said", ())
+        while waiting:
+            waiting = self._round(waiting)
+        self._the_only_one(sources)
+
+    def explained(self, source: Source, found: tuple[str, tuple[Spot, ...]], others: Sequence[Live]) -> Unmatched:
+        why, spots = found
+        if why:
+            return Unmatched(source, why, spots)
+        if plain := self._plain_one(source):
+            return Unmatched(source, f"{plain} is the plain one beside it")
+        taken = [spot for each in self._candidates[source] for spot in each.spots if spot.claim in self._owners]
+        if taken:
+            return Unmatched(source, f"{taken[0]} is built from {self._owners[taken[0].claim]}")
+        elsewhere = self._of(source, [Spot(live, container) for live in others for container in live.containers])
+        if elsewhere and not elsewhere[0].is_vague:
+            live = elsewhere[0].spots[0].live
+            return Unmatched(source, f"{live} runs it, and devloop rolls out Deployments alone")
+        names = quoted([name.text for name in source.names][:_MOST_NAMED], "or")
+        return Unmatched(source, f"no Deployment has a name, an image or a label like {names}")
+
+    def _of(self, source: Source, spots: Iterable[Spot]) -> list[_Candidate]:
+        """The candidates of a source, the best first."""
+        groups: dict[object, tuple[list[Spot], list[Evidence]]] = {}
+        for spot in spots:
+            if reasons := evidence(source, spot, self._project, self._logins):
+                ref = reference(spot.container.image)
+                by_image = reasons[0].by_image and ref is not None
+                key = (spot.live.key.namespace, ref.canonical_name) if by_image and ref else spot.claim
+                groups.setdefault(key, ([], []))[0].append(spot)
+                groups[key][1].extend(reasons)
+        found = [_candidate(source, spots, reasons) for spots, reasons in groups.values()]
+        return sorted(found, key=lambda each: each.key)
+
+    def _round(self, waiting: list[Source]) -> list[Source]:
+        """Meet the strongest claims; what is left to decide."""
+        options = {source: found for source in waiting if (found := self._free(source))}
+        self.open |= {source: ("", ()) for source in waiting if source not in options}
+        if not options:
+            return []
+        best = min(found[0].key for found in options.values())
+        first = {s: [c for c in found if c.key == best] for s, found in options.items() if found[0].key == best}
+        clear = [
+            source
+            for source, tied in first.items()
+            if len(tied) == 1 and not tied[0].is_vague and not _rivals(source, first)
+        ]
+        for source in clear:
+            self._claim(source, first[source][0])
+        if not clear:
+            for source, tied in first.items():
+                self.open[source] = (_undecided(tied, _rivals(source, first)), tuple(c.spots[0] for c in tied))
+        return [source for source in options if source not in (clear or first)]
+
+    def _plain_one(self, source: Source) -> Source | None:
+        """The Dockerfile that this one is a variant of, where that one runs somewhere."""
+        folder = posixpath.dirname(source.dockerfile)
+        matched = (each.source for each in self.matched if source.is_variant)
+        return next((each for each in matched if posixpath.dirname(each.dockerfile) == folder), None)
+
+    def _free(self, source: Source) -> list[_Candidate]:
+        if self._plain_one(source):
+            return []
+        return [free for each in self._candidates[source] if (free := each.without(self._owners))]
+
+    def _claim(self, source: Source, candidate: _Candidate) -> None:
+        self._owners |= dict.fromkeys((spot.claim for spot in candidate.spots), source)
+        self.matched.append(Matched(source, candidate.spots, candidate.best.why, candidate.best.by_image))
+
+    def _the_only_one(self, sources: Sequence[Source]) -> None:
+        """One Dockerfile and one workload belong together, unless the workload runs what nobody here can have built."""
+        if len(sources) != 1 or self.matched or self.open.get(sources[0]) != ("", ()):
+            return
+        running = [spot for spot in self._spots if not spot.container.init]
+        ours = [s for s in running if (r := reference(s.container.image)) and is_ours_to_push(r, self._logins)]
+        if len(running) == len(ours) == 1:
+            del self.open[sources[0]]
+            why = "it is the only Deployment, and this the only Dockerfile"
+            self._claim(sources[0], _Candidate((), tuple(ours), Evidence(ALONE, why)))
+
+
+def _candidate(source: Source, spots: list[Spot], reasons: list[Evidence]) -> _Candidate:
+    ordered = sorted(reasons, key=lambda each: each.rank)
+    ranks = [rank for rank, _ in groupby(each.rank for each in ordered)]
+    # More reasons are better than fewer, so what is missing counts as the weakest.
+    key = (*ranks, *[99] * (12 - len(ranks)))[:12]
+    return _Candidate((*key, int(source.is_variant)), tuple(spots), ordered[0])
+
+
+def _rivals(source: Source, first: Mapping[Source, Sequence[_Candidate]]) -> list[Source]:
+    """Other sources that want one of the same containers for an equally good reason."""
+    wanted = {spot.claim for each in first[source] for spot in each.spots}
+    return [
+        other
+        for other, tied in first.items()
+        if other is not source and any(spot.claim in wanted for each in tied for spot in each.spots)
+    ]
+
+
+def _undecided(tied: Sequence[_Candidate], rivals: Sequence[Source]) -> str:
+    if len(tied) == 1 and not rivals:
+        return f"it may be `{tied[0].spots[0]}` ({tied[0].best.why}), which is not certain"
+    if len(tied) == 1:
+        return f"{tied[0].spots[0]} could as well be built from {quoted(map(str, rivals), 'or')}"
+    spots = [str(each.spots[0]) for each in tied]
+    more = f" and {len(spots) - _MOST_NAMED} more" if len(spots) > _MOST_NAMED else ""
+    return f"it may be {quoted(spots[:_MOST_NAMED], 'or')}{more}, for equally good reasons"

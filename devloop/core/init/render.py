@@ -1,0 +1,140 @@
+"""The text of `devloop.toml` and `devloop.local.toml`, with the reasons as comments; both validate."""
+
+import posixpath
+import textwrap
+from collections.abc import Iterator
+from typing import Any
+
+from devloop.core.init.draft import Draft, Proposal
+from devloop.core.init.match import Unmatched
+from devloop.core.init.source import Source
+from devloop.core.init.workload import reference
+from devloop.core.toml import value_text
+
+_WIDTH = 118
+"""Of a comment, without its mark."""
+_HEAD = (
+    "What devloop keeps running. `devloop init` wrote this file, and it is yours to edit:",
+    "docs/configuration.md and `devloop schema` explain every key.",
+)
+_HEAD_LOCAL = "Of this checkout alone: laid over devloop.toml, and not committed."
+_FOOT = (
+    "More for a service: tag, pin, watch, ignore, depends_on, and under build: target, args, secrets, platform.",
+    "For all of them: [loop] and [ui].",
+)
+
+
+def project_file(draft: Draft) -> str:
+    """`devloop.toml`: what everybody who has the project shares."""
+    blocks = [_comment(*_HEAD)]
+    if not draft.shared:
+        blocks.append(f"[cluster]\nnamespace = {_value(draft.namespace)}\n")
+    blocks += [_service(service, draft) for service in draft.services]
+    blocks += [_open(each, draft) for each in draft.unmatched if each.candidates]
+    return "\n".join([*blocks, _comment(*_FOOT)])
+
+
+def local_file(draft: Draft) -> str:
+    """`devloop.local.toml`: a person's own cluster, and names that hold on this machine alone."""
+    blocks = [_comment(_HEAD_LOCAL), _cluster(draft)]
+    for service in draft.services:
+        if service.image.push:
+            note = _comment(service.image.push_note) if service.image.push_note else ""
+            pushed = _value(service.image.push)
+            blocks.append(f"{note}[services.{service.name}]\npush_image = {pushed}\n")
+    return "\n".join(blocks)
+
+
+def _cluster(draft: Draft) -> str:
+    target = draft.target
+    if target.permitted:
+        text = "[cluster]\n# devloop writes through this kube context and no other; naming it here permits that.\n"
+        text += f"context = {_value(target.context)}\n"
+    else:
+        text = "[cluster]\n" + _comment(
+            f"{target.context} is no known local cluster: without this line devloop asks before it writes there, and "
+            "refuses where it cannot ask."
+        )
+        text += f"# context = {_value(target.context)}\n"
+    return text + (f"namespace = {_value(draft.namespace)}\n" if draft.shared else "")
+
+
+def _service(service: Proposal, draft: Draft) -> str:
+    keys = dict(_keys(service, draft))
+    where = ", ".join(map(str, service.matched.workloads))
+    lines = _comment(f"{service.source} -> {where}: {service.matched.why}.")
+    lines += "".join(_comment(note) for note in (*service.image.notes, service.tag_note) if note)
+    lines += f"[services.{service.name}]\n"
+    return lines + "".join(f"{key} = {_value(value)}\n" for key, value in keys.items())
+
+
+def _keys(service: Proposal, draft: Draft) -> Iterator[tuple[str, Any]]:
+    yield "image", service.image.image
+    if service.tag:
+        yield "tag", service.tag
+    yield "build", build_value(service.source)
+    if len(service.workloads) > 1:
+        yield "workload", list(service.workloads)
+    else:
+        yield "workload", service.workloads[0]
+    if service.containers:
+        yield "container", service.containers[0] if len(service.containers) == 1 else list(service.containers)
+    if service.matched.namespace != draft.namespace:
+        yield "namespace", service.matched.namespace
+    if service.depends_on:
+        yield "depends_on", list(service.depends_on)
+
+
+def build_value(source: Source) -> Any:
+    """A folder where that says it all, else a table."""
+    table: dict[str, Any] = {"context": source.context}
+    if source.dockerfile != posixpath.normpath(posixpath.join(source.context, "Dockerfile")):
+        table["dockerfile"] = source.dockerfile
+    if source.target:
+        table["target"] = source.target
+    if source.args:
+        table["args"] = dict(source.args)
+    return source.context if len(table) == 1 else table
+
+
+def _open(unmatched: Unmatched, draft: Draft) -> str:
+    """A service that a person has to decide about, as comments that need only be made lines."""
+    name = draft.names[unmatched.source]
+    spot = unmatched.candidates[0]
+    lines = [f"[services.{name}]", f"image = {_value(_like(spot.container.image, name))}"]
+    lines += [f"build = {_value(build_value(unmatched.source))}", f"workload = {_value(str(spot.live.key))}"]
+    if len(spot.live.mains) > 1:
+        lines.append(f"container = {_value(spot.container.name)}")
+    if spot.live.key.namespace != draft.namespace:
+        lines.append(f"namespace = {_value(spot.live.key.namespace)}")
+    head = _comment(f"{unmatched.source}: {unmatched.why}. If this is right, or once you corrected it, uncomment it.")
+    return head + "".join(f"# {line}\n" for line in lines)
+
+
+def _like(image: str, name: str) -> str:
+    """What runs there where that names a registry, else what it would look like."""
+    ref = reference(image)
+    return ref.name if ref is not None and ref.registry else f"REGISTRY/{name}"
+
+
+def _comment(*paragraphs: str) -> str:
+    lines = (line for text in paragraphs for line in textwrap.wrap(_printable(text), _WIDTH, break_on_hyphens=False))
+    return "".join(f"# {line}\n" for line in lines)
+
+
+def _printable(text: str) -> str:
+    """A path may hold anything, and a comment holds one line."""
+    return "".join(char if char.isprintable() else "?" for char in text)
+
+
+def _value(value: Any) -> str:
+    return value_text(_escaped(value))
+
+
+def _escaped(node: Any) -> Any:
+    """`${` begins a variable in the file, and is meant as it is here."""
+    if isinstance(node, str):
+        return node.replace("${", "$${")
+    if isinstance(node, dict):
+        return {key: _escaped(value) for key, value in node.items()}
+    return [_escaped(item) for item in node] if isinstance(node, list) else node

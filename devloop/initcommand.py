@@ -1,0 +1,128 @@
+"""The command `devloop init` and how it asks: what it does is in `devloop.session.init`."""
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from devloop import options
+
+if TYPE_CHECKING:
+    from devloop.core.failure import Failure
+    from devloop.session.init.request import Person
+
+_T = TypeVar("_T")
+
+
+@click.command()
+@options.context
+@options.namespace
+@click.option("--all-namespaces", is_flag=True, help="Look at all namespaces that you may list.")
+@click.option("--yes", is_flag=True, help="Write what was found, without questions; replaces no file.")
+@click.option("--print", "only_print", is_flag=True, help="Print it instead; writes nothing.")
+@click.option("--diff", is_flag=True, help="Show how it differs from what is there; writes nothing.")
+@click.pass_context
+def init(
+    ctx: click.Context, context: str, namespace: str, all_namespaces: bool, yes: bool, only_print: bool, diff: bool
+) -> None:
+    """Write a devloop.toml for what runs in the cluster.
+
+    Matches the Dockerfiles below this folder with live Deployments, by their images, names and labels and by what
+    compose.yaml and skaffold.yaml say, finds the registry to push to, and says why for each. Looks at the namespace
+    and, where nothing in it fits, at all that you may list.
+
+    What everybody shares goes to devloop.toml, what is yours alone (the kube context, names that hold on this machine)
+    to devloop.local.toml, with a line in .gitignore. Reads the cluster and changes nothing there.
+
+    \b
+    Examples:
+      devloop init                    asks; Enter is a good answer to everything
+      devloop init --yes -n shop      for scripts
+      devloop init --diff             what it would write today
+
+    Exits with 0 when it is written or nothing had to be, 2 when a file stands in the way, 3 when the cluster does not
+    answer or runs nothing that is built here.
+    """
+    if only_print and diff:
+        raise click.UsageError("--print and --diff show the same in two ways: name one of them")
+    if namespace and all_namespaces:
+        raise click.UsageError("--all-namespaces already means all of them: leave -n out, or --all-namespaces")
+    asks = not (yes or only_print or diff)
+    if asks and not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise click.UsageError("there is no terminal to ask on: add --yes to write what is found, or --print to see it")
+    from devloop.session.commands import run_init
+    from devloop.session.init.request import InitRequest, Mode
+
+    mode = Mode.PRINT if only_print else Mode.DIFF if diff else Mode.ASK if asks else Mode.WRITE
+    code = run_init(InitRequest(mode, context, namespace, all_namespaces, _person() if asks else None))
+    if code == 0 and mode is Mode.ASK:
+        try:
+            _offer(ctx)
+        except KeyboardInterrupt:
+            sys.exit(130)
+    elif code == 0 and mode is Mode.WRITE:
+        from devloop.views.init import next_steps
+
+        click.echo("\n" + "\n".join(next_steps()))
+    sys.exit(code)
+
+
+def _offer(ctx: click.Context) -> None:
+    """The two next steps; looking comes first, and writing to the cluster needs a yes."""
+    from devloop.session.commands import run_doctor
+    from devloop.session.request import Request
+
+    click.echo()
+    if not _yes("Check everything with `devloop doctor` now?", True):
+        click.echo("→ devloop doctor, then devloop up")
+        return
+    click.echo()
+    if run_doctor(Request(writes=False), as_json=False):
+        click.echo("\n→ mend what failed, then: devloop up")
+        return
+    click.echo()
+    up = ctx.parent.command if ctx.parent else None
+    if isinstance(up, click.Group) and _yes(
+        "Start `devloop up` now? It builds, pushes and restarts the workloads.", False
+    ):
+        ctx.invoke(up.commands["up"])
+    click.echo("→ devloop up")
+
+
+def _person() -> "Person":
+    from devloop.session.init.request import Person
+
+    return Person(_yes, _choose, _text, _permit)
+
+
+def _yes(question: str, default: bool) -> bool:
+    return _asked(lambda: click.confirm(question, default=default, err=True))
+
+
+def _choose(question: str, answers: Sequence[str]) -> int | None:
+    for number, answer in enumerate(answers, 1):
+        click.echo(f"  {number}) {answer}", err=True)
+    click.echo("  0) none of them", err=True)
+    range_ = click.IntRange(0, len(answers))
+    number = _asked(lambda: click.prompt(question, default=0, type=range_, err=True))
+    return int(number) - 1 if number else None
+
+
+def _text(question: str, default: str) -> str:
+    return str(_asked(lambda: click.prompt(question, default=default, show_default=bool(default), err=True)))
+
+
+def _permit(context: str, failure: "Failure") -> bool:
+    """Only the whole name, typed by a person, permits a context that is no known local cluster."""
+    click.echo(failure.message, err=True)
+    return _text(f"Type `{context}` to permit it in devloop.local.toml, or press Enter", "") == context
+
+
+def _asked(ask: Callable[[], _T]) -> _T:
+    """Ctrl-C and the end of input end the command as they end any other."""
+    try:
+        return ask()
+    except click.Abort:
+        click.echo(err=True)
+        raise KeyboardInterrupt from None

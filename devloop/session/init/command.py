@@ -1,0 +1,142 @@
+"""`devloop init`, from reading to writing. Questions are asked between the two, while no event loop runs."""
+
+import asyncio
+from pathlib import Path
+
+from devloop.adapters import configfile
+from devloop.core.failure import ExitCode, Failure, FailureCode
+from devloop.core.guard import allowing_line
+from devloop.core.init.draft import Draft, Target, draft
+from devloop.core.init.match import Matching, match
+from devloop.core.init.registry import Registry, refs_to_ask, registries
+from devloop.core.init.render import local_file, project_file
+from devloop.core.init.source import plain
+from devloop.session import say
+from devloop.session.init import dialogue, files
+from devloop.session.init.gather import Seen, answering, look
+from devloop.session.init.request import InitRequest, Mode, Person
+from devloop.session.project import Refusal
+from devloop.views import init as words
+
+
+def init(request: InitRequest) -> ExitCode:
+    """Propose a configuration, and write, print or compare it."""
+    root = Path.cwd()
+    seen = asyncio.run(look(request, root))
+    if isinstance(seen, Refusal):
+        return _refused(seen)
+    tell = say.out if request.mode in {Mode.ASK, Mode.WRITE} else say.err
+    tell(words.looked_at(len(seen.sources), len(seen.workloads), seen.where, seen.place.pinned.name))
+    tell(*(f"  ! {note}" for note in seen.notes))
+    proposal, matching = _proposed(request.person, seen)
+    tell(*words.report(proposal, matching.left))
+    if not proposal.services:
+        return _refused(Refusal.of(_nothing(seen, proposal)))
+    if problems := files.check(proposal, root):
+        raise AssertionError(f"what it would write is refused: {problems}")
+    if request.mode is Mode.PRINT:
+        return _print(proposal)
+    compared = files.compare(proposal, root)
+    if request.mode is Mode.DIFF:
+        return _diff(compared)
+    return _write(compared, proposal, request.person)
+
+
+def _proposed(person: Person | None, seen: Seen) -> tuple[Draft, Matching]:
+    matching = match(seen.sources, seen.workloads, project=seen.project, logins=seen.around.logins)
+    if person and (asked := dialogue.ask_about_sources(person, matching, seen.around)):
+        matching = match(
+            seen.sources, seen.workloads, project=seen.project, logins=seen.around.logins, asked=asked
+        )  # fmt: skip
+    around = asyncio.run(answering(refs_to_ask(matching.matched, seen.around), seen.around))
+    namespaces = {each.namespace for each in matching.matched}
+    found = registries([live for live in seen.workloads if live.key.namespace in namespaces], around)
+    registry: Registry | None = found[0] if found else None
+    if person and (new := dialogue.needs_registry(matching, around, plain(seen.project))):
+        registry = dialogue.ask_for_registry(person, new, found)
+    target = _target(person, seen, namespaces)
+    made = draft(matching, target, around, registry, project=seen.project, shared=seen.shared)
+    return made, matching
+
+
+def _target(person: Person | None, seen: Seen, namespaces: set[str]) -> Target:
+    """Naming a context in the file permits writing to it, so only a local one is named without a person's word."""
+    place, name = seen.place, seen.place.pinned.name
+    permitted = place.local or all(place.config.cluster.allows(name, each) for each in namespaces or {""})
+    if not permitted and person and namespaces:
+        message = f"context {name} is no known local cluster; without your word devloop will not write there"
+        failure = Failure(FailureCode.CONTEXT_REFUSED, message, allowing_line(name, ""))
+        permitted = person.permit(name, failure)
+    return Target(name, place.local, permitted)
+
+
+def _nothing(seen: Seen, proposal: Draft) -> Failure:
+    if any(each.lacks_registry for each in proposal.unmatched):
+        message = "no registry was found to push images to, so there is nothing to write"
+        hint = "make a local one (kind, k3d and minikube have recipes), or `docker login HOST`, and run this again"
+        return Failure(FailureCode.WORKLOAD_ABSENT, message, hint)
+    hint = "deploy it first, or look elsewhere: -n NAMESPACE, --all-namespaces, --context CONTEXT"
+    message = f"no workload in {seen.where} runs what is built here, so there is nothing to write"
+    return Failure(FailureCode.WORKLOAD_ABSENT, message, hint)
+
+
+def _print(proposal: Draft) -> ExitCode:
+    """stdout is a valid devloop.toml; what goes to the overlay comes at its end as comments."""
+    say.out(project_file(proposal), f"# In {configfile.OVERLAY}:", "#")
+    say.out(*(f"# {line}".rstrip() for line in local_file(proposal).splitlines()))
+    return ExitCode.DONE
+
+
+def _diff(compared: files.Files) -> ExitCode:
+    for change in compared.changes:
+        say.out(change.diff().rstrip("\n"))
+    for change in (compared.project, compared.local):
+        if not change.needed:
+            say.err(f"{change.name} says so already")
+    return ExitCode.DONE
+
+
+def _write(compared: files.Files, proposal: Draft, person: Person | None) -> ExitCode:
+    if compared.replaced and not person:
+        return _refused(_in_the_way(compared))
+    if person and compared.changes and not _agreed(person, compared):
+        say.err("nothing was written")
+        return ExitCode.USAGE
+    try:
+        say.out("", *files.save(compared))
+    except OSError as error:
+        message = f"{error.filename} cannot be written ({error.strerror})"
+        return _refused(Refusal(ExitCode.USAGE, (message, "→ make this folder writable, or use --print")))
+    if not proposal.target.permitted:
+        say.out("", *words.unpermitted(proposal.target.context))
+    return ExitCode.DONE
+
+
+def _in_the_way(compared: files.Files) -> Refusal:
+    names = " and ".join(change.name for change in compared.replaced)
+    many = len(compared.replaced) > 1
+    message = (
+        f"{names} {'are' if many else 'is'} there and {'say' if many else 'says'} something else: nothing was written"
+    )
+    way = (
+        f"→ `devloop init --diff` shows the difference; to replace {'them' if many else 'it'}, run `devloop init` on a "
+    )
+    return Refusal(ExitCode.USAGE, (message, f"{way}terminal, or move {'them' if many else 'it'} away first"))
+
+
+def _agreed(person: Person, compared: files.Files) -> bool:
+    """Enter writes what is not there yet, and never replaces anything."""
+    for change in compared.replaced:
+        say.out("", change.diff().rstrip("\n"), "")
+        if not person.yes(f"{change.name} is there and says something else. Replace it?", False):
+            return False
+    new = [change.name for change in compared.changes if not change.replaces]
+    if not new:
+        return True
+    line = f", and a line in .gitignore for {configfile.OVERLAY}" if compared.ignores else ""
+    return person.yes(f"Write {' and '.join(new)}{line}?", True)
+
+
+def _refused(refusal: Refusal) -> ExitCode:
+    say.err(*refusal.lines)
+    return refusal.exit_code

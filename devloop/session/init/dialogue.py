@@ -1,0 +1,74 @@
+"""The questions of `devloop init`: as few as there can be, and Enter is a good answer to each."""
+
+from collections.abc import Mapping
+
+from devloop.core.init.draft import service_names
+from devloop.core.init.evidence import Spot
+from devloop.core.init.match import Matching, Unmatched
+from devloop.core.init.registry import Registry, Surroundings, choose
+from devloop.core.init.source import Source
+from devloop.core.init.workload import DEPLOYMENT, Live, is_ours_to_push, reference
+from devloop.core.values import InvalidValueError, check_image
+from devloop.session import say
+from devloop.session.init.request import Person
+
+_MOST_ASKED = 3
+"""Dockerfiles without any candidate that are asked about: with more of them, most are of something else."""
+
+
+def ask_about_sources(person: Person, matching: Matching, around: Surroundings) -> Mapping[Source, Spot | None]:
+    """What a person says of the sources for which there is no clear answer."""
+    asked: dict[Source, Spot | None] = {}
+    lonely = [each for each in matching.unmatched if not each.candidates]
+    free = [spot for live in matching.left for spot in _spots(live) if _may_be_ours(spot, around)]
+    for each in matching.unmatched:
+        others = [spot for spot in free if spot not in asked.values()]
+        choice = each.candidates or (others if len(lonely) <= _MOST_ASKED or not matching.matched else ())
+        if choice:
+            asked[each.source] = _which(person, each, tuple(choice))
+    return asked
+
+
+def _which(person: Person, unmatched: Unmatched, choice: tuple[Spot, ...]) -> Spot | None:
+    say.err(f"{unmatched.source}: {unmatched.why}")
+    shown = [f"{spot} ({spot.container.image})" for spot in choice]
+    number = person.choose(f"What runs {unmatched.source}?", shown)
+    return None if number is None else choice[number]
+
+
+def _spots(live: Live) -> list[Spot]:
+    return [Spot(live, container) for container in live.mains] if live.key.kind == DEPLOYMENT else []
+
+
+def _may_be_ours(spot: Spot, around: Surroundings) -> bool:
+    ref = reference(spot.container.image)
+    return ref is not None and is_ours_to_push(ref, around.logins)
+
+
+def needs_registry(matching: Matching, around: Surroundings, project: str) -> list[str]:
+    """The services whose image is nobody's to push, so that a new one has to be named."""
+    names = service_names(matching)
+    return [
+        names[each.source]
+        for each in matching.matched
+        if choose(each, names[each.source], matching.matched, around, None, project) is None
+    ]
+
+
+def ask_for_registry(person: Person, services: list[str], found: tuple[Registry, ...]) -> Registry | None:
+    """Where new images go; Enter takes what was found."""
+    default = found[0] if found else None
+    because = f" ({default.host} {default.why})" if default else ""
+    while True:
+        question = f"Registry for {', '.join(services)}{because}"
+        text = person.text(question, default.host if default else "").strip().strip("/")
+        known = next((registry for registry in found if text in {registry.host, registry.here}), None)
+        if known or not text:
+            return known
+        try:
+            check_image(f"{text}/name")
+        except InvalidValueError as error:
+            say.err(f"{error.message}: write a registry's host, like `localhost:5001` or `ghcr.io/NAME`")
+            continue
+        host, _, prefix = text.partition("/")
+        return Registry(host, host, "is the one that you named", prefix)

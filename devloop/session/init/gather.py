@@ -1,0 +1,172 @@
+"""What `devloop init` reads before it proposes anything: the project's files, the cluster, and who may push where."""
+
+import asyncio
+import os
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from devloop.adapters import configfile
+from devloop.adapters.dockerconfig import DockerConfig
+from devloop.adapters.dockerfiles import find_dockerfiles, read_dockerfile
+from devloop.adapters.engine import DockerEngine
+from devloop.adapters.kube import PLURALS, KubeCluster
+from devloop.adapters.projectfiles import checkout_of
+from devloop.adapters.registry import HttpRegistry
+from devloop.adapters.statedbuilds import read_stated
+from devloop.adapters.threads import in_daemon_thread
+from devloop.core.config import Problems
+from devloop.core.failure import ExitCode, Failure, FailureCode
+from devloop.core.image import ImageRef
+from devloop.core.init.match import match
+from devloop.core.init.registry import Surroundings
+from devloop.core.init.source import Source, sources
+from devloop.core.init.workload import Live, live
+from devloop.session.init.request import InitRequest
+from devloop.session.project import Place, Refusal, chosen_context, place_of
+from devloop.session.request import Request
+
+_SYSTEM = "kube-"
+"""Namespaces of the cluster itself: nobody develops there."""
+_PATIENCE = 4.0
+"""Seconds for one registry to say that it is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """All that was read."""
+
+    place: Place
+    sources: tuple[Source, ...]
+    workloads: tuple[Live, ...]
+    where: str
+    """The namespaces that were looked at, in words: `namespace shop`."""
+    around: Surroundings
+    shared: bool
+    """Whether the project is in a version control checkout."""
+    notes: tuple[str, ...] = ()
+    """What could not be read, and what that leaves out."""
+
+    @property
+    def project(self) -> str:
+        return self.place.root.name
+
+
+async def look(request: InitRequest, root: Path) -> Seen | Refusal:
+    """Read everything, side by side; nothing is written anywhere."""
+    place = await _place(request, root)
+    if isinstance(place, Refusal):
+        return place
+    reading, (stated, problems) = await asyncio.gather(
+        in_daemon_thread(lambda: find_dockerfiles(root)), in_daemon_thread(lambda: read_stated(root))
+    )
+    known = {each.path for each in reading}
+    reading += [read_dockerfile(root, path) for path in sorted({each.dockerfile for each in stated} - known)]
+    found = sources(reading, stated, root.name)
+    if not found:
+        message = f"there is no Dockerfile in {root} or below it"
+        return Refusal(ExitCode.USAGE, (message, "→ go to the folder of the source, or write a Dockerfile first"))
+    cluster = KubeCluster(place.pinned)
+    try:
+        return await _with_cluster(request, place, found, cluster, problems)
+    finally:
+        await cluster.close()
+
+
+async def answering(refs: Collection[ImageRef], around: Surroundings) -> Surroundings:
+    """The same, with what registries say from here of these repositories."""
+    async with HttpRegistry(DockerEngine().insecure_registries, connect=_PATIENCE, read=_PATIENCE) as registry:
+        answers = await asyncio.gather(*(_answer(registry, ref) for ref in refs))
+    of = [*zip(refs, answers, strict=True)]
+    return replace(
+        around,
+        silent=frozenset(ref.registry for ref, code in of if code is FailureCode.REGISTRY_UNREACHABLE),
+        denied=frozenset(ref.canonical_name for ref, code in of if code is FailureCode.REGISTRY_DENIED),
+    )
+
+
+async def _answer(registry: HttpRegistry, ref: ImageRef) -> FailureCode | None:
+    try:
+        async with asyncio.timeout(2 * _PATIENCE):
+            failure = await registry.check(ref)
+    except TimeoutError:
+        return FailureCode.REGISTRY_UNREACHABLE
+    return failure.code if failure else None
+
+
+async def _place(request: InitRequest, root: Path) -> Place | Refusal:
+    """The context and namespace: those asked for, else those of a configuration that is there already."""
+    asked = Request(context=request.context, namespace=request.namespace, writes=False)
+    loaded = configfile.load(None, root, os.environ)
+    usable = None if isinstance(loaded, Problems) else loaded
+    pinned = chosen_context(usable, asked)
+    if isinstance(pinned, Failure):
+        return Refusal.of(pinned)
+    place = await place_of(usable, asked, pinned)
+    return Place(place.config, place.file, root, pinned, place.addresses, place.namespace, request.context)
+
+
+async def _with_cluster(
+    request: InitRequest, place: Place, found: tuple[Source, ...], cluster: KubeCluster, problems: Sequence[str]
+) -> Seen | Refusal:
+    hosting, logins, first = await asyncio.gather(
+        cluster.local_registry(),
+        in_daemon_thread(lambda: DockerConfig.load().logins()),
+        _everywhere(cluster, place.namespace) if request.all_namespaces else _within(cluster, place.namespace),
+    )
+    if isinstance(first, Failure):
+        return Refusal.of(first)
+    workloads, where = first
+    if not (request.all_namespaces or request.namespace) and not _fits(found, workloads, place, logins):
+        # Where nothing was asked for, the context's namespace is often `default`, and the workloads are elsewhere.
+        wider = await _everywhere(cluster, place.namespace)
+        if not isinstance(wider, Failure) and _fits(found, wider[0], place, logins):
+            workloads, where = wider
+    known = hosting if not isinstance(hosting, Failure) else None
+    shared = checkout_of(place.root) is not None
+    notes = [*problems, *_above(place)]
+    return Seen(place, found, tuple(workloads), where, Surroundings.of(known, logins), shared, tuple(notes))
+
+
+def _above(place: Place) -> list[str]:
+    """A configuration further up, which the new one would hide."""
+    if not place.file or Path(place.file).parent == Path():
+        return []
+    return [f"{place.file} is there as well; from this folder on down the new devloop.toml counts instead"]
+
+
+def _fits(found: Sequence[Source], workloads: Sequence[Live], place: Place, logins: Collection[str]) -> bool:
+    matching = match(found, workloads, project=place.root.name, logins=logins)
+    return bool(matching.matched) or any(each.candidates for each in matching.unmatched)
+
+
+_Listed = tuple[list[Live], str]
+
+
+async def _within(cluster: KubeCluster, namespace: str) -> _Listed | Failure:
+    lists = await asyncio.gather(*(cluster.list_workloads(kind, namespace) for kind in PLURALS))
+    found: list[Live] = []
+    for kind, listed in zip(PLURALS, lists, strict=True):
+        if not isinstance(listed, Failure):
+            found += [live(kind, raw) for raw in listed]
+        elif kind == "deployment":  # the others only help to explain
+            return listed
+    return found, f"namespace {namespace}"
+
+
+async def _everywhere(cluster: KubeCluster, own: str) -> _Listed | Failure:
+    """All namespaces that one may list: at once, else one by one."""
+    lists = await asyncio.gather(*(cluster.list_workloads(kind) for kind in PLURALS))
+    if not isinstance(lists[0], Failure):
+        pairs = ((k, raw) for k, listed in zip(PLURALS, lists, strict=True) if not isinstance(listed, Failure)
+                 for raw in listed)  # fmt: skip
+        everything = [live(kind, raw) for kind, raw in pairs]
+        return [each for each in everything if not each.key.namespace.startswith(_SYSTEM)], "all namespaces"
+    names = await cluster.namespaces()
+    if isinstance(names, Failure):
+        return await _within(cluster, own)
+    results = await asyncio.gather(*(_within(cluster, each) for each in names if not each.startswith(_SYSTEM)))
+    readable = [result for result in results if not isinstance(result, Failure)]
+    if not readable:
+        return await _within(cluster, own)
+    return [each for found, _ in readable for each in found], f"the {len(readable)} namespaces that you may list"

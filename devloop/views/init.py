@@ -1,0 +1,76 @@
+"""What `devloop init` says: what belongs together and why, what does not, and what to do next."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from devloop.core.init.draft import Draft, Proposal
+from devloop.core.init.match import Matched, Unmatched
+from devloop.core.init.workload import Live
+
+_MOST_LISTED = 6
+
+
+def counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def looked_at(dockerfiles: int, workloads: int, where: str, context: str) -> str:
+    """The first line: what there is to match."""
+    return f"{counted(dockerfiles, 'Dockerfile')}, {counted(workloads, 'workload')} in {where} of context {context}"
+
+
+def report(draft: Draft, left: Sequence[Live]) -> Iterator[str]:
+    """Everything that was found out, one line each."""
+    for service in draft.services:
+        yield f"  ✔ {pairing(service.matched)}"
+        yield from (f"      {line}" for line in _about(service))
+    for each in draft.unmatched:
+        yield f"  {'!' if each.candidates else '✘'} {each.source}: {each.why}{_fate(each)}"
+    if left:
+        yield f"  · nothing here builds {_listed(left)}"
+
+
+def pairing(matched: Matched) -> str:
+    """`web/Dockerfile -> deployment/web in shop: the image ... ends in the folder's name, web`"""
+    return f"{matched.source} -> {', '.join(map(str, matched.workloads))}: {matched.why}"
+
+
+def _about(service: Proposal) -> Iterator[str]:
+    image = service.image
+    if image.push:
+        yield f"pushed as {image.push}: {_inner(image.push_note)}"
+    if image.notes:
+        yield f"image {image.image}: {' '.join(map(_inner, image.notes))}"
+    if service.tag:
+        yield f"tag {service.tag}: {_inner(service.tag_note)}"
+    if service.containers:
+        yield f"container {', '.join(service.containers)}"
+
+
+def _inner(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:].rstrip(".")
+
+
+def _fate(unmatched: Unmatched) -> str:
+    return "; in devloop.toml as a comment" if unmatched.candidates else "; left out"
+
+
+def _listed(left: Sequence[Live]) -> str:
+    named = [f"{live} ({', '.join(dict.fromkeys(c.image for c in live.mains))})" for live in left[:_MOST_LISTED]]
+    more = len(left) - len(named)
+    return ", ".join(named) + (f" and {more} more" if more else "")
+
+
+def next_steps() -> Iterable[str]:
+    """The two commands that come next."""
+    return (
+        "→ devloop doctor   checks everything between here and the Pods",
+        "→ devloop up       builds, pushes and proves",
+    )
+
+
+def unpermitted(context: str) -> tuple[str, str]:
+    """For a context that is no known local cluster."""
+    return (
+        f"context {context} is no known local cluster, so nothing permits devloop to write there yet",
+        "→ if that is meant, uncomment `context` in devloop.local.toml",
+    )

@@ -1,0 +1,191 @@
+"""`devloop init` from the command line, beside an API server that only lists."""
+
+import tomllib
+
+import pytest
+
+from tests.cli.initworld import HELPERS, WRITTEN, Cluster, Project
+
+
+def test_yes_writes_what_validates_and_says_why(project: Project) -> None:
+    (project.root / ".git").mkdir()
+    code, out, err = project.run("init", "--yes")
+    assert (code, err) == (0, ""), err
+    assert out.startswith("2 Dockerfiles, 2 workloads in namespace shop of context kind-dev\n")
+    why = "web/Dockerfile -> deployment/web in shop: the image 127.0.0.1:1/shop/web ends in the folder's name, web"
+    assert f"✔ {why}\n" in out
+    assert f"# {why}.\n" in (project.root / "devloop.toml").read_text()
+    assert out.endswith("→ devloop up       builds, pushes and proves\n")
+    assert project.files == WRITTEN
+    assert project.read()["services"]["web"] == {
+        "image": "127.0.0.1:1/shop/web", "build": "web", "workload": "deployment/web",
+    }  # fmt: skip
+    assert project.read("devloop.local.toml") == {"cluster": {"context": "kind-dev", "namespace": "shop"}}
+    assert (project.root / ".gitignore").read_text() == "devloop.local.toml\n"
+    assert project.run("validate")[:2] == (0, "devloop.toml is valid: api, web\n")
+
+
+def test_a_second_time_nothing_has_to_be_written(project: Project) -> None:
+    assert project.run("init", "--yes")[0] == 0
+    mine = (project.root / "devloop.toml").read_text() + "\n[loop]\nparallel_builds = 2\n"
+    (project.root / "devloop.toml").write_text(mine)
+    before = {name: (project.root / name).read_text() for name in WRITTEN}
+    code, out, err = project.run("init", "--yes")
+    assert code == 0, err
+    assert "devloop.toml says so already" in out
+    assert "devloop.local.toml says so already" in out
+    assert {name: (project.root / name).read_text() for name in WRITTEN} == before
+    code, out, err = project.run("init", "--diff")
+    assert (code, out) == (0, "")
+    assert "devloop.toml says so already" in err
+
+
+def test_a_file_that_says_something_else_stays(project: Project) -> None:
+    own = '[services.mine]\nimage = "localhost:1/mine"\nbuild = "web"\n'
+    (project.root / "devloop.toml").write_text(own)
+    code, _, err = project.run("init", "--yes")
+    assert code == 2
+    first, way = err.splitlines()
+    assert first == "devloop.toml is there and says something else: nothing was written"
+    assert "`devloop init --diff` shows the difference" in way
+    assert (project.root / "devloop.toml").read_text() == own
+    assert project.files == {"devloop.toml"}
+    code, out, _ = project.run("init", "--diff")
+    assert code == 0
+    assert "--- devloop.toml\n+++ devloop.toml\n" in out
+    assert "-[services.mine]\n" in out
+    assert "+[services.web]\n" in out
+    assert "--- /dev/null\n+++ devloop.local.toml\n" in out
+    assert project.files == {"devloop.toml"}
+
+
+def test_print_writes_nothing_and_its_stdout_is_a_valid_file(project: Project) -> None:
+    code, out, err = project.run("init", "--print")
+    assert code == 0
+    assert set(tomllib.loads(out)["services"]) == {"web", "api"}
+    assert '# context = "kind-dev"' in out
+    assert "web/Dockerfile -> deployment/web in shop: the image" in err
+    assert project.files == set()
+
+
+def test_without_a_terminal_it_says_what_to_add(project: Project) -> None:
+    code, out, err = project.run("init")
+    assert (code, out) == (2, "")
+    assert err.endswith(
+        "Error: there is no terminal to ask on: add --yes to write what is found, or --print to see it\n"
+    )
+    assert project.files == set()
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (("--print", "--diff"), "--print and --diff show the same in two ways"),
+        (("--yes", "-n", "x", "--all-namespaces"), "--all-namespaces already means all of them"),
+    ],
+)
+def test_options_that_contradict_each_other(project: Project, args: tuple[str, ...], words: str) -> None:
+    code, _, err = project.run("init", *args)
+    assert code == 2
+    assert words in err
+
+
+def test_a_project_without_a_dockerfile(project: Project) -> None:
+    for folder in ("web", "api"):
+        (project.root / folder / "Dockerfile").unlink()
+    code, _, err = project.run("init", "--yes")
+    assert code == 2
+    assert f"there is no Dockerfile in {project.root} or below it" in err
+
+
+def test_a_cluster_that_runs_nothing_of_it(project: Project, cluster: Cluster) -> None:
+    cluster.workloads = [("statefulsets", "shop", "web", ["127.0.0.1:1/shop/web"])]
+    code, out, err = project.run("init", "--yes")
+    assert code == 3
+    assert "✘ web/Dockerfile: statefulset/web in shop runs it, and devloop rolls out Deployments alone; left out" in out
+    assert "no workload in namespace shop runs what is built here" in err
+    assert project.files == set()
+
+
+def test_a_cluster_without_a_registry(project: Project, cluster: Cluster) -> None:
+    (project.root.parent / "docker" / "config.json").write_text("{}")
+    cluster.workloads = []
+    cluster.deploy("web", "web:dev")
+    code, out, err = project.run("init", "--yes")
+    assert code == 3
+    assert "deployment/web in shop runs web:dev, which cannot be pushed to, and no other registry was found" in out
+    assert err.startswith("no registry was found to push images to")
+
+
+def test_a_cluster_that_is_away(project: Project, cluster: Cluster) -> None:
+    project._url = "http://127.0.0.1:1"
+    project.context("kind-dev")
+    code, out, err = project.run("init", "--yes")
+    assert (code, out) == (3, "")
+    assert "127.0.0.1:1" in err
+    assert len(err.splitlines()) == 2
+
+
+def test_where_nothing_in_the_namespace_fits_all_others_are_looked_at(project: Project, cluster: Cluster) -> None:
+    cluster.workloads = []
+    cluster.deploy("web", "127.0.0.1:1/shop/web", namespace="team")
+    cluster.deploy("web", "127.0.0.1:1/shop/web", namespace="kube-system")
+    code, out, _ = project.run("init", "--yes")
+    assert code == 0
+    assert "1 workload in all namespaces" in out
+    assert "web/Dockerfile -> deployment/web in team" in out
+    assert project.read()["cluster"] == {"namespace": "team"}
+    code, _, err = project.run("init", "--yes", "-n", "empty")
+    assert code == 3, "who names a namespace means it"
+    assert "no workload in namespace empty runs" in err
+
+
+def test_all_namespaces_that_one_may_list(project: Project, cluster: Cluster) -> None:
+    cluster.deploy("api", "127.0.0.1:1/shop/api", namespace="other")
+    cluster.deploy("web", "127.0.0.1:1/shop/web", namespace="secret")
+    cluster.forbidden = {"/apis/apps/v1/deployments", "/apis/apps/v1/namespaces/secret/deployments"}
+    code, out, _ = project.run("init", "--yes", "--all-namespaces")
+    assert code == 0
+    assert "in the 2 namespaces that you may list" in out
+    assert "! api/Dockerfile: it may be `deployment/api in other` or `deployment/api in shop`" in out
+    assert set(project.read()["services"]) == {"web"}
+    assert "# [services.api]" in (project.root / "devloop.toml").read_text()
+
+
+def test_the_config_map_names_the_registry(project: Project, cluster: Cluster) -> None:
+    cluster.hosting = {"host": "localhost:5001", "hostFromContainerRuntime": "registry:5000"}
+    cluster.workloads = []
+    cluster.deploy("web", "registry:5000/shop/web:latest")
+    cluster.deploy("api", "nginx", HELPERS)
+    code, out, _ = project.run("init", "--yes")
+    assert code == 0, out
+    assert project.read("devloop.local.toml")["services"] == {"web": {"push_image": "localhost:5001/shop/web"}}
+    assert project.read()["services"]["web"]["tag"] == "dev"
+    assert "! api/Dockerfile: it may be" in out, "which of two containers it is, nobody can tell"
+
+
+def test_only_a_local_cluster_is_permitted_without_a_word(project: Project) -> None:
+    project.context("prod")
+    code, out, _ = project.run("init", "--yes")
+    assert code == 0
+    assert "context prod is no known local cluster" in out
+    assert "context" not in project.read("devloop.local.toml").get("cluster", {})
+    assert '# context = "prod"' in (project.root / "devloop.local.toml").read_text()
+
+
+def test_the_next_time_the_context_of_the_file_is_looked_at(project: Project) -> None:
+    assert project.run("init", "--yes")[0] == 0
+    project.context("other")
+    code, _, err = project.run("init", "--yes")
+    assert code == 2
+    assert "has no context `kind-dev`" in err
+
+
+def test_a_file_further_up_is_mentioned(project: Project, cluster: Cluster) -> None:
+    cluster.deploy("x", "127.0.0.1:1/shop/x")
+    project.source("deep/x")
+    (project.root / "devloop.toml").write_text('[services.x]\nimage = "127.0.0.1:1/shop/x"\nbuild = "deep/x"\n')
+    project.root = project.root / "deep"
+    code, out, _ = project.run("init", "--yes")
+    assert code == 0
+    assert "! ../devloop.toml is there as well" in out

@@ -1,0 +1,118 @@
+"""The conversation of `devloop init` on a terminal."""
+
+import subprocess
+from contextlib import suppress
+
+from tests.cli.initworld import WRITTEN, Cluster, Project
+
+
+def test_on_a_terminal_enter_all_the_way_gives_a_good_file(project: Project) -> None:
+    with project.terminal("init") as terminal:
+        terminal.until(
+            "Write devloop.toml and devloop.local.toml, and a line in .gitignore for devloop.local.toml? [Y/n]"
+        )
+        assert "web/Dockerfile -> deployment/web in shop" in terminal.said
+        assert project.files == set()
+        terminal.press(b"\n")
+        terminal.until("Check everything with `devloop doctor` now? [Y/n]")
+        terminal.press(b"\n")
+        terminal.until("→ mend what failed, then: devloop up")
+        assert terminal.finish() == 0
+        assert "✘ engine" in terminal.said
+    assert project.files == WRITTEN
+    assert project.run("validate")[0] == 0
+
+
+def test_no_writes_nothing(project: Project) -> None:
+    with project.terminal("init") as terminal:
+        terminal.until("? [Y/n]")
+        terminal.press(b"n\n")
+        terminal.until("nothing was written")
+        assert terminal.finish() == 2
+    assert project.files == set()
+
+
+def test_ctrl_c_writes_nothing(project: Project) -> None:
+    with project.terminal("init") as terminal:
+        terminal.until("? [Y/n]")
+        # Between what is drawn and the read that a signal interrupts lies a moment in which it is only noted.
+        while terminal.process.poll() is None:
+            terminal.press(b"\x03")
+            with suppress(subprocess.TimeoutExpired):
+                terminal.process.wait(1)
+        assert terminal.finish() == 130
+    assert project.files == set()
+
+
+def test_replacing_a_file_takes_a_yes(project: Project) -> None:
+    own = '[services.mine]\nimage = "localhost:1/mine"\nbuild = "web"\n'
+    (project.root / "devloop.toml").write_text(own)
+    with project.terminal("init") as terminal:
+        terminal.until("devloop.toml is there and says something else. Replace it? [y/N]")
+        terminal.press(b"\n")
+        assert terminal.finish() == 2
+    assert (project.root / "devloop.toml").read_text() == own
+    with project.terminal("init") as terminal:
+        terminal.until("Replace it? [y/N]")
+        terminal.press(b"y\n")
+        terminal.until("Write devloop.local.toml")
+        terminal.press(b"\n")
+        terminal.until("doctor")
+        terminal.press(b"n\n")
+        terminal.until("→ devloop doctor, then devloop up")
+        assert terminal.finish() == 0
+    assert set(project.read()["services"]) == {"web", "api"}
+
+
+def test_what_is_not_clear_is_asked(project: Project, cluster: Cluster) -> None:
+    cluster.workloads = []
+    cluster.deploy("web", "127.0.0.1:1/a/web", namespace="one")
+    cluster.deploy("web", "127.0.0.1:1/a/web", namespace="two")
+    cluster.deploy("backend", "127.0.0.1:1/a/server", namespace="two")
+    with project.terminal("init", "--all-namespaces") as terminal:
+        terminal.until("api/Dockerfile: no Deployment has a name, an image or a label like `api`")
+        terminal.until("3) deployment/backend in two (127.0.0.1:1/a/server)")
+        terminal.until("What runs api/Dockerfile? [0]")
+        terminal.press(b"3\n")
+        terminal.until("2) deployment/web in two (127.0.0.1:1/a/web)")
+        terminal.until("What runs web/Dockerfile? [0]")
+        terminal.press(b"2\n")
+        terminal.until("Write devloop.toml")
+        terminal.press(b"\n")
+        terminal.until("doctor")
+        terminal.press(b"n\n")
+        assert terminal.finish() == 0
+    services = project.read()["services"]
+    assert services["api"]["workload"] == "deployment/backend"
+    assert services["web"]["workload"] == "deployment/web"
+    assert project.read()["cluster"] == {"namespace": "two"}
+
+
+def test_a_registry_is_asked_for_where_the_image_is_nobodys_to_push(project: Project, cluster: Cluster) -> None:
+    cluster.hosting = {"host": "localhost:5001"}
+    cluster.workloads = []
+    cluster.deploy("web", "nginx")
+    with project.terminal("init") as terminal:
+        terminal.until("[localhost:5001]: ")
+        terminal.press(b"no host\n")
+        terminal.until("write a registry's host")
+        terminal.press(b"\n")
+        terminal.until("Write devloop.toml")
+        terminal.press(b"\n")
+        terminal.until("doctor")
+        terminal.press(b"n\n")
+        assert terminal.finish() == 0
+    assert project.read()["services"]["web"]["image"] == "localhost:5001/shop/web"
+
+
+def test_another_cluster_is_permitted_by_typing_its_name(project: Project) -> None:
+    project.context("prod")
+    with project.terminal("init") as terminal:
+        terminal.until("Type `prod` to permit it in devloop.local.toml, or press Enter")
+        terminal.press(b"prod\n")
+        terminal.until("Write devloop.toml")
+        terminal.press(b"\n")
+        terminal.until("doctor")
+        terminal.press(b"n\n")
+        assert terminal.finish() == 0
+    assert project.read("devloop.local.toml")["cluster"]["context"] == "prod"
