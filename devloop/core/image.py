@@ -159,11 +159,13 @@ class ResolvedImage:
 
 @dataclass(frozen=True, slots=True)
 class PushedImage:
-    """An image that this session pushed, and that the registry confirmed."""
+    """An image that this session pushed, or loaded into the cluster's nodes."""
 
     push_ref: ImageRef
     pod_ref: ImageRef
     resolved: ResolvedImage
+    loaded_into: str = ""
+    """The local cluster that it was loaded into, in words; empty when it was pushed, and the registry confirmed it."""
 
     @property
     def digest(self) -> str:

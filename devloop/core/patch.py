@@ -29,9 +29,12 @@ class BuildMark:
     session: str
     patched_at: float = 0.0
     """Only when the mark of the same push stood there already: a restart needs a new one."""
+    loaded_into: str = ""
+    """The local cluster that the image was loaded into; only when it was."""
 
     def encode(self) -> str:
-        return compact({key: value for key, value in asdict(self).items() if key != "patched_at" or value})
+        optional = {"patched_at", "loaded_into"}
+        return compact({key: value for key, value in asdict(self).items() if key not in optional or value})
 
     @classmethod
     def decode(cls, text: str) -> "BuildMark | None":
@@ -43,6 +46,7 @@ class BuildMark:
                 float(data["pushed_at"]),
                 str(data["session"]),
                 float(data.get("patched_at", 0.0)),
+                str(data.get("loaded_into", "")),
             )
         except (ValueError, TypeError, KeyError, AttributeError):
             return None
@@ -79,8 +83,13 @@ STRATEGIES: Mapping[Pin, Strategy] = {
         "pinned to the pushed digest, which nothing can move",
         "as it was: a reference by digest cannot go stale",
     ),
+    Pin.LOADED: Strategy(
+        lambda image: image.pod_ref,
+        "IfNotPresent",
+        "the tag of this build alone, under which it was loaded into the nodes",
+        "so that no node asks a registry for an image that only the nodes have",
+    ),
 }
-"""A third kind fits in: a unique tag under `IfNotPresent`, for images that are loaded into the node."""
 
 
 @dataclass(frozen=True, slots=True)

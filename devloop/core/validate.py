@@ -106,7 +106,7 @@ def _wrong(details: ErrorDetails, place: Place) -> tuple[str, str]:
             return f"must be true or false, not {kind}", f"write it like `{_example(place)}`"
         case "greater_than_equal":
             return f"`{value}` is too small", f"write at least {details['ctx']['ge']}"
-        case "enum":
+        case "enum" | "literal_error":
             known = re.findall(r"'([^']*)'", details["ctx"]["expected"])
             fix = suggestion(value, known, "write one of them") if isinstance(value, str) else "write one of them"
             shown = f"`{value}`" if isinstance(value, str) else kind

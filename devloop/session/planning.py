@@ -65,8 +65,8 @@ async def plan(project: Project, *, as_json: bool) -> ExitCode:
 
 
 async def _plan(service: Service, assembly: Assembly, platform: str) -> ServicePlan:
-    choice = choose_builder(service.build)
-    request = BuildRequest(service.build, service.push, service.build.platform or platform)
+    choice = choose_builder(service.build, service.load)
+    request = BuildRequest.of(service, platform)
     watched, workloads = await asyncio.gather(
         asyncio.to_thread(survey, service),
         asyncio.gather(*(_workload(service, key, assembly) for key in service.workloads)),

@@ -140,7 +140,7 @@ def _host(ref: ImageRef) -> str:
 
 
 def _request(service: Service) -> BuildRequest:
-    return BuildRequest(service.build, service.push, service.build.platform)
+    return BuildRequest.of(service, "")
 
 
 def _named(request: BuildRequest) -> str:
