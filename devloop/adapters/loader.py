@@ -19,7 +19,7 @@ from devloop.adapters.processes import Finished, capture
 from devloop.adapters.threads import in_daemon_thread
 from devloop.core.failure import Failure, FailureCode
 from devloop.core.image import ImageRef, PlatformManifest, PushedImage, ResolvedImage
-from devloop.core.load import Loaded, Target, build_tag, find_target, records_to_remove
+from devloop.core.load import Loaded, Target, build_tag, find_target, load_command, records_to_remove
 from devloop.core.service import Load
 
 Nodes = Callable[[], Awaitable[Sequence[Mapping[str, Any]] | Failure]]
@@ -93,7 +93,7 @@ class ClusterLoader:
             except ArchiveError as error:
                 return _failed(ref, target, str(error))
             await note(Loaded(str(ref), tuple(sorted(resolved.digests))))
-            failure = await self._hand_over(ref, target, _load_command(target, file), say)
+            failure = await self._hand_over(ref, target, load_command(target, str(file)), say)
         return failure or PushedImage(ref, ref, resolved, str(target))
 
     async def _hand_over(self, ref: ImageRef, target: Target, command: Sequence[str], say: Say) -> Failure | None:
@@ -178,16 +178,6 @@ class ClusterLoader:
 
 def _commands(target: Target) -> tuple[str, ...]:
     return () if target.tool is Load.DOCKER_DESKTOP else (target.tool.value,)
-
-
-def _load_command(target: Target, file: Path) -> tuple[str, ...]:
-    match target.tool:
-        case Load.KIND:
-            return ("kind", "load", "image-archive", str(file), "--name", target.name)
-        case Load.K3D:
-            return ("k3d", "image", "import", str(file), "-c", target.name)
-        case _:
-            return ("minikube", "-p", target.name, "image", "load", str(file))
 
 
 def _failed(ref: ImageRef, target: Target, said: str) -> Failure:

@@ -11,7 +11,7 @@ from typing import Any
 
 from devloop.adapters.loader import ClusterLoader
 from devloop.core.failure import Failure
-from devloop.core.load import Loaded, Target, unused
+from devloop.core.load import Loaded, unused
 from devloop.core.ports import BuildRequest, StateFolder
 from devloop.core.service import Load
 

@@ -93,6 +93,14 @@ class ImageRef:
         return self.name + (f":{self.tag}" if self.tag else "") + (f"@{self.digest}" if self.digest else "")
 
 
+def same_image(first: str, second: str) -> bool:
+    """Whether two references, however written, ask a registry for the same thing."""
+    try:
+        return ImageRef.parse(first).same_image(ImageRef.parse(second))
+    except InvalidReferenceError:
+        return first == second
+
+
 def digest_of(image_id: str) -> str:
     """The `sha256:...` of a container status' `imageID`, in any form that kubelets report; empty when there is none.
 

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from devloop.core.failure import Failure, FailureCode
-from devloop.core.image import digest_of
+from devloop.core.image import digest_of, same_image
 from devloop.core.service import Load
-from devloop.core.why.stale import same_image
 
 _PREFIXES = {"kind-": Load.KIND, "k3d-": Load.K3D}
 _WHOLE = {"minikube": Load.MINIKUBE, "docker-desktop": Load.DOCKER_DESKTOP}
@@ -90,6 +89,18 @@ def _unknown(load: Load, context: str) -> Failure:
         f"{load} calls its contexts `{load}-NAME`: choose that one, or give this one its name with "
         f"`kubectl config rename-context {context} {load}-NAME`",
     )
+
+
+def load_command(target: Target, archive: str) -> tuple[str, ...]:
+    """What loads an archive into every node; empty for Docker Desktop, whose nodes have the engine's own images."""
+    match target.tool:
+        case Load.KIND:
+            return ("kind", "load", "image-archive", archive, "--name", target.name)
+        case Load.K3D:
+            return ("k3d", "image", "import", archive, "-c", target.name)
+        case Load.MINIKUBE:
+            return ("minikube", "-p", target.name, "image", "load", archive)
+    return ()
 
 
 def build_tag(tag: str, image_id: str) -> str:

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from devloop.core.events import Change
-from devloop.core.image import ImageRef, InvalidReferenceError, PushedImage, short
+from devloop.core.image import ImageRef, InvalidReferenceError, PushedImage, same_image, short
 from devloop.core.original import Original, Written, compact
 from devloop.core.service import Pin
 from devloop.core.workload import ACTIVE, BUILD, ORIGINAL, ContainerSpec, Deployment
@@ -29,11 +29,18 @@ class BuildMark:
     session: str
     patched_at: float = 0.0
     """Only when the mark of the same push stood there already: a restart needs a new one."""
+    loaded_as: str = ""
+    """The reference of an image that was loaded into a local cluster; only when it was."""
     loaded_into: str = ""
-    """The local cluster that the image was loaded into; only when it was."""
+    """That cluster, in words."""
+
+    @classmethod
+    def of(cls, image: PushedImage, now: float, session: str) -> "BuildMark":
+        loaded = (str(image.pod_ref), image.loaded_into) if image.loaded_into else ("", "")
+        return cls(image.digest, now, session, 0.0, *loaded)
 
     def encode(self) -> str:
-        optional = {"patched_at", "loaded_into"}
+        optional = {"patched_at", "loaded_as", "loaded_into"}
         return compact({key: value for key, value in asdict(self).items() if key not in optional or value})
 
     @classmethod
@@ -46,6 +53,7 @@ class BuildMark:
                 float(data["pushed_at"]),
                 str(data["session"]),
                 float(data.get("patched_at", 0.0)),
+                str(data.get("loaded_as", "")),
                 str(data.get("loaded_into", "")),
             )
         except (ValueError, TypeError, KeyError, AttributeError):
@@ -57,6 +65,12 @@ class BuildMark:
         if before is None or (before.digest, before.session) != (self.digest, self.session):
             return self
         return replace(before, patched_at=self.pushed_at)
+
+
+def loaded_into(template_build: str, image: str) -> str:
+    """The local cluster that an image of a template was loaded into, by the template's mark; empty when none was."""
+    mark = BuildMark.decode(template_build)
+    return mark.loaded_into if mark is not None and mark.loaded_as and same_image(mark.loaded_as, image) else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -208,7 +208,7 @@ class WorkloadRollout:
     async def _send(self, deployment: Deployment, reason: str) -> Failure | None:
         """Patch it; the failure is a conflict, every other one is raised."""
         now = self._ports.clock.now()
-        mark = BuildMark(self._image.digest, now, self._facts.session, loaded_into=self._image.loaded_into)
+        mark = BuildMark.of(self._image, now, self._facts.session)
         if not self._order.want.build:
             mark = mark.restarting(deployment.template.build)
         patch = plan_patch(deployment, self._containers, self._image, self._order.service.pin, mark, now)

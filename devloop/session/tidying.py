@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from devloop.adapters.oldimages import OldImages
 from devloop.core.events import Log, LogSource, WarningRaised
+from devloop.core.image import same_image
 from devloop.core.load import Loaded
 from devloop.core.ports import BuildRequest
 from devloop.core.service import Load, Service, WorkloadKey
-from devloop.core.why.stale import same_image
 from devloop.core.workload import Snapshot
 from devloop.engine.tools import Emit, report_bug
 

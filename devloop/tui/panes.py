@@ -29,7 +29,7 @@ _VERDICTS = {
     Verdict.MISMATCH: ("✘", Tone.BAD),
     Verdict.UNKNOWN: ("?", Tone.WARN),
 }
-_SHADES = {Phase.BUILD: "█", Phase.PUSH: "▓", Phase.ROLLOUT: "▒", Phase.VERIFY: "░"}
+_SHADES = {Phase.BUILD: "█", Phase.PUSH: "▓", Phase.LOAD: "▓", Phase.ROLLOUT: "▒", Phase.VERIFY: "░"}
 _BAR = 24
 """Columns of the longest bar."""
 _TAIL = 20

@@ -1,14 +1,12 @@
 """Services without a registry: built, loaded into the nodes, proved there, and removed from there again."""
 
-import json
-import os
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.harness import App, Devloop, Event, Kubectl, answers, apply, deployment, get, once, pods, run, write_toml
+from tests.e2e.harness import App, Devloop, Event, Kubectl, answers, apply, deployment, get, pods, write_toml
 from tests.e2e.standins import StandIns, stand_ins
 
 pytestmark = [pytest.mark.e2e, pytest.mark.engine, pytest.mark.timeout(180)]
