@@ -148,7 +148,7 @@ def records_to_remove(listed: str, image: Loaded) -> tuple[str, ...]:
     own = [(name, target) for name, target in rows if same_image(name, image.ref)]
     targets = {target for _, target in own} | {*image.digests}
     same = [name for name, target in rows if target in targets]
-    nameless = [name for name in same if name in image.digests or name.rpartition("@")[2] in image.digests]
+    nameless = [name for name in same if name in image.digests or name.rpartition("@")[2] in targets]
     names = [name for name, _ in own]
     others = set(same) - {*nameless, *names}
     return tuple(names) if others else tuple(dict.fromkeys([*names, *nameless]))
