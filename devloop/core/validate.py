@@ -34,8 +34,8 @@ _FORMS: dict[tuple[str, ...], str] = {
     ("services", "*", "build"): "a folder or a table",
 }
 _IMAGE = ("services", "*", "image")
-_ANY_IMAGE = "set.aside/image"
-"""Stands for an image that cannot be read, so that the rest of its service is checked all the same."""
+_SET_ASIDE = {_IMAGE: "set.aside/image", ("services", "*", "load"): "auto"}
+"""Stands for what cannot be read and cannot be left out, so that the rest of its service is checked all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +191,8 @@ def _set_aside(document: dict[str, Any], details: ErrorDetails) -> dict[Place, P
     while isinstance(place[-1], int):
         place = place[:-1]
     table = _at(document, place[:-1])
-    if table is not None and _shape(place) == _IMAGE:
-        table["image"] = _ANY_IMAGE
+    if table is not None and _shape(place) in _SET_ASIDE:
+        table[str(place[-1])] = _SET_ASIDE[_shape(place)]
     elif table is not None:
         table.pop(str(place[-1]), None)
     return {}
