@@ -157,7 +157,7 @@ class ClusterLoader:
         done = await self._run(("docker", *args))
         if isinstance(done, Failure) or not done.returncode:
             return done
-        said = decisive_line(tuple(done.stderr.splitlines()))
+        said = _last_words(done)
         if "Cannot connect to the Docker daemon" in said:
             return engine_unreachable(self._env.get("DOCKER_HOST", "its socket"), said)
         return Failure(FailureCode.LOAD_FAILED, f"`docker {args[0]} {args[1]}` failed: {said}", "is the disk full?")
@@ -176,6 +176,10 @@ class ClusterLoader:
         return shutil.which(command, path=self._env.get("PATH"))
 
 
+def _last_words(done: Finished) -> str:
+    return decisive_line(tuple(done.stderr.splitlines())) or f"exit code {done.returncode}"
+
+
 def _commands(target: Target) -> tuple[str, ...]:
     return () if target.tool is Load.DOCKER_DESKTOP else (target.tool.value,)
 
@@ -186,7 +190,7 @@ def _failed(ref: ImageRef, target: Target, said: str) -> Failure:
 
 
 def _not_removed(done: Finished | Failure, image: Loaded, where: object) -> Failure:
-    said = done.message if isinstance(done, Failure) else decisive_line(tuple(done.stderr.splitlines()))
+    said = done.message if isinstance(done, Failure) else _last_words(done)
     return Failure(
         FailureCode.LOAD_FAILED,
         f"the old image {image.ref} could not be removed from {where}: {said}",
