@@ -34,7 +34,7 @@ _FORMS: dict[tuple[str, ...], str] = {
     ("services", "*", "build"): "a folder or a table",
 }
 _IMAGE = ("services", "*", "image")
-_SET_ASIDE = {_IMAGE: "set.aside/image", ("services", "*", "load"): "auto"}
+_SET_ASIDE: dict[tuple[str, ...], str] = {_IMAGE: "set.aside/image", ("services", "*", "load"): "auto"}
 """Stands for what cannot be read and cannot be left out, so that the rest of its service is checked all the same."""
 
 

@@ -37,7 +37,7 @@ def saved(config: str) -> bytes:
 def test_an_engine_that_writes_no_index(tmp_path: Path) -> None:
     name = f"{DIGEST.partition(':')[2]}.json"
     image = read_archive(archive(tmp_path, {name: CONFIG, "manifest.json": saved(name)}))
-    assert (image.digest, image.digests, image.platforms) == (DIGEST, {DIGEST}, ("linux/arm64",))
+    assert (image.digest, image.digests, image.platforms) == (DIGEST, frozenset({DIGEST}), ("linux/arm64",))
 
 
 def test_manifests_and_the_indexes_above_them_count_and_others_do_not(tmp_path: Path) -> None:
