@@ -22,30 +22,26 @@ _LAST = 5.0
 class Tidying:
     """Looks at every snapshot, and removes what is over beside everything else."""
 
-    def __init__(
-        self,
-        old: OldImages,
-        services: Callable[[], Iterable[Service]],
-        latest: Callable[[WorkloadKey], Snapshot | None],
-        emit: Emit,
-    ) -> None:
-        self._old, self._services, self._latest, self._emit = old, services, latest, emit
+    def __init__(self, old: OldImages, services: Callable[[], Iterable[Service]], emit: Emit) -> None:
+        self._old, self._services, self._emit = old, services, emit
+        self._latest: dict[WorkloadKey, Snapshot] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._done: dict[BuildRequest, str] = {}
         """The newest image when it was tidied last: until there is a newer one there is nothing more to do."""
         self._told: set[str] = set()
 
     def look(self, snapshot: Snapshot) -> None:
+        self._latest[snapshot.key] = snapshot
         for service in self._services():
             if service.load is not None and snapshot.key in service.workloads:
-                self._look(snapshot, service, BuildRequest.of(service, ""), service.load)
+                self._look(service, BuildRequest.of(service, ""), service.load)
 
-    def _look(self, snapshot: Snapshot, service: Service, request: BuildRequest, load: Load) -> None:
+    def _look(self, service: Service, request: BuildRequest, load: Load) -> None:
         loaded = self._old.loaded(request)
         if len(loaded) < 2 or self._done.get(request) == loaded[-1].ref:
             return
         *old, newest = loaded
-        if all(_runs_none_of(old, newest, each) for each in self._around(service, snapshot)):
+        if all(_runs_none_of(old, newest, each) for each in self._around(service)):
             self._done[request] = newest.ref
             task = asyncio.create_task(self._remove(service.name, request, load), name="remove old images")
             self._tasks.add(task)
@@ -61,11 +57,11 @@ class Tidying:
             if late:
                 await asyncio.wait(late)
 
-    def _around(self, service: Service, snapshot: Snapshot) -> Iterator[Snapshot | None]:
+    def _around(self, service: Service) -> Iterator[Snapshot | None]:
         """All workloads that run what the service's build makes, as they were seen last."""
         for each in self._services():
             if each.build_key == service.build_key:
-                yield from (snapshot if key == snapshot.key else self._latest(key) for key in each.workloads)
+                yield from map(self._latest.get, each.workloads)
 
     async def _remove(self, service: str, request: BuildRequest, load: Load) -> None:
         failure = await self._old.remove(request, load, lambda text: self._emit(Log(service, LogSource.BUILD, text)))

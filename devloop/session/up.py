@@ -187,9 +187,7 @@ class Session:
         assembly = self._assembly = assemble(
             project, self._observed, self._connection, self._unreadable, lambda: self._project.services, self._state
         )
-        self._tidying = Tidying(
-            assembly.old_images, lambda: self._project.services, self._observations.latest, self._log.emit
-        )
+        self._tidying = Tidying(assembly.old_images, lambda: self._project.services, self._log.emit)
         try:
             return await self._loop(assembly)
         finally:
@@ -362,7 +360,7 @@ class Session:
             self._conductor.post(snapshot)
         else:  # nobody decides any more, but a restore still waits for what it put back
             self._observations.observe(snapshot)
-        if self._tidying and self._running:
+        if self._tidying and self._conductor:
             self._tidying.look(snapshot)
         if self._tail and snapshot.deployment:
             for service in self._project.services:

@@ -101,8 +101,26 @@ class StandIns:
         """Digests of all content there."""
         return set(self._ctr(node, "content", "ls", "-q").split())
 
-    def remove(self, node: str, *names: str) -> None:
-        self._ctr(node, "images", "rm", *names)
+    def load(self, folder: Path, ref: str) -> None:
+        """Build a folder, and give the image to every node, as somebody does without devloop."""
+        archive = self.folder / "image.tar"
+        build = ["docker", "buildx", "build", "--quiet", "--provenance=false", "--load", "-t", ref, str(folder)]
+        for command in (build, ["docker", "image", "save", "-o", str(archive), ref]):
+            subprocess.run(command, check=True, capture_output=True, timeout=60)
+        for node in self.names():
+            self._ctr(node, "images", "import", str(archive))
+
+    def forget(self, image: str) -> None:
+        """Remove every tag of an image from the engine, and from the nodes with what stands for the same content."""
+        listed = ["docker", "image", "ls", "--format", "{{.Repository}}:{{.Tag}}", image]
+        refs = subprocess.run(listed, check=True, capture_output=True, text=True, timeout=30).stdout.split()
+        if refs:
+            subprocess.run(["docker", "image", "rm", *refs], check=True, capture_output=True, timeout=30)
+        for node in self.names():
+            rows = self.images(node)
+            targets = {row[2] for row in rows if row[0].startswith(f"docker.io/library/{image}:")}
+            if names := [row[0] for row in rows if row[2] in targets]:
+                self._ctr(node, "images", "rm", *names)
 
     def _ctr(self, node: str, *args: str) -> str:
         command = ["ctr", "-a", str(self.nodes / node / "containerd.sock"), "-n", "k8s.io", *args]

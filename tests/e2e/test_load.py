@@ -21,12 +21,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.engine, pytest.mark.timeout(180)]
 def tools(tmp_path: Path, image: str) -> Iterator[StandIns]:
     made = stand_ins(tmp_path / "bin")
     yield made
-    for node in made.names():
-        rows = made.images(node)
-        own = [row for row in rows if row[0].startswith(f"docker.io/library/{image}:")]
-        targets = {row[2] for row in own}
-        if own:
-            made.remove(node, *(row[0] for row in rows if row[2] in targets))
+    made.forget(image)
 
 
 @pytest.fixture
@@ -36,9 +31,11 @@ def image() -> str:
 
 
 @pytest.fixture
-def app(tmp_path: Path, kubectl: Kubectl, namespace: str, registry: str, image: str) -> App:
-    """The service `web` on both nodes, with an image that runs already."""
-    app = App.create(tmp_path / "web", registry)
+def app(tmp_path: Path, kubectl: Kubectl, namespace: str, registry: str, image: str, tools: StandIns) -> App:
+    """The service `web` on both nodes, with an image that runs already, and that somebody else has loaded."""
+    app = App.create(tmp_path / "web", registry, "zero")
+    tools.load(app.folder, f"{image}:v0")
+    app.say("one")
     spread = [
         {
             "maxSkew": 1,
@@ -49,6 +46,7 @@ def app(tmp_path: Path, kubectl: Kubectl, namespace: str, registry: str, image: 
         }
     ]
     apply(kubectl, namespace, deployment("web", f"{image}:v0", replicas=2, topologySpreadConstraints=spread))
+    kubectl("-n", namespace, "rollout", "status", "deployment/web", "--timeout=45s")
     return app
 
 
@@ -104,7 +102,7 @@ def test_three_saves_are_verified_on_both_nodes_and_leave_one_image(
     assert {pod["spec"]["nodeName"] for pod in running} == {*tools.names()}
     assert {pod["status"]["containerStatuses"][0]["imageID"] for pod in running} == {loaded["digest"]}
     for node in tools.names():
-        assert tools.tags(node, f"docker.io/library/{image}") == [tag]
+        assert tools.tags(node, f"docker.io/library/{image}") == [tag, "v0"], "what devloop did not load stays"
         old = {digest for event in earlier for digest in event["digests"]}
         assert not old & tools.contents(node), "the content goes with the name"
     assert not devloop.of("phase_started", phase="push")
@@ -140,7 +138,7 @@ def test_what_is_built_again_is_unchanged_and_what_an_earlier_session_left_is_re
         third.wait_for("cycle_finished", outcome="unchanged")
         third.stop()
     for node in tools.names():
-        assert tools.tags(node, f"docker.io/library/{image}") == [newest["pod_ref"].rpartition(":")[2]]
+        assert tools.tags(node, f"docker.io/library/{image}") == [newest["pod_ref"].rpartition(":")[2], "v0"]
 
 
 @pytest.mark.parametrize(
@@ -162,7 +160,7 @@ def test_other_tools(
     assert second["loaded_into"] == cluster
     assert set(answers(kubectl, namespace, "web")) == {"two"}
     for node in tools.names():
-        assert tools.tags(node, f"docker.io/library/{image}") == [second["pod_ref"].rpartition(":")[2]]
+        assert tools.tags(node, f"docker.io/library/{image}") == [second["pod_ref"].rpartition(":")[2], "v0"]
         assert not {*first["digests"]} & tools.contents(node)
 
 
@@ -219,7 +217,7 @@ def test_plan_and_doctor_ask_no_registry(tmp_path: Path, namespace: str, image: 
     assert f"load     {image}:dev-" in plan.stdout
     assert "into the kind cluster `e2e`: kind load image-archive IMAGE.tar --name e2e" in plan.stdout
     assert "docker buildx build --load" in plan.stdout
-    assert "push" not in plan.stdout
+    assert "--push" not in plan.stdout
     doctor = run(tmp_path, "doctor", env=tools.env)
     assert doctor.returncode == 0, doctor.stdout
     assert "into the kind cluster `e2e`: kind load image-archive" in doctor.stdout
