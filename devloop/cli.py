@@ -21,7 +21,7 @@ Exit codes:
   1  a mistake in devloop; a report file is named
   2  wrong usage or configuration
   3  engine, registry or cluster unreachable, access denied, workload absent or held
-  4  a build or push failed
+  4  a build, push or load failed
   5  a rollout failed
   6  the Pods do not provably run what was pushed
   7  the kube context is refused

@@ -82,7 +82,7 @@ class BuildxBuilder:
             return _unwritten(said)
         if code != 0:
             return build_failure(request, stream, code, endpoint.host, str(config.file))
-        if not digest:
+        if not digest and not request.load:  # of what it loads the engine is asked
             return Failure(FailureCode.PUSH_FAILED, "buildx ended well but reported no digest of what it pushed")
         return Built(digest, self.name, config=config_digest)
 
@@ -255,6 +255,7 @@ def _judge_builder(request: BuildRequest, builder: Finished | None, endpoint: En
     if (
         driver in _OWN_NETWORK
         and "host" not in fields.get("Driver Options", "")
+        and request.load is None
         and _is_loopback(request.push.registry)
     ):
         return _out_of_reach(request, fields.get("Name", ""), driver)

@@ -28,7 +28,7 @@ from devloop.core.events import HOW, StepState
 from devloop.core.failure import Failure
 from devloop.core.image import ImageRef, ResolvedImage
 from devloop.core.masking import Masker, secrets_of_args, without_url_secrets
-from devloop.core.plan import DELTA
+from devloop.core.plan import DELTA, NO_LAYER
 from devloop.core.ports import Builder, BuildProgress, BuildRequest, Built, PushStarted, StateFolder, StepProgress
 from devloop.core.service import BuildSpec, Service
 
@@ -93,7 +93,9 @@ class DeltaBuilder:
     def retain(self, services: Iterable[Service]) -> None:
         """Nothing is uploaded ahead or built to pass the time for any other than these."""
         used = {service.build_key for service in services}
-        gone = [key for key, request in self._latest.items() if (request.spec, str(request.push)) not in used]
+        gone = [
+            key for key, request in self._latest.items() if (request.spec, str(request.push), request.load) not in used
+        ]
         if any(key in self._layered for key in gone):
             self._disturb()
         for key in gone:
@@ -381,6 +383,8 @@ def _may_be_a_layer(request: BuildRequest) -> bool:
 def _never(request: BuildRequest) -> str:
     """Why this build is never a layer; empty where it may be one."""
     spec = request.spec
+    if request.load:
+        return NO_LAYER
     if any(name == "BUILDKIT_SYNTAX" for name, _ in spec.args):
         return "`BUILDKIT_SYNTAX` names another frontend"
     given = [name for name in ("secrets", "ssh", "flags") if getattr(spec, name)]

@@ -113,6 +113,10 @@ class KubeCluster:
         """All nodes; denied to many users."""
         return await self.listed("/api/v1/nodes")
 
+    async def all_pods(self) -> Sequence[Raw] | Failure:
+        """The Pods of all namespaces; denied to many users."""
+        return await self.listed("/api/v1/pods")
+
     async def listed(self, path: str, query: Query | None = None) -> Sequence[Raw] | Failure:
         """The objects of the list at that path."""
         found = self.object_of(await self.connection.request("GET", path, query))

@@ -37,6 +37,8 @@ class PinnedContext:
     """Name of the kubeconfig's user entry; empty when the context names none."""
     files: tuple[Path, ...] = ()
     """The kubeconfig files that it was read from; credentials are read from them again when they expire."""
+    cluster: str = ""
+    """Name of the kubeconfig's cluster entry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,9 @@ def pin(name: str, config: Kubeconfig) -> PinnedContext | Failure:
     server = str(config.clusters[cluster].value.get("server") or "")
     if not _host(server):
         return _invalid(f"cluster `{cluster}` of context `{name}` has no server URL in the kubeconfig")
-    return PinnedContext(name, server.rstrip("/"), str(value.get("namespace") or "default"), user, config.files)
+    return PinnedContext(
+        name, server.rstrip("/"), str(value.get("namespace") or "default"), user, config.files, cluster
+    )
 
 
 async def server_addresses(server: str) -> tuple[str, ...]:

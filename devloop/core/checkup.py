@@ -48,6 +48,7 @@ class Topic(Enum):
     ENGINE_CLOCK = ("engine", "clock")
     BUILDX = ("engine", "buildx")
     BUILDER = ("engine", "builder")
+    LOAD = ("engine", "load")
     REGISTRY = ("registry", "registry")
     CREDENTIALS = ("registry", "credentials")
     REACH = ("registry", "reach")

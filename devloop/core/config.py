@@ -6,7 +6,7 @@ them. Values are as written (paths relative, names to fill in not filled in); `d
 
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -26,7 +26,7 @@ from devloop.core import buildflags, toml, values
 from devloop.core.problems import Finding as Finding
 from devloop.core.problems import Problem as Problem
 from devloop.core.problems import Problems as Problems
-from devloop.core.service import Pin
+from devloop.core.service import Load, Pin
 from devloop.core.values import InvalidValueError
 
 SERVICE_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
@@ -88,7 +88,7 @@ Several = Annotated[
 ]
 Workloads = Annotated[Several, _checking(lambda names: [values.parse_workload(name) for name in names])]
 Namespace = Annotated[str, _checking(values.check_namespace)]
-ImageName = Annotated[str, _checking(values.check_image)]
+ImageName = Annotated[str, _checking(values.check_image_name)]
 PushName = Annotated[str, _checking(lambda text: values.check_image(text) if text else text)]
 Tag = Annotated[str, _checking(values.check_tag)]
 Platform = Annotated[str, _checking(_check_platform)]
@@ -198,16 +198,20 @@ class ServiceConfig(_Table):
     """One service: what to build, and which workloads run it."""
 
     image: ImageName = Field(examples=[values.EXAMPLE_IMAGE])
-    """The image as the Pods pull it: registry host and repository. A tag at its end counts as `tag`. `{user}`,
-    `{branch}` and `{service}` are filled in."""
+    """The image as the Pods pull it: registry host (not needed with `load`) and repository. A tag at its end counts as
+    `tag`. `{user}`, `{branch}` and `{service}` are filled in."""
     tag: Tag = Field(default="", examples=["dev-{branch}"])
-    """The tag that devloop moves; `{user}`, `{branch}` and `{service}` are filled in. Default: `dev` on known local
-    clusters, `dev-{user}` elsewhere."""
+    """The tag that devloop moves; with `load` what the tags of its builds begin with. `{user}`, `{branch}` and
+    `{service}` are filled in. Default: `dev` on known local clusters, `dev-{user}` elsewhere."""
     push_image: PushName = Field(default="", examples=["localhost:5001/shop/web"])
     """The name to push to, when it differs from what Pods pull. Default: `image`."""
-    pin: Pin = Field(default=Pin.TAG, examples=["digest"])
+    pin: Literal[Pin.TAG, Pin.DIGEST] = Field(default=Pin.TAG, examples=["digest"])
     """`tag`: the workload refers to the tag, under `imagePullPolicy: Always`. `digest`: it refers to `TAG@sha256:...`,
     which nothing can move."""
+    load: Load = Field(default=Load.NONE, examples=["auto", "kind"])
+    """How the image gets into a local cluster without a registry: `kind`, `k3d`, `minikube` or `docker-desktop`; `auto`
+    goes by the kube context and the nodes. `none`: it is pushed. Each build that is loaded has a tag of its own, and is
+    run under `imagePullPolicy: IfNotPresent`."""
     workload: Workloads = Field(default=(), examples=["deployment/web", ["deployment/web", "deployment/worker"]])
     """What runs the image: one or several Deployments. Default: `deployment/NAME`."""
     namespace: Namespace = Field(default="", examples=["shop"])

@@ -190,7 +190,8 @@ def _of_pod(snapshot: Snapshot, revision: Revision, pod: Pod) -> Iterator[Troubl
         yield _unscheduled(snapshot, revision, pod, scheduled.message or scheduled.reason)
         return
     for status in pod.containers:
-        yield from _of_container(snapshot.key.namespace, pod, status, [e for e in events if _about(e, status)])
+        about = [e for e in events if _about(e, status)]
+        yield from _of_container(snapshot.key.namespace, pod, status, about, revision.template.build)
     if any(isinstance(s.state, Waiting) and not s.restarts for s in pod.containers):
         yield from _unmounted(snapshot, revision, pod, events)
     if any(e.reason == "NodeNotReady" for e in events):
@@ -200,9 +201,9 @@ def _of_pod(snapshot: Snapshot, revision: Revision, pod: Pod) -> Iterator[Troubl
 
 
 def _of_container(
-    namespace: str, pod: Pod, status: ContainerStatus, events: Sequence[ClusterEvent]
+    namespace: str, pod: Pod, status: ContainerStatus, events: Sequence[ClusterEvent], build: str
 ) -> Iterator[Trouble]:
-    if (pull := pull_trouble(namespace, pod, status, events)) is not None:
+    if (pull := pull_trouble(namespace, pod, status, events, build)) is not None:
         yield pull
     elif isinstance(status.state, Waiting) and status.state.reason in _CONFIG_REASONS:
         yield _not_created(pod, status, status.state)

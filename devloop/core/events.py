@@ -38,8 +38,14 @@ class Phase(StrEnum):
 
     BUILD = "build"
     PUSH = "push"
+    LOAD = "load"
+    """In the place of `push` where the image is loaded into a local cluster."""
     ROLLOUT = "rollout"
     VERIFY = "verify"
+
+
+DELIVERY = frozenset({Phase.PUSH, Phase.LOAD})
+"""What follows the build: the image is on its way to where nodes find it."""
 
 
 class Outcome(StrEnum):
@@ -377,7 +383,7 @@ class Log(ServiceEvent):
 
 @dataclass(frozen=True, slots=True)
 class ImagePushed(CycleEvent):
-    """The registry holds the image, and said so when it was asked."""
+    """The registry holds the image, and said so when it was asked; or a local cluster was given it."""
 
     event: ClassVar[str] = "image_pushed"
     push_ref: str
@@ -385,6 +391,8 @@ class ImagePushed(CycleEvent):
     digest: str
     digests: tuple[str, ...]
     """Every digest a Pod that runs it may report, sorted."""
+    loaded_into: str = ""
+    """The local cluster whose nodes were given the image; empty when a registry was."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ class FailureCode(StrEnum):
 
     ENGINE_UNREACHABLE = "engine_unreachable"
     BUILDX_MISSING = "buildx_missing"
+    LOADER_MISSING = "loader_missing"
     REGISTRY_UNREACHABLE = "registry_unreachable"
     REGISTRY_DENIED = "registry_denied"
     CLUSTER_UNREACHABLE = "cluster_unreachable"
@@ -45,6 +46,7 @@ class FailureCode(StrEnum):
     BUILD_FAILED = "build_failed"
     BUILD_LOOP = "build_loop"
     PUSH_FAILED = "push_failed"
+    LOAD_FAILED = "load_failed"
 
     IMAGE_PULL = "image_pull"
     CRASH = "crash"
@@ -75,6 +77,7 @@ _EXIT_CODES: dict[ExitCode, tuple[FailureCode, ...]] = {
     ExitCode.UNREACHABLE: (
         FailureCode.ENGINE_UNREACHABLE,
         FailureCode.BUILDX_MISSING,
+        FailureCode.LOADER_MISSING,
         FailureCode.REGISTRY_UNREACHABLE,
         FailureCode.REGISTRY_DENIED,
         FailureCode.CLUSTER_UNREACHABLE,
@@ -84,7 +87,12 @@ _EXIT_CODES: dict[ExitCode, tuple[FailureCode, ...]] = {
         FailureCode.CONTAINER_ABSENT,
         FailureCode.WORKLOAD_HELD,
     ),
-    ExitCode.BUILD: (FailureCode.BUILD_FAILED, FailureCode.BUILD_LOOP, FailureCode.PUSH_FAILED),
+    ExitCode.BUILD: (
+        FailureCode.BUILD_FAILED,
+        FailureCode.BUILD_LOOP,
+        FailureCode.PUSH_FAILED,
+        FailureCode.LOAD_FAILED,
+    ),
     ExitCode.ROLLOUT: (
         FailureCode.IMAGE_PULL,
         FailureCode.CRASH,

@@ -93,6 +93,14 @@ class ImageRef:
         return self.name + (f":{self.tag}" if self.tag else "") + (f"@{self.digest}" if self.digest else "")
 
 
+def same_image(first: str, second: str) -> bool:
+    """Whether two references, however written, ask a registry for the same thing."""
+    try:
+        return ImageRef.parse(first).same_image(ImageRef.parse(second))
+    except InvalidReferenceError:
+        return first == second
+
+
 def digest_of(image_id: str) -> str:
     """The `sha256:...` of a container status' `imageID`, in any form that kubelets report; empty when there is none.
 
@@ -159,11 +167,13 @@ class ResolvedImage:
 
 @dataclass(frozen=True, slots=True)
 class PushedImage:
-    """An image that this session pushed, and that the registry confirmed."""
+    """An image that this session pushed, or loaded into the cluster's nodes."""
 
     push_ref: ImageRef
     pod_ref: ImageRef
     resolved: ResolvedImage
+    loaded_into: str = ""
+    """The local cluster that it was loaded into, in words; empty when it was pushed, and the registry confirmed it."""
 
     @property
     def digest(self) -> str:

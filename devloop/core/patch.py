@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from devloop.core.events import Change
-from devloop.core.image import ImageRef, InvalidReferenceError, PushedImage, short
+from devloop.core.image import ImageRef, InvalidReferenceError, PushedImage, same_image, short
 from devloop.core.original import Original, Written, compact
 from devloop.core.service import Pin
 from devloop.core.workload import ACTIVE, BUILD, ORIGINAL, ContainerSpec, Deployment
@@ -29,9 +29,19 @@ class BuildMark:
     session: str
     patched_at: float = 0.0
     """Only when the mark of the same push stood there already: a restart needs a new one."""
+    loaded_as: str = ""
+    """The reference of an image that was loaded into a local cluster; only when it was."""
+    loaded_into: str = ""
+    """That cluster, in words."""
+
+    @classmethod
+    def of(cls, image: PushedImage, now: float, session: str) -> "BuildMark":
+        loaded = (str(image.pod_ref), image.loaded_into) if image.loaded_into else ("", "")
+        return cls(image.digest, now, session, 0.0, *loaded)
 
     def encode(self) -> str:
-        return compact({key: value for key, value in asdict(self).items() if key != "patched_at" or value})
+        optional = {"patched_at", "loaded_as", "loaded_into"}
+        return compact({key: value for key, value in asdict(self).items() if key not in optional or value})
 
     @classmethod
     def decode(cls, text: str) -> "BuildMark | None":
@@ -43,6 +53,8 @@ class BuildMark:
                 float(data["pushed_at"]),
                 str(data["session"]),
                 float(data.get("patched_at", 0.0)),
+                str(data.get("loaded_as", "")),
+                str(data.get("loaded_into", "")),
             )
         except (ValueError, TypeError, KeyError, AttributeError):
             return None
@@ -53,6 +65,12 @@ class BuildMark:
         if before is None or (before.digest, before.session) != (self.digest, self.session):
             return self
         return replace(before, patched_at=self.pushed_at)
+
+
+def loaded_into(template_build: str, image: str) -> str:
+    """The local cluster that an image of a template was loaded into, by the template's mark; empty when none was."""
+    mark = BuildMark.decode(template_build)
+    return mark.loaded_into if mark is not None and mark.loaded_as and same_image(mark.loaded_as, image) else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +97,13 @@ STRATEGIES: Mapping[Pin, Strategy] = {
         "pinned to the pushed digest, which nothing can move",
         "as it was: a reference by digest cannot go stale",
     ),
+    Pin.LOADED: Strategy(
+        lambda image: image.pod_ref,
+        "IfNotPresent",
+        "the tag of this build alone, under which it was loaded into the nodes",
+        "so that no node asks a registry for an image that only the nodes have",
+    ),
 }
-"""A third kind fits in: a unique tag under `IfNotPresent`, for images that are loaded into the node."""
 
 
 @dataclass(frozen=True, slots=True)

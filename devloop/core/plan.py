@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from devloop.core.masking import MASK, Masker, secret_like, secrets_of_args, secrets_of_caches, url_password
 from devloop.core.ports import BuildRequest
-from devloop.core.service import BuildSpec
+from devloop.core.service import BuildSpec, Load
 
 BUILDX, DELTA = "buildx", "delta"
+NO_LAYER = "the image is loaded into the nodes, and layers are added in a registry"
+"""Why a build is always a full one."""
 
 _BUILDERS_OWN = re.compile(
     r"PATH|HOME|USER|SHELL|TMPDIR|LANG|PWD|(DOCKER|BUILDX|BUILDKIT|OTEL|SSH|SSL|LD|DYLD|XDG|LC|GO)[A-Z_].*|"
@@ -27,10 +29,12 @@ class BuilderChoice:
     reason: str
 
 
-def choose_builder(spec: BuildSpec) -> BuilderChoice:
+def choose_builder(spec: BuildSpec, load: Load | None = None) -> BuilderChoice:
     """Every build goes through BuildKit; one builder may be named."""
     if spec.builder:
         return BuilderChoice(BUILDX, f"the configuration names the buildx builder `{spec.builder}`")
+    if load:
+        return BuilderChoice(BUILDX, f"BuildKit builds into the engine; {NO_LAYER}")
     if spec.delta:
         return BuilderChoice(BUILDX, "BuildKit; after that a change that only COPY takes is a layer on what it built")
     return BuilderChoice(BUILDX, "a Dockerfile is built by BuildKit, which pushes what it built in the same step")
@@ -76,8 +80,12 @@ def buildx_argv(request: BuildRequest, metadata_file: str) -> tuple[str, ...]:
     that a build of the same content would look like a change.
     """
     args = [f"{name}={value}" if _by_value(name, value) else name for name, value in request.spec.args]
-    fixed = ("build", "--push", "--progress=rawjson", "--provenance=false", f"--metadata-file={metadata_file}")
+    fixed = ("build", _output(request), "--progress=rawjson", "--provenance=false", f"--metadata-file={metadata_file}")
     return (*fixed, *_spec_arguments(request, args))
+
+
+def _output(request: BuildRequest) -> str:
+    return "--load" if request.load else "--push"
 
 
 def shell_line(request: BuildRequest) -> str:
@@ -85,7 +93,7 @@ def shell_line(request: BuildRequest) -> str:
     spec = request.spec
     masker = Masker([*secrets_of_args(spec.args), *secrets_of_caches((*spec.cache_from, *spec.cache_to))])
     args = [f"{name}={MASK if secret_like(name) else masker.mask(value)}" for name, value in request.spec.args]
-    words = ["docker", "buildx", "build", "--push", "--provenance=false", *_spec_arguments(request, args)]
+    words = ["docker", "buildx", "build", _output(request), "--provenance=false", *_spec_arguments(request, args)]
     return " ".join(_quoted(masker.mask(word)) for word in words)
 
 

@@ -12,10 +12,10 @@ from typing import Any, Protocol
 
 from devloop.core.events import StepState
 from devloop.core.failure import Connection, Failure
-from devloop.core.image import ImageRef, ResolvedImage
+from devloop.core.image import ImageRef, PushedImage, ResolvedImage
 from devloop.core.lease import Lease
 from devloop.core.picture import Picture
-from devloop.core.service import BuildSpec, Service, WorkloadKey
+from devloop.core.service import BuildSpec, Load, Service, WorkloadKey
 from devloop.core.workload import Snapshot
 
 
@@ -43,7 +43,7 @@ class OutputLine:
 
 @dataclass(frozen=True, slots=True)
 class PushStarted:
-    """The image is built; what follows is its way to the registry."""
+    """The image is built; what follows is its way to the registry, or into the nodes."""
 
 
 BuildProgress = StepProgress | OutputLine | PushStarted
@@ -57,15 +57,24 @@ class BuildRequest:
     push: ImageRef
     platform: str
     """`linux/amd64`; empty lets the builder choose."""
+    load: Load | None = None
+    """How it gets into a local cluster, instead of being pushed."""
+
+    @classmethod
+    def of(cls, service: Service, platform: str) -> "BuildRequest":
+        """What a cycle of the service builds; `platform` is the cluster's."""
+        return cls(service.build, service.push, service.build.platform or platform, service.load)
 
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A build that was pushed."""
+    """A build that was pushed or loaded."""
 
     digest: str
     """What the builder says the tag now resolves to; the registry is asked to confirm it."""
     builder: str
+    loaded: PushedImage | None = None
+    """What was loaded, which no registry can confirm; None when it was pushed."""
     config: str = ""
     """The digest of the image's configuration, which names its content; empty where the builder does not tell it."""
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 
 from devloop.core.failure import Failure, FailureCode
+from devloop.core.patch import loaded_into
 from devloop.core.status import Trouble
 from devloop.core.workload import ClusterEvent, ContainerStatus, Pod, Waiting
 
@@ -51,8 +52,10 @@ _DEFINITE = re.compile(
 )
 
 
-def pull_trouble(namespace: str, pod: Pod, status: ContainerStatus, events: Sequence[ClusterEvent]) -> Trouble | None:
-    """None unless the container waits for its image in vain.
+def pull_trouble(
+    namespace: str, pod: Pod, status: ContainerStatus, events: Sequence[ClusterEvent], build: str = ""
+) -> Trouble | None:
+    """None unless the container waits for its image in vain. `build` is the template's mark.
 
     A first `ErrImagePull` may heal by itself, so it ends a rollout only when the registry's answer is definite; the
     kubelet's back-off means that it has failed more than once.
@@ -62,9 +65,23 @@ def pull_trouble(namespace: str, pod: Pod, status: ContainerStatus, events: Sequ
     image = _image(pod, status.name)
     said = [e.message for e in events if e.reason == "Failed"]
     cause = _cause(status.state, said).removeprefix(f"{image}: ")
+    if cluster := loaded_into(build, image):
+        failure = _not_there(pod, image, cluster)
+        # Only loading it again helps: no registry that the node may ask has it.
+        return Trouble(f"{failure.code}:{pod.revision}:{status.name}", failure, ends=True)
     failure = _failure(namespace, pod, status.name, status.state.reason, cause)
     ends = status.state.reason in _FINAL or bool(_DEFINITE.search(cause))
     return Trouble(f"{failure.code}:{pod.revision}:{status.name}", failure, ends=ends)
+
+
+def _not_there(pod: Pod, image: str, cluster: str) -> Failure:
+    node = pod.node or "the node"
+    return Failure(
+        FailureCode.IMAGE_PULL,
+        f"{node} has no copy of {image}, which was loaded into {cluster}, and no registry has it either",
+        f"save again to load it once more; if it stays so, {node} is no node of that cluster, or has removed the image "
+        f"for want of disk: `kubectl describe node {node}`",
+    )
 
 
 def _failure(namespace: str, pod: Pod, container: str, reason: str, cause: str) -> Failure:

@@ -73,7 +73,9 @@ def difference(running: Iterable[Service], wanted: Iterable[Service]) -> Differe
 
 def _keys(old: Service, new: Service) -> Iterator[str]:
     yield from _of_images(old, new)
-    if old.pin is not new.pin:
+    if old.load is not new.load:
+        yield "load"
+    elif old.pin is not new.pin:
         yield "pin"
     if [key.namespace for key in old.workloads[:1]] != [key.namespace for key in new.workloads[:1]]:
         yield "namespace"

@@ -4,7 +4,7 @@ Paths become absolute, names are filled in, and defaults that depend on the clus
 """
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,8 +13,8 @@ from devloop.core.config import BuildConfig, Config, ServiceConfig
 from devloop.core.image import ImageRef, InvalidReferenceError
 from devloop.core.order import cycles, dependencies_first
 from devloop.core.problems import Finding, Problem, Problems, dotted, quoted, suggestion
-from devloop.core.service import BuildSpec, Service, WorkloadKey
-from devloop.core.values import fill, missing_filling, parse_workload
+from devloop.core.service import BuildSpec, Load, Pin, Service, WorkloadKey
+from devloop.core.values import InvalidValueError, check_host, fill, missing_filling, parse_workload
 
 LOCAL_TAG = "dev"
 SHARED_TAG = "dev-{user}"
@@ -120,9 +120,11 @@ def _wrong_dependencies(edges: Mapping[str, Sequence[str]], known: set[str]) -> 
 
 
 def _service(name: str, config: ServiceConfig, scope: Scope, findings: list[Finding]) -> Service | None:
+    findings += _wrong_delivery(name, config)
     tag = config.tag or (LOCAL_TAG if scope.local else SHARED_TAG)
     image = _reference(name, "image", config.image, tag, scope, findings)
-    push = _reference(name, "push_image", config.push_image, tag, scope, findings) if config.push_image else image
+    pushed = config.push_image if config.load is Load.NONE else ""
+    push = _reference(name, "push_image", pushed, tag, scope, findings) if pushed else image
     if image is None or push is None:
         return None
     build = build_spec(config.build, scope.root)
@@ -131,14 +133,36 @@ def _service(name: str, config: ServiceConfig, scope: Scope, findings: list[Find
         name=name,
         image=image,
         push=push,
-        pin=config.pin,
+        pin=config.pin if config.load is Load.NONE else Pin.LOADED,
         workloads=_workloads(name, config, scope),
         containers=config.container,
         build=build,
         watch=watch,
         ignore=config.ignore,
         depends_on=config.depends_on,
+        load=None if config.load is Load.NONE else config.load,
     )
+
+
+def _wrong_delivery(name: str, config: ServiceConfig) -> Iterator[Finding]:
+    """What contradicts the way of the image: into a registry, or into the nodes of a local cluster."""
+    if config.load is Load.NONE:
+        try:
+            check_host(config.image)
+        except InvalidValueError as error:
+            yield Finding(("services", name, "image"), error.message, f'{error.fix}; or set `load = "auto"`')
+        return
+    load = f'`load = "{config.load}"` puts the image into the nodes'
+    if config.push_image:
+        yield Finding(("services", name, "push_image"), f"{load}, and pushes nothing", "remove one of the two")
+    if config.pin is Pin.DIGEST:
+        message = f"{load}, where only its tag and its config name it: no registry gives it a digest"
+        yield Finding(
+            ("services", name, "pin"), message, "remove one of the two: the tag of a loaded build never moves"
+        )
+    if "," in config.build.platform:
+        message = f"{load}, and those take one platform"
+        yield Finding(("services", name, "build", "platform"), message, "name the one that the nodes have, or none")
 
 
 def _workloads(name: str, config: ServiceConfig, scope: Scope) -> tuple[WorkloadKey, ...]:

@@ -27,6 +27,21 @@ class Pin(StrEnum):
     """The tag moves, and `imagePullPolicy: Always` makes every Pod start ask the registry."""
     DIGEST = "digest"
     """The reference names the digest; nothing can move it, and the pull policy stays as it was."""
+    LOADED = "loaded"
+    """The tag belongs to one build alone, and the image is on the nodes: `imagePullPolicy: IfNotPresent`."""
+
+
+class Load(StrEnum):
+    """With which command an image gets into a local cluster, where it is not pushed."""
+
+    NONE = "none"
+    """It is pushed."""
+    AUTO = "auto"
+    """What the context and the nodes tell."""
+    KIND = "kind"
+    K3D = "k3d"
+    MINIKUBE = "minikube"
+    DOCKER_DESKTOP = "docker-desktop"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +81,10 @@ class Service:
     watch: tuple[Path, ...]
     ignore: tuple[str, ...] = ()
     depends_on: tuple[str, ...] = ()
+    load: Load | None = None
+    """None: the image is pushed."""
 
     @property
-    def build_key(self) -> tuple[BuildSpec, str]:
+    def build_key(self) -> tuple[BuildSpec, str, Load | None]:
         """Services with the same key share one build."""
-        return (self.build, str(self.push))
+        return (self.build, str(self.push), self.load)

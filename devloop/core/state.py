@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from devloop.core.events import (
+    DELIVERY,
     CheckFinished,
     Hold,
     HoldCode,
@@ -90,12 +91,12 @@ class RunningCycle:
     @property
     def builds(self) -> bool:
         """Whether it takes a build slot: it has not got past its push."""
-        return self.want.build and Phase.PUSH not in self.ended
+        return self.want.build and not self.ended & DELIVERY
 
     @property
     def at_gate(self) -> bool:
         """Whether its image is pushed and it waits to be admitted to its workloads."""
-        is_pushed = any(span.phase is Phase.PUSH and span.ok for span in self.phases)
+        is_pushed = any(span.phase in DELIVERY and span.ok for span in self.phases)
         restarts = self.want.restart and not self.want.build
         return (is_pushed or restarts) and self.phase is None and Phase.ROLLOUT not in self.ended
 

@@ -34,8 +34,8 @@ _FORMS: dict[tuple[str, ...], str] = {
     ("services", "*", "build"): "a folder or a table",
 }
 _IMAGE = ("services", "*", "image")
-_ANY_IMAGE = "set.aside/image"
-"""Stands for an image that cannot be read, so that the rest of its service is checked all the same."""
+_SET_ASIDE: dict[tuple[str, ...], str] = {_IMAGE: "set.aside/image", ("services", "*", "load"): "auto"}
+"""Stands for what cannot be read and cannot be left out, so that the rest of its service is checked all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ def _wrong(details: ErrorDetails, place: Place) -> tuple[str, str]:
             return f"must be true or false, not {kind}", f"write it like `{_example(place)}`"
         case "greater_than_equal":
             return f"`{value}` is too small", f"write at least {details['ctx']['ge']}"
-        case "enum":
+        case "enum" | "literal_error":
             known = re.findall(r"'([^']*)'", details["ctx"]["expected"])
             fix = suggestion(value, known, "write one of them") if isinstance(value, str) else "write one of them"
             shown = f"`{value}`" if isinstance(value, str) else kind
@@ -191,8 +191,8 @@ def _set_aside(document: dict[str, Any], details: ErrorDetails) -> dict[Place, P
     while isinstance(place[-1], int):
         place = place[:-1]
     table = _at(document, place[:-1])
-    if table is not None and _shape(place) == _IMAGE:
-        table["image"] = _ANY_IMAGE
+    if table is not None and _shape(place) in _SET_ASIDE:
+        table[str(place[-1])] = _SET_ASIDE[_shape(place)]
     elif table is not None:
         table.pop(str(place[-1]), None)
     return {}

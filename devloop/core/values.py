@@ -98,6 +98,22 @@ def _check_fillers(text: str) -> str:
 
 def check_image(text: str) -> str:
     """An image name with a registry host and without a tag."""
+    check_image_name(text)
+    check_host(text)
+    return text
+
+
+def check_host(text: str) -> None:
+    """Whether a valid image name says where to push it."""
+    if not ImageRef.parse(_check_fillers(text)).registry:
+        raise InvalidValueError(
+            f"`{text}` names no registry host, so it is not clear where to push it",
+            f"write `HOST/{text}`, or `docker.io/{text}` if Docker Hub is meant",
+        )
+
+
+def check_image_name(text: str) -> str:
+    """An image name without a tag; one that is loaded needs no registry host."""
     example = f"write it like `{EXAMPLE_IMAGE}`"
     scheme = next((scheme for scheme in _SCHEMES if text.startswith(scheme)), None)
     if scheme:
@@ -115,11 +131,6 @@ def check_image(text: str) -> str:
     if ref.digest:
         raise InvalidValueError(
             f"`{text}` holds a digest, and a build makes a new one", f"write `{text.partition('@')[0]}`"
-        )
-    if not ref.registry:
-        raise InvalidValueError(
-            f"`{text}` names no registry host, so it is not clear where to push it",
-            f"write `HOST/{text}`, or `docker.io/{text}` if Docker Hub is meant",
         )
     return text
 

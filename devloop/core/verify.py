@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from devloop.core.events import Verdict
 from devloop.core.failure import Failure, FailureCode
-from devloop.core.image import PushedImage, ResolvedImage, digest_of, short
-from devloop.core.patch import POLICY, STRATEGIES, differences
+from devloop.core.image import PushedImage, ResolvedImage, digest_of, same_image, short
+from devloop.core.patch import POLICY, STRATEGIES, differences, loaded_into
 from devloop.core.proof import Known, is_ours, verdict_of
 from devloop.core.pulls import pull_seconds
 from devloop.core.rollout import is_complete
@@ -73,6 +73,11 @@ class _Seen:
     def asked(self) -> ContainerSpec | None:
         """What the workload asked for."""
         return self.revision.template.container(self.name)
+
+    @property
+    def loaded_into(self) -> str:
+        """The local cluster that its image was loaded into; empty when it was pushed."""
+        return loaded_into(self.revision.template.build, self.asked.image) if self.asked is not None else ""
 
     @property
     def pulled(self) -> str:
@@ -167,9 +172,10 @@ def _explained(
         return "reports no image digest", f"see `imageID` in `kubectl get pod {seen.pod.name} -o yaml`"
     if verdict is Verdict.UNKNOWN:
         return _unknown(seen, known)
-    older = " (pushed earlier in this session)" if is_ours(seen.digest, earlier) else ""
+    way = "loaded" if seen.loaded_into else "pushed"
+    older = f" ({way} earlier in this session)" if is_ours(seen.digest, earlier) else ""
     why, hint = _why(seen)
-    return f"runs {short(seen.digest)}{older}, not the pushed {short(image.digest)}: {why}", hint
+    return f"runs {short(seen.digest)}{older}, not the {way} {short(image.digest)}: {why}", hint
 
 
 def _weakened(seen: _Seen) -> str:
@@ -182,6 +188,12 @@ def _weakened(seen: _Seen) -> str:
 
 
 def _unknown(seen: _Seen, known: Known) -> tuple[str, str]:
+    if seen.loaded_into:
+        told = f"reports {short(seen.digest)}, which is none of the digests of what was loaded into {seen.loaded_into}"
+        return (
+            told,
+            f"see `imageID` in `kubectl get pod {seen.pod.name} -o yaml`, and `crictl images` on {seen.pod.node}",
+        )
     cause = (
         "the registry does not have it, or may not be asked"
         if known.get(seen.digest) is None
@@ -196,6 +208,8 @@ def _why(seen: _Seen) -> tuple[str, str]:
     spec, asked, node = seen.pod.spec(seen.name), seen.asked, seen.pod.node
     if spec is None or asked is None:
         return f"{node} does not say where it took it from", ""
+    if seen.loaded_into and same_image(asked.image, spec.image):
+        return f"{node} has another image under {spec.image}", "save again: a build has a tag of its own"
     stale = why_stale(Start(node, asked, spec, seen.pulled), Moved.BEFORE, from_here=True)
     if stale.code is CauseCode.REGISTRY_STALE and seen.restarts:
         return (

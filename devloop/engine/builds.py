@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from devloop.core.failure import Failure
 from devloop.core.ports import Builder, BuildProgress, BuildRequest, Built, PushStarted
 
-_Key = tuple[object, str, str]
+_Key = tuple[object, str, str, object]
 _Listener = Callable[[BuildProgress], None]
 
 
@@ -50,7 +50,7 @@ class SharedBuilds:
 
     async def build(self, request: BuildRequest, newest: int, progress: _Listener) -> Built | Failure:
         """Build, or join an equal build; `newest` is the place of the newest of what is wanted in the order."""
-        key: _Key = (request.spec, str(request.push), request.platform)
+        key: _Key = (request.spec, str(request.push), request.platform, request.load)
         earlier = self._running.get(key)
         shared = earlier if earlier and earlier.takes(newest) else _Shared()
         if shared.pushing:

@@ -5,7 +5,7 @@ supersedes it: before the patch everything it started dies with it, after the pa
 """
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+from collections.abc import Awaitable, Coroutine, Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -76,18 +76,15 @@ class _Cycle:
     async def _build_and_push(self) -> PushedImage:
         self._phases.start(Phase.BUILD)
         # Asked beside the build: a tag that already held what is built moved nowhere, whatever the Pods run.
-        before = asyncio.ensure_future(self._ports.registry.resolve(self._service.push, configs=False))
-        self._asked.append(before)
-        request = BuildRequest(
-            self._service.build, self._service.push, self._service.build.platform or self._facts.platform
-        )
+        before = self._before()
+        request = BuildRequest.of(self._service, self._facts.platform)
         built = need(await self._ports.builds.build(request, self._order.want.newest, self._progress))
         self._builder = built.builder
         if not self._pushing:  # not every builder tells, and whoever waits at the gate has pushed
-            self._phases.start(Phase.PUSH)
+            self._phases.start(self._delivery)
         self._beside.append(asyncio.ensure_future(self._look_at_source()))
-        image = await self._confirm(built)
-        self._moved = _digest(await before) != image.digest
+        image = built.loaded or await self._confirm(built)
+        self._moved = await before != image.digest
         self._facts.pushed[self._service.name].append(image)
         self._image = image
         self._emit(
@@ -98,6 +95,7 @@ class _Cycle:
                 str(image.pod_ref),
                 image.digest,
                 tuple(sorted(image.resolved.digests)),
+                image.loaded_into,
             )
         )
         self._phases.end(ok=True)
@@ -113,12 +111,28 @@ class _Cycle:
                 await self._rolled_out.wait()
         await self._ports.watcher.picture(self._service.name)
 
+    def _before(self) -> Awaitable[str]:
+        """The digest of what the Pods' reference meant before this build, as far as anybody can tell."""
+        asking = asyncio.ensure_future(self._digest_before())
+        self._asked.append(asking)
+        return asking
+
+    async def _digest_before(self) -> str:
+        if self._service.load is None:
+            return _digest(await self._ports.registry.resolve(self._service.push, configs=False))
+        pushed = self._facts.pushed[self._service.name]
+        return pushed[-1].digest if pushed else ""
+
+    @property
+    def _delivery(self) -> Phase:
+        return Phase.PUSH if self._service.load is None else Phase.LOAD
+
     def _progress(self, item: BuildProgress) -> None:
         name, number = self._service.name, self._order.number
         match item:
             case PushStarted():
                 self._pushing = True
-                self._phases.start(Phase.PUSH)
+                self._phases.start(self._delivery)
             case OutputLine():
                 self._emit(Log(name, LogSource.BUILD, item.text, number))
             case StepProgress():

@@ -130,7 +130,7 @@ def _denied(denied: Iterable[Access], namespace: str) -> Failure:
 
 
 async def _of_registries(services: Sequence[Service], registry: Registry) -> list[Answer]:
-    refs = {service.push.name: service.push for service in services}
+    refs = {service.push.name: service.push for service in services if service.load is None}
     return await asyncio.gather(
         *(_named(f"registry of {name}", _registry(ref, registry)) for name, ref in refs.items())
     )
@@ -142,7 +142,7 @@ async def _registry(ref: ImageRef, registry: Registry) -> Failure | str:
 
 async def _of_builders(services: Sequence[Service], builder: Builder, platform: str) -> list[Answer]:
     """Equal questions are asked once: what counts is the builder, and the registry that it has to reach."""
-    kinds = {(service.build.builder, service.push.registry): service for service in services}
+    kinds = {(service.build.builder, service.load or service.push.registry): service for service in services}
     return await asyncio.gather(
         *(
             _named(f"builder {name}".rstrip(), _builder(service, builder, platform))
@@ -152,5 +152,5 @@ async def _of_builders(services: Sequence[Service], builder: Builder, platform: 
 
 
 async def _builder(service: Service, builder: Builder, platform: str) -> Failure | str:
-    request = BuildRequest(service.build, service.push, service.build.platform or platform)
-    return await builder.check(request) or "ready"
+    ready = "ready" if service.load is None else "ready, and so is the way into the nodes"
+    return await builder.check(BuildRequest.of(service, platform)) or ready

@@ -215,7 +215,7 @@ class WorkloadRollout:
     async def _send(self, deployment: Deployment, reason: str) -> Failure | None:
         """Patch it; the failure is a conflict, every other one is raised."""
         now = self._ports.clock.now()
-        mark = BuildMark(self._image.digest, now, self._facts.session)
+        mark = BuildMark.of(self._image, now, self._facts.session)
         if not self._order.want.build:
             mark = mark.restarting(deployment.template.build)
         patch = plan_patch(deployment, self._containers, self._image, self._order.service.pin, mark, now)
@@ -273,6 +273,9 @@ class WorkloadRollout:
     async def _resolve(self, digests: Iterable[str]) -> None:
         """Ask the registry what a digest outside the pushed set is; what it cannot tell stays unknown."""
         missing = [digest for digest in digests if digest not in self._known]
+        if self._image.loaded_into:  # no registry knows it
+            self._known |= dict.fromkeys(missing)
+            return
         refs = [self._image.push_ref.with_tag("").with_digest(digest) for digest in missing]
         for digest, answer in zip(
             missing, await asyncio.gather(*(self._ports.registry.resolve(ref) for ref in refs)), strict=True

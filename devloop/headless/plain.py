@@ -86,10 +86,13 @@ def shown(phrase: Phrase, *, colour: bool) -> str:
     return f"\x1b[{code}m{text}{_PLAIN_AGAIN}" if code else text
 
 
+_OF_BUILD = frozenset({FailureCode.BUILD_FAILED, FailureCode.PUSH_FAILED, FailureCode.LOAD_FAILED})
+
+
 def _is_failed_build(event: ev.Event) -> bool:
     """A build that was superseded did not fail: its output is nobody's business."""
     failure = event.failure if isinstance(event, ev.CycleFinished) else None
-    return failure is not None and failure.code in {FailureCode.BUILD_FAILED, FailureCode.PUSH_FAILED}
+    return failure is not None and failure.code in _OF_BUILD
 
 
 def _printable(text: str, *, keep_colour: bool) -> str:

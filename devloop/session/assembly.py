@@ -9,7 +9,10 @@ from devloop.adapters.deltabuilder import Audited, DeltaBuilder
 from devloop.adapters.engine import DockerEngine
 from devloop.adapters.kube import KubeCluster
 from devloop.adapters.kubelease import KubeLeases
+from devloop.adapters.loadbuilder import LoadBuilder
+from devloop.adapters.loader import ClusterLoader
 from devloop.adapters.observer import KubeObserver
+from devloop.adapters.oldimages import OldImages
 from devloop.adapters.plainregistries import RememberedRegistries
 from devloop.adapters.podlogs import PodLogs
 from devloop.adapters.prober import BackoffProber
@@ -37,6 +40,10 @@ class Assembly:
 
     engine: DockerEngine
     builder: BuildxBuilder
+    loader: ClusterLoader
+    old_images: OldImages
+    full: LoadBuilder
+    """Builds, and pushes or loads."""
     registry: HttpRegistry
     cluster: KubeCluster
     observer: KubeObserver
@@ -54,7 +61,7 @@ class Assembly:
         """Builds by a layer where that is right; what is under watch tells what has changed."""
         found = self._deltas.get(watcher)
         if found is None:
-            found = self._deltas[watcher] = DeltaBuilder(self.builder, self.registry, watcher, state, audited=audited)
+            found = self._deltas[watcher] = DeltaBuilder(self.full, self.registry, watcher, state, audited=audited)
             watcher.ahead = found.look_ahead
         return found
 
@@ -124,7 +131,11 @@ def assemble(
     registry = HttpRegistry(insecure=insecure, fallback=engine.inspect_distribution)
 
     async def ping_registries() -> Failure | None:
-        refs = {service.push.registry: service.push for service in (services() if services else project.services)}
+        refs = {
+            service.push.registry: service.push
+            for service in (services() if services else project.services)
+            if service.load is None
+        }
         for ref in refs.values():
             failure = await registry.check(ref)
             if failure:
@@ -137,9 +148,14 @@ def assemble(
         Connection.ENGINE: engine.ping,
         Connection.REGISTRY: ping_registries,
     }
+    builder, loader = BuildxBuilder(project.place.root), ClusterLoader(project.place.pinned, cluster.nodes)
+    old_images = OldImages(state, project.place.pinned.name, loader, cluster.all_pods)
     return Assembly(
         engine,
-        BuildxBuilder(project.place.root),
+        builder,
+        loader,
+        old_images,
+        LoadBuilder(builder, loader, old_images),
         registry,
         cluster,
         observer,

@@ -12,6 +12,7 @@ from devloop.core.containers import choose
 from devloop.core.events import Change
 from devloop.core.failure import ExitCode, Failure
 from devloop.core.image import PushedImage, ResolvedImage, short
+from devloop.core.load import Target, build_tag, load_command
 from devloop.core.manifest import deployment as parse_deployment
 from devloop.core.patch import BuildMark, plan_patch
 from devloop.core.plan import choose_builder, shell_line
@@ -48,6 +49,8 @@ class ServicePlan:
     watched: Survey
     workloads: tuple[WorkloadPlan, ...]
     depends_on: tuple[str, ...] = ()
+    load: str = ""
+    """Where the image is loaded, or why that cannot be told; empty when it is pushed."""
 
 
 async def plan(project: Project, *, as_json: bool) -> ExitCode:
@@ -65,18 +68,39 @@ async def plan(project: Project, *, as_json: bool) -> ExitCode:
 
 
 async def _plan(service: Service, assembly: Assembly, platform: str) -> ServicePlan:
-    choice = choose_builder(service.build)
-    request = BuildRequest(service.build, service.push, service.build.platform or platform)
+    choice = choose_builder(service.build, service.load)
+    request = BuildRequest.of(service, platform)
+    target = await assembly.loader.target(service.load) if service.load else None
+    image = _to_be_built(service, target)
     watched, workloads = await asyncio.gather(
         asyncio.to_thread(survey, service),
-        asyncio.gather(*(_workload(service, key, assembly) for key in service.workloads)),
+        asyncio.gather(*(_workload(service, key, image, assembly) for key in service.workloads)),
     )
+    load = _load(target, image) if target else ""
+    command = shell_line(request)
     return ServicePlan(
-        service.name, choice.name, choice.reason, shell_line(request), watched, tuple(workloads), service.depends_on
+        service.name, choice.name, choice.reason, command, watched, tuple(workloads), service.depends_on, load
     )
 
 
-async def _workload(service: Service, key: WorkloadKey, assembly: Assembly) -> WorkloadPlan:
+def _to_be_built(service: Service, target: Target | Failure | None) -> PushedImage:
+    """What a cycle would push, or load under a tag that begins with the service's."""
+    resolved = ResolvedImage(TO_BE_BUILT, ())
+    if target is None:
+        return PushedImage(service.push, service.image, resolved)
+    ref = service.image.with_tag(build_tag(service.image.effective_tag, TO_BE_BUILT))
+    return PushedImage(ref, ref, resolved, str(target))
+
+
+def _load(target: Target | Failure, image: PushedImage) -> str:
+    if isinstance(target, Failure):
+        return f"{target.message} → {target.hint}"
+    if command := load_command(target, "IMAGE.tar"):
+        return f"{image.pod_ref} into {target}: {' '.join(command)}"
+    return f"{image.pod_ref}: {target} has the engine's own images"
+
+
+async def _workload(service: Service, key: WorkloadKey, image: PushedImage, assembly: Assembly) -> WorkloadPlan:
     raw = await assembly.cluster.read(key)
     if raw is None or isinstance(raw, Failure):
         return WorkloadPlan(str(key), key.namespace, failure=raw or absent(key))
@@ -84,14 +108,14 @@ async def _workload(service: Service, key: WorkloadKey, assembly: Assembly) -> W
     containers = choose(service, deployment.template)
     if isinstance(containers, Failure):
         return WorkloadPlan(str(key), key.namespace, failure=containers)
-    image = PushedImage(service.push, service.image, ResolvedImage(TO_BE_BUILT, ()))
     now = SystemClock().now()
-    patch = plan_patch(deployment, containers, image, service.pin, BuildMark(TO_BE_BUILT, now, "plan"), now)
+    patch = plan_patch(deployment, containers, image, service.pin, BuildMark.of(image, now, "plan"), now)
     return WorkloadPlan(str(key), key.namespace, containers, patch.changes)
 
 
 def _lines(one: ServicePlan) -> list[str]:
     lines = [one.service, f"  build    {one.command}", f"           with {one.builder}: {one.reason}"]
+    lines += [f"  load     {_readable(one.load)}"] if one.load else []
     lines += [f"  after    {', '.join(one.depends_on)}"] if one.depends_on else []
     lines += [f"  watch    {_count(one.watched.files, 'file')}"]
     lines += [f"           not {pattern} ({_count(paths, 'path')})" for pattern, paths in one.watched.ignored]
@@ -123,6 +147,7 @@ def _readable(text: str) -> str:
 
 def _as_json(one: ServicePlan) -> dict[str, Any]:
     found = asdict(one)
+    found["load"] = _readable(one.load)
     ignored = [{"pattern": pattern, "paths": paths} for pattern, paths in one.watched.ignored]
     found["watched"]["ignored"] = ignored
     for workload in found["workloads"]:

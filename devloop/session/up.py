@@ -37,6 +37,7 @@ from devloop.session.remote import Remote, open_to_others
 from devloop.session.renderers import STDERR, STDOUT, Output, Renderers, last_words, lines_for
 from devloop.session.reports import keep
 from devloop.session.signals import LAST_WORDS, SAME, Signals, cancel_everything
+from devloop.session.tidying import Tidying
 from devloop.session.undo import is_marked, undo_line
 from devloop.views import AUDITED, audit_words, exit_code, summary
 
@@ -86,6 +87,7 @@ class Session:
         self._assembly: Assembly | None = None
         self._holder: Leaseholder | None = None
         self._tail: LogTail | None = None
+        self._tidying: Tidying | None = None
         self._running = False
         self._signalled: ExitCode | None = None
         self._asked_to_end: float | None = None
@@ -185,10 +187,12 @@ class Session:
         assembly = self._assembly = assemble(
             project, self._observed, self._connection, self._unreadable, lambda: self._project.services, self._state
         )
+        self._tidying = Tidying(assembly.old_images, lambda: self._project.services, self._log.emit)
         try:
             return await self._loop(assembly)
         finally:
             try:
+                await self._tidying.close()
                 await let_go(self._holder)
             finally:
                 await assembly.close()
@@ -291,7 +295,7 @@ class Session:
     def _builder(self, assembly: "Assembly", watcher: "NoWatcher | FileWatcher") -> Builder:
         """What a save becomes a layer of is known where the source is watched."""
         if isinstance(watcher, NoWatcher):
-            return assembly.builder
+            return assembly.full
         return assembly.appending(
             watcher, self._state, self._audited if self._project.place.config.loop.audit else None
         )
@@ -356,6 +360,8 @@ class Session:
             self._conductor.post(snapshot)
         else:  # nobody decides any more, but a restore still waits for what it put back
             self._observations.observe(snapshot)
+        if self._tidying and self._conductor:
+            self._tidying.look(snapshot)
         if self._tail and snapshot.deployment:
             for service in self._project.services:
                 chosen = choose(service, snapshot.deployment.template)

@@ -29,7 +29,7 @@ _VERDICTS = {
     Verdict.MISMATCH: ("✘", Tone.BAD),
     Verdict.UNKNOWN: ("?", Tone.WARN),
 }
-_SHADES = {Phase.BUILD: "█", Phase.PUSH: "▓", Phase.ROLLOUT: "▒", Phase.VERIFY: "░"}
+_SHADES = {Phase.BUILD: "█", Phase.PUSH: "▓", Phase.LOAD: "▓", Phase.ROLLOUT: "▒", Phase.VERIFY: "░"}
 _BAR = 24
 """Columns of the longest bar."""
 _TAIL = 20
@@ -151,7 +151,9 @@ def history_text(service: ServiceState, past: Chronicle, now: float, width: int)
     rows = [_cycle(cycle, scale, now) for cycle in reversed(cycles)]
     if len(cycles) > 1:
         rows.insert(0, _cells(("", "", "usual", ""), whole, usual.items(), scale))
-    legend = "   ".join(f"{shade} {phase}" for phase, shade in _SHADES.items())
+    loaded = any(span.phase is Phase.LOAD for cycle in cycles for span in cycle.phases)
+    unused = Phase.PUSH if loaded else Phase.LOAD
+    legend = "   ".join(f"{shade} {phase}" for phase, shade in _SHADES.items() if phase is not unused)
     return Text("\n").join([styled(f" {legend}", Tone.QUIET), Text(), *_table(rows, width)])
 
 

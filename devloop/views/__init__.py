@@ -173,6 +173,8 @@ def _how(event: ev.BuildStep, _: SessionState) -> list[Phrase]:
 
 
 def _pushed(event: ev.ImagePushed, _: SessionState) -> list[Phrase]:
+    if event.loaded_into:
+        return [Phrase(f"loaded {event.pod_ref} into {event.loaded_into}")]
     return [Phrase(f"pushed {event.push_ref} as {short(event.digest)}")]
 
 

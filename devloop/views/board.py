@@ -16,6 +16,7 @@ from devloop.views.times import minute, moment
 _RUNNING = {
     Phase.BUILD: "building",
     Phase.PUSH: "pushing",
+    Phase.LOAD: "loading",
     Phase.ROLLOUT: "rolling out",
     Phase.VERIFY: "verifying",
 }
@@ -187,7 +188,7 @@ def _not_all(verdicts: Sequence[PodVerified]) -> str:
     if not others:
         return ""
     if others == pods:
-        return "no Pod runs the pushed image"
+        return "no Pod runs the new image"
     return f"{others} of {pods} Pods run{'s' if others == 1 else ''} another image"
 
 
@@ -230,7 +231,7 @@ def _at(service: ServiceState, running: RunningCycle, past: Chronicle) -> str:
     if running.warnings:
         return running.warnings[-1].message
     if running.at_gate:
-        return "built and pushed"
+        return "built and loaded" if Phase.LOAD in running.ended else "built and pushed"
     for observed in service.workloads.values():
         for pod in observed.pods:
             if pod.current and not pod.ready and running.phase is not None:

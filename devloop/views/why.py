@@ -80,7 +80,8 @@ def _tone(answer: Answer) -> Tone:
 def _fine(readings: Sequence[Reading]) -> str:
     proved = sum(r.link is Link.CONTAINER and r.holds is Holds.YES for r in readings)
     containers = "its only container reports" if proved == 1 else f"each of its {proved} containers reports"
-    return f"the newest image runs: {containers} what the registry has"
+    loaded = any(r.link is Link.LOADED for r in readings)
+    return f"the newest image runs: {containers} what {'was loaded' if loaded else 'the registry has'}"
 
 
 def _chain(readings: Sequence[Reading], clock: "_Clock") -> Iterator[Phrase]:

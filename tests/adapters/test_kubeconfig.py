@@ -57,9 +57,9 @@ def failure(found: object) -> Failure:
 @pytest.mark.usefixtures("files")
 def test_the_first_file_that_names_something_wins(files: tuple[Path, ...]) -> None:
     assert contexts() == ("first", "bare", "second", "lost", "stranger")
-    assert resolve(None) == PinnedContext("second", "https://two", "default", "shared", files)
-    assert resolve("first") == PinnedContext("first", "https://one:6443", "shop", "u1", files)
-    assert resolve("bare") == PinnedContext("bare", "https://one:6443", "default", "", files)
+    assert resolve(None) == PinnedContext("second", "https://two", "default", "shared", files, "c2")
+    assert resolve("first") == PinnedContext("first", "https://one:6443", "shop", "u1", files, "c1")
+    assert resolve("bare") == PinnedContext("bare", "https://one:6443", "default", "", files, "c1")
     config = read(kubeconfig_files())
     assert isinstance(config, Kubeconfig)
     assert config.users["shared"].value["token"] == "one"

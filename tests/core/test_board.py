@@ -82,7 +82,7 @@ ROWS: list[tuple[str, Callable[[], Story], tuple[object, ...]]] = [
     ("mismatch", STATES["mismatch"],
      ("FAILED verify", Tone.BAD, "", "server.py", "saved 14:01:01", "1 of 3 Pods runs another image")),
     ("no Pod runs it", _none_runs_it,
-     ("FAILED verify", Tone.BAD, "", "x.py", "saved 14:01:33", "no Pod runs the pushed image")),
+     ("FAILED verify", Tone.BAD, "", "x.py", "saved 14:01:33", "no Pod runs the new image")),
     ("never ran", lambda: _started().phase("web", Phase.BUILD, 1, ok=False).failed(
         "web", FailureCode.BUILD_FAILED, "x", ""),
      ("FAILED build", Tone.BAD, "", "", "", "cluster still runs what it ran before")),

@@ -10,12 +10,13 @@ from devloop.core.crash import exits
 from devloop.core.diagnose import at_deadline, diagnose, duration, explain_crash
 from devloop.core.failure import Failure, FailureCode
 from devloop.core.image import ResolvedImage
+from devloop.core.patch import BuildMark
 from devloop.core.pull import unwrapped
 from devloop.core.room import max_unavailable
 from devloop.core.status import Broken, ContainerRef, Rolling, Trouble
 from devloop.core.workload import ClusterEvent, Condition, ContainerStatus, Pod, Running, Snapshot, Terminated, Waiting
 from tests.core.test_manifest import snapshot as recorded
-from tests.core.workloads import TEMPLATE, container, deployment, event, pod, resolved, revision, snapshot
+from tests.core.workloads import DEV, TEMPLATE, container, deployment, event, pod, resolved, revision, snapshot
 
 OLD = replace(TEMPLATE, build="older")
 FAILED = Terminated(1, reason="Error")
@@ -422,3 +423,22 @@ def test_the_last_exit_has_the_last_word() -> None:
 def test_other_failures_are_not_explained_by_logs() -> None:
     other = Broken(Failure(FailureCode.IMAGE_PULL, "no"))
     assert explain_crash(other, {CURRENT: ["exec format error"]}, ARM, "linux/amd64") == other.failure
+
+
+@pytest.mark.parametrize(
+    ("reason", "message"),
+    [
+        ("ErrImageNeverPull", 'Container image "web:dev" is not present with pull policy of Never'),
+        ("ErrImagePull", "pull access denied, repository does not exist or may require authorization"),
+        ("ImagePullBackOff", 'Back-off pulling image "web:dev"'),
+    ],
+)
+def test_a_node_that_lacks_a_loaded_image_is_named(reason: str, message: str) -> None:
+    mark = BuildMark("sha256:a", 1.0, "s1", loaded_as=DEV, loaded_into="the kind cluster `e2e`").encode()
+    new = revision(template=replace(TEMPLATE, build=mark))
+    (found,) = troubles(snapshot(waiting(reason, message), revisions=(new,)))
+    assert (found.failure.code, found.ends) == (FailureCode.IMAGE_PULL, True)
+    assert found.failure.message == (
+        f"node1 has no copy of {DEV}, which was loaded into the kind cluster `e2e`, and no registry has it either"
+    )
+    assert "imagePullSecrets" not in found.failure.hint

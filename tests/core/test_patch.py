@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from devloop.core import manifest
+from devloop.core.image import ImageRef, PushedImage
 from devloop.core.original import Original, Written
-from devloop.core.patch import BuildMark, Patch, desired, plan_patch
+from devloop.core.patch import BuildMark, Patch, desired, loaded_into, plan_patch
 from devloop.core.service import Pin
 from devloop.core.workload import ACTIVE, BUILD, ORIGINAL, Deployment
 from tests.core.merge import merged
@@ -167,3 +168,21 @@ def test_a_mark_that_is_not_ours(text: str) -> None:
 
 def test_a_mark_is_read_as_it_was_written() -> None:
     assert BuildMark.decode(MARK.encode()) == MARK
+
+
+def test_a_loaded_image_has_a_tag_of_its_own_that_no_node_asks_a_registry_for() -> None:
+    found = deployment(container(image="web:v0", policy="Always"))
+    own = ImageRef("", "web", "dev-4f2a9c1b03de")
+    image = PushedImage(own, own, pushed().resolved, "the kind cluster `e2e`")
+    mark = BuildMark.of(image, 100.5, "s1")
+    patch = plan_patch(found, ("web",), image, Pin.LOADED, mark, 7.0)
+    (spec,) = after(found, patch).template.containers
+    assert (spec.image, spec.pull_policy) == ("web:dev-4f2a9c1b03de", "IfNotPresent")
+    assert BuildMark.decode(patch.mark) == mark
+    assert loaded_into(patch.mark, "docker.io/library/web:dev-4f2a9c1b03de") == "the kind cluster `e2e`"
+    assert loaded_into(patch.mark, "sidecar:1") == loaded_into(MARK.encode(), DEV) == ""
+    written = Original.decode(after(found, patch).annotations[ORIGINAL]).containers["web"]
+    assert written == {
+        "image": Written("web:v0", "web:dev-4f2a9c1b03de"),
+        "imagePullPolicy": Written("Always", "IfNotPresent"),
+    }

@@ -11,7 +11,7 @@ from devloop.core.image import ImageRef
 from devloop.core.problems import Problems
 from devloop.core.reconfigure import difference
 from devloop.core.resolve import resolve
-from devloop.core.service import BuildSpec, Pin, Service, WorkloadKey
+from devloop.core.service import BuildSpec, Load, Pin, Service, WorkloadKey
 from devloop.core.settings import settings, with_fixed
 
 
@@ -74,6 +74,7 @@ OTHER: dict[str, Any] = {
     "image": ImageRef("h:1", "other", "dev"), "push": ImageRef("h:1", "other", "dev"), "pin": Pin.DIGEST,
     "workloads": (WorkloadKey("shop", "deployment", "web"), WorkloadKey("shop", "deployment", "other")),
     "containers": ("other",), "watch": (Path("/other"),), "ignore": ("other",), "depends_on": ("other",),
+    "load": Load.KIND,
     "context": Path("/other"), "dockerfile": Path("/other"), "target": "other", "args": (("A", "b"),),
     "secrets": ("id=a",), "ssh": ("default",), "platform": "linux/arm64", "builder": "other",
     "cache_from": ("other",), "cache_to": ("other",), "flags": ("--other",), "delta": False,

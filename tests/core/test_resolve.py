@@ -13,7 +13,7 @@ from devloop.core.image import ImageRef
 from devloop.core.order import cycles, dependencies_first
 from devloop.core.problems import Problems
 from devloop.core.resolve import resolve
-from devloop.core.service import Pin, Service, WorkloadKey
+from devloop.core.service import Load, Pin, Service, WorkloadKey
 
 ROOT = Path("/src")
 
@@ -259,3 +259,18 @@ def test_order(edges: dict[str, list[str]], wanted: list[str]) -> None:
         at = {name: index for index, name in enumerate(order)}
         assert all(at[above] < at[name] for name in order for above in edges[name] if above in edges)
         assert set(order) >= {above for name in order for above in edges[name] if above in edges}
+
+
+def test_a_loaded_image_needs_no_host_and_is_told_by_its_build() -> None:
+    web = one({"image": "shop/web", "load": "auto"})
+    assert web.image == web.push == ImageRef("", "shop/web", "dev")
+    assert (web.load, web.pin) == (Load.AUTO, Pin.LOADED)
+    pushed = one({"load": "none"})
+    assert (pushed.load, pushed.pin) == (None, Pin.TAG)
+    assert pushed.build_key != one({"load": "kind"}).build_key
+
+
+def test_an_image_that_is_pushed_names_its_registry() -> None:
+    (problem,) = problems({"web": {"image": "shop/web"}})
+    assert "services.web.image: `shop/web` names no registry host" in problem
+    assert problem.endswith('or set `load = "auto"`')

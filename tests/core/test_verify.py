@@ -8,6 +8,7 @@ import pytest
 from devloop.core.events import Verdict
 from devloop.core.failure import FailureCode
 from devloop.core.image import PlatformManifest, PushedImage, ResolvedImage
+from devloop.core.patch import BuildMark
 from devloop.core.pulls import go_seconds
 from devloop.core.service import Pin
 from devloop.core.verify import PodVerdict, is_ours, judge, unchanged, unresolved, verify
@@ -283,3 +284,25 @@ def test_pinned_by_digest_the_policy_may_be_any() -> None:
 )
 def test_why_a_patch_is_needed(picture: Snapshot, reason: str) -> None:
     assert why(picture) == reason
+
+
+LOADED = BuildMark(digest("a"), 1.0, "s1", loaded_as=DEV, loaded_into="the kind cluster `e2e`").encode()
+
+
+@pytest.mark.parametrize(
+    ("known", "expected", "text"),
+    [
+        ({digest("b"): None}, Verdict.UNKNOWN, "none of the digests of what was loaded into the kind cluster `e2e`"),
+        ({digest("b"): B}, Verdict.MISMATCH, "not the loaded aaaaaaaaaaaa: node1 has another image under"),
+    ],
+)
+def test_of_a_loaded_image_no_registry_is_spoken_of(
+    known: Mapping[str, ResolvedImage | None], expected: Verdict, text: str
+) -> None:
+    found = snapshot(pod(image="b", policy="IfNotPresent"))
+    template = replace(TEMPLATE, containers=(ContainerSpec("web", DEV, "IfNotPresent"),), build=LOADED)
+    (told,) = verify(found, revision(template=template), ("web",), A, known)
+    assert told.verdict is expected
+    assert text in told.text
+    assert "registry" not in told.text + told.hint
+    assert "pin" not in told.hint

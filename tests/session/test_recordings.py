@@ -50,9 +50,9 @@ def test_the_last_session_with_the_image_counts(tmp_path: Path) -> None:
     )
     record(tmp_path, "newest, of something else", 0, CycleStarted("db", 1, Trigger.START), pushed(1, "c", "other:dev"))
     assert pushes_of(DEV, tmp_path) == (
-        Push(digest("a"), 12.0, 10.0, "verified"),
-        Push(digest("a"), 15.0, 14.0, "unchanged"),
-        Push(digest("b"), 18.0, 17.0, ""),
+        Push(digest("a"), 12.0, 10.0, "verified", frozenset({digest("a")})),
+        Push(digest("a"), 15.0, 14.0, "unchanged", frozenset({digest("a")})),
+        Push(digest("b"), 18.0, 17.0, "", frozenset({digest("b")})),
     )
 
 

@@ -10,6 +10,8 @@ class Link(StrEnum):
     SOURCE = "source"
     LOCAL = "local image"
     REGISTRY = "registry tag"
+    LOADED = "loaded image"
+    """In its place where the image was loaded into the nodes of a local cluster."""
     SPEC = "workload spec"
     REVISION = "revision"
     POD = "Pod"

@@ -99,6 +99,8 @@ def _registry(reference: Reference) -> Reading:
     if registry is None:
         return Reading(Link.REGISTRY, Holds.UNREAD, f"there is no {reference.ref}")
     text = f"{reference.ref} is {short(registry.resolved.digest)}"
+    if registry.loaded_into:
+        return Reading(Link.LOADED, Holds.YES, f"{text}, in {registry.loaded_into} and no registry")
     return Reading(Link.REGISTRY, Holds.YES, f"{text}, built" if registry.created else text, registry.created)
 
 

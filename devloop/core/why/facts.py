@@ -34,6 +34,8 @@ class RegistryImage:
     volumes: tuple[str, ...] = ()
     copies: tuple[str, ...] = ()
     """Absolute paths that COPY and ADD wrote to, from the image's history."""
+    loaded_into: str = ""
+    """The local cluster whose nodes were given it: then no registry has it, and this is what devloop noted of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,8 @@ class Push:
     """When its cycle began: what was saved before that is in it."""
     outcome: str
     """Of its cycle; empty when it did not end."""
+    digests: frozenset[str] = frozenset()
+    """Every digest that a Pod which runs it may report."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from devloop.core.events import Verdict
-from devloop.core.image import digest_of, fits, short
+from devloop.core.image import digest_of, fits, same_image, short
 from devloop.core.patch import BuildMark
 from devloop.core.proof import verdict_of
 from devloop.core.why.cause import Cause, CauseCode, Evidence
@@ -131,7 +131,14 @@ def _stale(found: Sequence[_Judged]) -> Stale:
     """Why they all went stale; they went the same way."""
     one = found[0].seen
     start = Start(_nodes(found), one.asked, one.got, one.pulled)
+    if _is_loaded(one) and same_image(one.got.image, one.asked.image):
+        return Stale(CauseCode.NODE_CACHE, f"{start.node} has another image under that name than devloop has loaded")
     return why_stale(start, found[0].moved, from_here=_from_here(one.reference))
+
+
+def _is_loaded(one: Seen) -> bool:
+    registry = one.reference.registry
+    return isinstance(registry, RegistryImage) and bool(registry.loaded_into)
 
 
 def _nodes(found: Sequence[_Judged]) -> str:
@@ -188,6 +195,9 @@ def _cause(facts: Facts, code: CauseCode, found: Sequence[_Judged], seen: Sequen
 
 
 def _fix(facts: Facts, code: CauseCode, one: Seen) -> str:
+    if _is_loaded(one) and code is not CauseCode.POLICY_MUTATED:
+        service = "" if isinstance(facts.source, Unread) else f" {facts.source.service}"
+        return f"devloop up{service} --once, which loads what is built"
     fix = fix_of(code, facts.key, one.asked, one.reference, one.pod.node, facts.controller)
     pods = [pod.name for pod in asked_about(replace(facts, only=""))]
     return rolled_out(facts.snapshot.deployment, fix, pods) if facts.snapshot.deployment is not None else fix
@@ -211,6 +221,10 @@ def _of_registry(reference: Reference) -> Iterator[Evidence]:
     registry = reference.registry
     if isinstance(registry, RegistryImage):
         digest = registry.resolved.digest
+        if registry.loaded_into:
+            text = f"{reference.ref} was loaded into {registry.loaded_into} as {short(digest)}"
+            yield Evidence("annotation devloop/build", text, digest=digest)
+            return
         text = f"{reference.ref} is {short(digest)} now, and was built"
         at = registry.created
         yield Evidence("registry", text if at else text.partition(",")[0], at, digest)
@@ -274,6 +288,8 @@ def _undecided(one: Seen) -> str:
         return f"the registry has no {one.reference.ref} (any more)"
     if not isinstance(registry, RegistryImage):
         return registry.why
+    if registry.loaded_into:
+        return f"the Pods report {short(one.digest)}, which is none of the digests of what was loaded"
     return (
         f"the Pods report {short(one.digest)}, which is none of the digests that {one.reference.ref} goes by, "
         "and the registry does not tell what it is"

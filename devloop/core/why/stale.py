@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from devloop.core.image import ImageRef, InvalidReferenceError
+from devloop.core.image import same_image
 from devloop.core.why.cause import CauseCode
 from devloop.core.workload import ContainerSpec
 
@@ -82,11 +82,3 @@ def _moved_on(from_here: bool | None) -> Stale:
     who = "" if from_here is None else " (not from this machine, as far as its engine knows)"
     why = f"the tag was moved after the container had started{who}, and Kubernetes never looks whether a tag moves"
     return Stale(CauseCode.TAG_MOVED, why)
-
-
-def same_image(first: str, second: str) -> bool:
-    """Whether two references, however written, ask a registry for the same thing."""
-    try:
-        return ImageRef.parse(first).same_image(ImageRef.parse(second))
-    except InvalidReferenceError:
-        return first == second

@@ -19,7 +19,7 @@ from devloop.session.request import Request
 
 _PATIENCE = 20.0
 """Seconds that one part may take; what it asks has shorter limits of its own."""
-_NEEDED = frozenset({Topic.ENGINE, Topic.REGISTRY, Topic.API_SERVER, Topic.RIGHTS, Topic.WORKLOAD})
+_NEEDED = frozenset({Topic.ENGINE, Topic.LOAD, Topic.REGISTRY, Topic.API_SERVER, Topic.RIGHTS, Topic.WORKLOAD})
 """Without an answer to these `devloop up` would not begin."""
 
 
@@ -43,6 +43,7 @@ async def _look(subject: Subject, assembly: Assembly) -> list[Check]:
     found = await asyncio.gather(
         _within(Topic.CONTEXT_SIZE, "looking through the source", local.of_source(services)),
         _within(Topic.ENGINE, "the engine", images.of_engine(assembly.engine, builder, services)),
+        _within(Topic.LOAD, "the way into the nodes", images.of_loads(services, assembly.loader)),
         *(_within(Topic.REGISTRY, name, images.of_registry(of, registry, builder)) for name, of in registries.items()),
         _within(Topic.BASE, "base images", bases.of_bases(services, registry)),
         *([_of_cluster(subject, assembly)] if subject.is_pinned else []),

@@ -8,12 +8,14 @@ from pathlib import Path
 from devloop.adapters.buildx import BuildxBuilder
 from devloop.adapters.dockerconfig import DockerConfig
 from devloop.adapters.engine import DockerEngine, EngineInfo
+from devloop.adapters.loader import ClusterLoader
 from devloop.adapters.machine import free_bytes
 from devloop.adapters.registry import HttpRegistry
 from devloop.core.checkup import Check, Level, Topic
 from devloop.core.failure import Failure, FailureCode
 from devloop.core.image import DOCKER_HUB, ImageRef
 from devloop.core.judgements import judge_disk, judge_skew
+from devloop.core.load import Target, load_command
 from devloop.core.ports import BuildRequest
 from devloop.core.service import BuildSpec, Service
 
@@ -67,7 +69,9 @@ def _of_info(info: EngineInfo) -> list[Check]:
 
 async def _of_builders(builder: BuildxBuilder, services: Sequence[Service]) -> list[tuple[Check, bool]]:
     """Each builder once for each registry that it pushes to; and whether what is wrong is the engine's doing."""
-    requests = {(request.spec.builder, request.push.registry): request for request in map(_request, services)}
+    requests = {
+        (request.spec.builder, request.load or request.push.registry): request for request in map(_request, services)
+    }
     if not services:
         here = Path.cwd()
         requests["", ""] = BuildRequest(BuildSpec(here, here / "Dockerfile"), ImageRef("", "none"), "")
@@ -100,10 +104,23 @@ async def of_registry(services: Sequence[Service], registry: HttpRegistry, build
     ]
 
 
+async def of_loads(services: Sequence[Service], loader: ClusterLoader) -> list[Check]:
+    """Each way into a local cluster once: the command that loads images, and the cluster that it knows."""
+    loads = dict.fromkeys(service.load for service in services if service.load)
+    return [_of_load(await loader.check(load)) for load in loads]
+
+
+def _of_load(found: Target | Failure) -> Check:
+    if isinstance(found, Failure):
+        return Topic.LOAD.because(found)
+    command = load_command(found, "IMAGE.tar")
+    return Topic.LOAD.ok(f"into {found}: " + (" ".join(command) or "its nodes have the engine's own images"))
+
+
 def by_registry(services: Sequence[Service]) -> Mapping[str, list[Service]]:
     """The services that push to each registry."""
     groups: defaultdict[str, list[Service]] = defaultdict(list)
-    for service in services:
+    for service in (each for each in services if each.load is None):
         groups[_host(service.push)].append(service)
     return groups
 
@@ -140,7 +157,7 @@ def _host(ref: ImageRef) -> str:
 
 
 def _request(service: Service) -> BuildRequest:
-    return BuildRequest(service.build, service.push, service.build.platform)
+    return BuildRequest.of(service, "")
 
 
 def _named(request: BuildRequest) -> str:

@@ -28,6 +28,7 @@ from devloop.core.why.spec import newer_here
 from devloop.core.why.subject import NamespaceObjects, controller_of, newest_of, snapshot_of
 from devloop.core.workload import Deployment, Snapshot
 from devloop.session.why.carried import with_dockerfile
+from devloop.session.why.loaded import expected, in_no_registry
 from devloop.session.why.recordings import pushes_of
 
 _T = TypeVar("_T")
@@ -63,11 +64,12 @@ class Gatherer:
         # What the service was built as last says when its source was, whatever the workload asks for by now.
         own = [str(service.image)] if service is not None else []
         images = list(dict.fromkeys([*(spec.image for spec in specs), *own]))
-        references, logs, pushes = await asyncio.gather(
-            self._references(images, service, objects.nodes or {}, _images_elsewhere(objects, snapshot)),
-            self._logs(key.namespace, telling_logs(snapshot, newest)),
-            self._pushes(images),
+        logs, pushes = await asyncio.gather(
+            self._logs(key.namespace, telling_logs(snapshot, newest)), self._pushes(images)
         )
+        loaded = {image: found for image in images if (found := in_no_registry(image, deployment, service, pushes))}
+        elsewhere = _images_elsewhere(objects, snapshot)
+        references = await self._references(images, service, objects.nodes or {}, elsewhere, loaded)
         known, source = await asyncio.gather(
             self._known(snapshot, references, service, next(iter((objects.nodes or {}).values()), "")),
             self._source(service, references, pushes),
@@ -82,7 +84,7 @@ class Gatherer:
             {digest: image.resolved if image is not None else None for digest, image in known.items()},
             {digest: image.created for digest, image in known.items() if image is not None and image.created},
             Unread("nodes may not be read here") if objects.nodes is None else objects.nodes,
-            service.image if service is not None else None,
+            expected(service, deployment),
             source,
             Unread("EndpointSlices may not be read here") if objects.slices is None else routes_of(objects, snapshot),
             pushes,
@@ -94,24 +96,38 @@ class Gatherer:
     # images ------------------------------------------------------------------------------------------------------
 
     async def _references(
-        self, images: Sequence[str], service: Service | None, nodes: Mapping[str, str], elsewhere: Iterable[str]
+        self,
+        images: Sequence[str],
+        service: Service | None,
+        nodes: Mapping[str, str],
+        elsewhere: Iterable[str],
+        loaded: Mapping[str, RegistryImage | Unread],
     ) -> dict[str, Reference]:
+        """`loaded`: what is known of those that no registry is asked for."""
         asked = {image: ref for image in images if (ref := _parsed(image)) is not None}
         there = {image: self._from_here(ref, service) for image, ref in asked.items()}
         taken = [self._from_here(ref, service) for image in elsewhere if (ref := _parsed(image)) is not None]
         platform = next(iter(nodes.values()), "")
         local, found, tags = await asyncio.gather(
             self._local(list(dict.fromkeys(there.values()))),
-            asyncio.gather(*(self._image(ref, platform) for ref in there.values())),
+            asyncio.gather(*(self._unless(loaded.get(image), ref, platform) for image, ref in there.items())),
             asyncio.gather(*(self._tag(ref, platform) for ref in there.values())),
         )
         references = {
             image: _reference(asked[image], there[image], registry, tag, local, taken)
             for image, registry, tag in zip(asked, found, tags, strict=True)
         }
-        references = {image: await self._told_of_newer(each, platform) for image, each in references.items()}
+        references = {
+            image: replace(each, others=()) if image in loaded else await self._told_of_newer(each, platform)
+            for image, each in references.items()
+        }
         bad = Unread("it is no valid image reference", "correct the image of the container")
         return references | {image: Reference(ImageRef("", image), bad, bad) for image in images if image not in asked}
+
+    async def _unless(
+        self, known: RegistryImage | Unread | None, ref: ImageRef, platform: str
+    ) -> RegistryImage | Unread | None:
+        return known if known is not None else await self._image(ref, platform)
 
     async def _told_of_newer(self, reference: Reference, platform: str) -> Reference:
         """With whether the registry has what was built here later, under another tag."""
@@ -160,7 +176,10 @@ class Gatherer:
         """
         wanted: dict[str, ImageRef] = {}
         for reference, digest in _digests(snapshot, references):
-            if isinstance(reference.registry, RegistryImage) and digest not in reference.registry.resolved.digests:
+            registry = reference.registry
+            if not isinstance(registry, RegistryImage) or registry.loaded_into:
+                continue
+            if digest not in registry.resolved.digests:
                 there = self._from_here(reference.ref, service)
                 wanted[digest] = there.with_tag("").with_digest(digest)
         answers = await asyncio.gather(*(self._image(ref, platform) for ref in wanted.values()))

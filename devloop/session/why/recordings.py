@@ -30,6 +30,7 @@ def pushes_of(pod_ref: str, root: Path | None = None) -> tuple[Push, ...]:
 class _Cycle:
     begun: float
     pushed: tuple[str, float] | None = None
+    digests: frozenset[str] = frozenset()
 
 
 def _pushes(records: Iterable[Record], pod_ref: str) -> Iterator[Push]:
@@ -39,12 +40,14 @@ def _pushes(records: Iterable[Record], pod_ref: str) -> Iterator[Push]:
             case CycleStarted(service=service, cycle=number):
                 running[service, number] = _Cycle(record.time)
             case ImagePushed(service=service, cycle=number, digest=digest) as pushed if pushed.pod_ref == pod_ref:
-                running.setdefault((service, number), _Cycle(record.time)).pushed = digest, record.time
+                cycle = running.setdefault((service, number), _Cycle(record.time))
+                cycle.pushed, cycle.digests = (digest, record.time), frozenset(pushed.digests)
             case CycleFinished(service=service, cycle=number, outcome=outcome):
-                cycle = running.pop((service, number), None)
-                if cycle is not None and cycle.pushed is not None:
-                    yield Push(*cycle.pushed, cycle.begun, outcome)
-    yield from (Push(*cycle.pushed, cycle.begun, "") for cycle in running.values() if cycle.pushed is not None)
+                ended = running.pop((service, number), None)
+                if ended is not None and ended.pushed is not None:
+                    yield Push(*ended.pushed, ended.begun, outcome, ended.digests)
+    left = (cycle for cycle in running.values() if cycle.pushed is not None)
+    yield from (Push(*(cycle.pushed or ("", 0.0)), cycle.begun, "", cycle.digests) for cycle in left)
 
 
 def _records(path: Path) -> Iterator[Record]:
