@@ -1,1 +1,1 @@
-"""A registry, an API server and two nodes small enough to run inside devloop: for trying it and for its tests."""
+"""A small stand-in for a cluster, for trying devloop and for its tests: it speaks Kubernetes' protocol and is none."""
