@@ -125,7 +125,8 @@ class Manifests:
         ]
         index = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": found}
         headers = {"OCI-Filters-Applied": "artifactType"} if wanted else {}
-        return web.json_response(index, headers=headers, content_type=OCI_INDEX)
+        # As bytes: aiohttp adds a charset to the type of a text, and an index has none.
+        return web.Response(body=json.dumps(index).encode(), headers=headers, content_type=OCI_INDEX)
 
 
 async def _body(request: web.Request) -> bytes:

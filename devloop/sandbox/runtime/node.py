@@ -104,7 +104,7 @@ class Runtime:
 def _copy(image: Path, place: Place) -> None:
     """A container may write into its root, and finds it as the image has it each time it starts."""
     # Of an earlier start only the log is of use.
-    for earlier in place.root.parent.parent.glob("*/root"):
+    for earlier in (*place.root.parent.parent.glob("*/root"), place.bin):
         shutil.rmtree(earlier, ignore_errors=True)
     shutil.copytree(image, place.root, symlinks=True)
     furnish(place)
