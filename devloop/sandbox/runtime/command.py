@@ -62,9 +62,8 @@ def mapped(
     """A command of the container as it runs here; raises `OSError`."""
     path = spec.env.get("PATH") or _variables(config).get("PATH") or _PATH
     folder = spec.working_dir or str(config.get("WorkingDir") or "/")
-    program, interpreter = _found(words[0], path, folder, place), ()
-    if program.is_relative_to(place.root):
-        interpreter = _interpreter(program, path, place)
+    program = _found(words[0], path, folder, place)
+    interpreter = _interpreter(program, path, place) if program.is_relative_to(place.root) else ()
     return (*interpreter, str(program), *(_argument(word, place) for word in words[1:]))
 
 

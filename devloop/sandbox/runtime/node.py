@@ -61,13 +61,16 @@ class Runtime:
         place = Place(folder / "root", folder / "bin")
         await asyncio.to_thread(_copy, image.root, place)
         port = self._free_port()
+        log = CriLog(folder / "output.log")
         try:
             prepared = prepare(spec, image.config, place, port)
-            log = CriLog(folder / "output.log")
             group = await Group.start(prepared, log.writer("stdout"), log.writer("stderr"), self._reaper)
-        except OSError as error:
+        except BaseException as error:
+            log.close()
             self._ports.discard(port)
-            raise start_error(error, place.root) from error
+            if isinstance(error, OSError):
+                raise start_error(error, place.root) from error
+            raise
         container = Container(
             group,
             log,

@@ -45,7 +45,7 @@ class Reaper:
 
     def _tell(self, line: str) -> None:
         if self._process is None:
-            self._process = subprocess.Popen(  # noqa: S603
+            self._process = subprocess.Popen(
                 [sys.executable, "-I", "-S", "-c", _PROGRAM],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,

@@ -1,6 +1,5 @@
 """Paths of an image, found in the folder that it was unpacked into as a program in a container would find them."""
 
-import os
 import posixpath
 from pathlib import Path
 
@@ -27,7 +26,7 @@ def rooted(root: Path, path: str, *, follow: bool = True) -> Path:
         if here.is_symlink() and (follow or any(waiting)):
             if (links := links + 1) > _MOST_LINKS:
                 raise OSError(f"{path}: too many levels of symbolic links")
-            target = os.readlink(here)
+            target = str(here.readlink())
             done = [] if target.startswith("/") else done
             waiting += target.split("/")[::-1]
         else:

@@ -78,7 +78,8 @@ class _Unpacking:
         if name == _OPAQUE:
             self._empty(above)
         elif name.startswith(_WHITEOUT):
-            self._remove(above / name.removeprefix(_WHITEOUT))
+            if (gone := name.removeprefix(_WHITEOUT)) not in {"", ".", ".."}:
+                self._remove(above / gone)
         else:
             self._put(tar, member, path, above / name)
 
@@ -126,8 +127,6 @@ class _Unpacking:
 
     def _remove(self, place: Path) -> None:
         """What earlier layers put there."""
-        if place.name in {"", ".", ".."}:
-            return
         if place not in self._brought:
             _delete(place)
         else:
