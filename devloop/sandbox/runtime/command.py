@@ -1,8 +1,8 @@
 """What to run for a container: the command, environment and folder of its image and Pod, mapped to this machine.
 
 Programs run as plain processes, so a path of the image means nothing to them. Mapped are: the program, the working
-directory, `PATH`, `HOME`, `TMPDIR`, and each argument that is an absolute path of the image. Python is the one that runs
-the sandbox; a shell and its tools that the image does not bring are those of the machine.
+directory, `PATH`, `HOME`, `TMPDIR`, and each argument that is an absolute path of the image. Python is the one that
+runs the sandbox; a shell and its tools that the image does not bring are those of the machine.
 """
 
 import os

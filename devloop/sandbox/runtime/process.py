@@ -166,5 +166,6 @@ class Container:
 def start_error(error: OSError, folder: Path) -> OSError:
     """What runc would say, with no path of this machine in it."""
     said = str(error) if error.errno is None else f"exec: {os.strerror(error.errno).lower()}"
-    begin = "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed"
-    return OSError(f"{begin}: unable to start container process: {said.replace(str(folder), '')}: unknown")
+    begin = "failed to create containerd task: failed to create shim task: OCI runtime create failed"
+    said = said.replace(str(folder), "")
+    return OSError(f"{begin}: runc create failed: unable to start container process: {said}: unknown")

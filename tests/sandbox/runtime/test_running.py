@@ -61,11 +61,15 @@ async def test_a_script_for_a_python_that_is_in_no_such_place_here(run: Run) -> 
 
 
 async def test_what_it_sees(run: Run, site: Site) -> None:
-    program = "import os; [print(k, os.environ.get(k)) for k in ('A', 'B', 'HOSTNAME', 'PORT', 'HOME', 'LEAK', 'TMPDIR')]"
+    names = ("A", "B", "HOSTNAME", "PORT", "HOME", "LEAK", "TMPDIR")
+    program = f"import os; [print(name, os.environ.get(name)) for name in {names}]"
     os.environ["LEAK"] = "of this machine"
     try:
         container = await run(
-            files={"p.py": program}, Cmd=["python3", "/p.py"], Env=["A=image", "B=image"], env={"B": "pod", "PORT": "80"}
+            files={"p.py": program},
+            Cmd=["python3", "/p.py"],
+            Env=["A=image", "B=image"],
+            env={"B": "pod", "PORT": "80"},
         )
         code, told = await ended(container)
     finally:
@@ -96,14 +100,14 @@ async def test_a_crash_and_a_signal(run: Run) -> None:
 
 
 async def test_output_without_a_newline_and_both_streams(run: Run) -> None:
-    program = "import sys; print('out', flush=True); sys.stderr.write('err\\n'); print('x' * 40000); print('no end', end='')"
+    program = "import sys; print('out', flush=True); print('err', file=sys.stderr); print('x' * 40000, 'no', sep='\\n', end='')"
     container = await run(files={"p.py": program}, Cmd=["python3", "/p.py"])
     assert await container.wait() == 0
     found = lines(container)
     assert [(stream, tag, len(text)) for stream, tag, text in found if "x" in text] == [
         ("stdout", "P", 16384), ("stdout", "P", 16384), ("stdout", "F", 40000 - 2 * 16384),
     ]  # fmt: skip
-    assert found[-1] == ("stdout", "F", "no end")
+    assert found[-1] == ("stdout", "F", "no")
     assert {("stdout", "F", "out"), ("stderr", "F", "err")} <= set(found)
     first = container.logs().path.read_text().split(" ")[0]
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z", first)

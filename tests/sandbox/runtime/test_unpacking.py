@@ -116,5 +116,5 @@ def test_an_archive_without_compression(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.version_info >= (3, 14), reason="this Python reads zstd")
 def test_zstd_is_named_where_python_does_not_read_it(tmp_path: Path) -> None:
     (tmp_path / "layer").write_bytes(b"\x28\xb5\x2f\xfd")
-    with pytest.raises(BadLayerError, match="compressed with zstd, which Python reads from 3.14 on"):
+    with pytest.raises(BadLayerError, match=r"compressed with zstd, which Python reads from 3\.14 on"):
         unpack(tmp_path / "layer", tmp_path)
