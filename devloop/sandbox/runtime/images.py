@@ -5,8 +5,8 @@ That a tag has moved meanwhile is nothing that a node finds out by itself: it as
 
 import asyncio
 import platform
-import shutil
 import time
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -81,8 +81,8 @@ class Images:
 
     async def _unpacked(self, ref: ImageRef, fetched: Fetched, root: Path) -> None:
         """All or nothing: an image that could not be unpacked to its end is not there."""
-        half = root.with_name(root.name + ".half")
-        await asyncio.to_thread(_fresh, half)
+        half = _beside(root)
+        half.mkdir(parents=True)
         for digest in fetched.layers:
             layer = await self._layer(ref, digest)
             try:
@@ -96,7 +96,7 @@ class Images:
         file = self._folder / "layers" / digest.replace(":", "-")
         if not file.exists():
             file.parent.mkdir(parents=True, exist_ok=True)
-            half = file.with_name(file.name + ".half")
+            half = _beside(file)
             await self._fetching.download(ref, digest, half)
             half.rename(file)
         return file
@@ -111,6 +111,6 @@ def _parsed(image: str) -> ImageRef:
     return replace(ref, tag="" if ref.digest else ref.effective_tag)
 
 
-def _fresh(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+def _beside(path: Path) -> Path:
+    """A new name: whoever was cancelled may still be writing under the one before."""
+    return path.with_name(f"{path.name}.{uuid.uuid4().hex}")
