@@ -47,7 +47,7 @@ def _field(path: Path, key: str, value: Any) -> Iterator[tuple[Path, Any]]:
         if key not in ALWAYS_THERE:
             yield at, None
         yield from _items(at, key, value)
-    else:
+    elif value != {} or key not in ALWAYS_THERE:
         yield at, value
 
 
@@ -94,6 +94,9 @@ def recorded(before: Raw | None, after: Raw, manager: str, subresource: str, api
     """The entries after a write: what changed is the writer's, what is gone is nobody's."""
     old, new = fields_of(before or {}), fields_of(after)
     changed = {path for path in new if path not in old or old[path] != new[path]}
+    if before is None:
+        # What stands in the status of a new object was written by the server.
+        changed = {path for path in changed if path[0] != "f:status"}
     entries: list[Raw] = []
     mine: set[Path] = set()
     me = (manager, "Update", subresource, api_version)
