@@ -60,7 +60,7 @@ def prepared_update(kind: Kind, live: Raw, body: Raw, subresource: str) -> Raw:
         value = {**value, "status": live["status"]}
     result = {**value, "apiVersion": kind.api_version, "kind": kind.name, "metadata": metadata}
     result = defaulted(kind, _with_kept_spec(kind, live, result))
-    if kind.generational and _asks_for_more(kind, live, result):
+    if kind.generational and subresource != "status" and _asks_for_more(kind, live, result):
         result["metadata"]["generation"] = old.get("generation", 0) + 1
     return result
 
