@@ -13,8 +13,9 @@ import aiohttp
 import yaml
 from aiohttp import web
 
-from devloop.sandbox import discovery, podlogs, proxying, reviews, scale
+from devloop.sandbox import discovery, kinds, podlogs, proxying, reviews, scale
 from devloop.sandbox.errors import ApiError, bad_request, details, not_allowed, unknown_path
+from devloop.sandbox.kinds import Kind
 from devloop.sandbox.listing import listed
 from devloop.sandbox.patches import APPLY, JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE
 from devloop.sandbox.paths import Target, target_of
@@ -121,7 +122,7 @@ class ApiServer:
             found = discovery.openapi_of("/" + "/".join(parts[2:]))
         elif parts[0] == "api" and len(parts) == 2:
             found = discovery.resources("", parts[1])
-        elif parts[0] == "apis" and len(parts) == 2 and parts[1] in discovery.kinds.GROUPS:
+        elif parts[0] == "apis" and len(parts) == 2 and parts[1] in kinds.GROUPS:
             found = {"kind": "APIGroup", "apiVersion": "v1", **discovery.group(parts[1])}
         elif parts[0] == "apis" and len(parts) == 3:
             found = discovery.resources(parts[1], parts[2])
@@ -134,7 +135,9 @@ class ApiServer:
         pod = self._resources.get(target.kind, target.namespace, target.name)
         if target.subresource == "log":
             return await podlogs.answer(request, self._access, pod)
-        raise ApiError(501, "NotImplemented", "the devloop sandbox has no exec: look at logs, or ask the Pod by proxy", {})
+        raise ApiError(
+            501, "NotImplemented", "the devloop sandbox has no exec: look at logs, or ask the Pod by proxy", {}
+        )
 
     async def _read(self, request: web.Request, target: Target) -> web.StreamResponse:
         kind, query = target.kind, request.query
@@ -237,8 +240,8 @@ class ApiServer:
         return _json(value, status)
 
 
-def _stored_kind(target: Target) -> Any:
-    return discovery.kinds.EVENT if target.kind.stored_as else target.kind
+def _stored_kind(target: Target) -> Kind:
+    return kinds.EVENT if target.kind.stored_as else target.kind
 
 
 def _shown(target: Target, include: str, as_table: bool) -> Shown:

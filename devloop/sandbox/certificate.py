@@ -31,7 +31,9 @@ def make_certificate(name: str) -> tuple[str, str]:
     point = b"\x04" + public[0].to_bytes(32) + public[1].to_bytes(32)
     body = _to_be_signed(name, point)
     signed = _sequence(body, _sequence(_oid(_ECDSA_SHA256)), _bits(_signature(private, body)))
-    key = _sequence(_integer(1), _tag(0x04, private.to_bytes(32)), _tag(0xA0, _oid(_PRIME256V1)), _tag(0xA1, _bits(point)))
+    key = _sequence(
+        _integer(1), _tag(0x04, private.to_bytes(32)), _tag(0xA0, _oid(_PRIME256V1)), _tag(0xA1, _bits(point))
+    )
     return _pem("CERTIFICATE", signed), _pem("EC PRIVATE KEY", key)
 
 

@@ -33,8 +33,13 @@ CONTEXT = "devloop-sandbox"
 _NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
 _ARCHITECTURES = {"x86_64": "amd64", "AMD64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 _CONTROLLERS: tuple[type[Controller], ...] = (
-    DeploymentController, ReplicaSetController, Scheduler, EndpointSliceController, NamespaceController, GarbageCollector,
-)  # fmt: skip
+    DeploymentController,
+    ReplicaSetController,
+    Scheduler,
+    EndpointSliceController,
+    NamespaceController,
+    GarbageCollector,
+)
 
 
 class Cluster:
@@ -98,7 +103,7 @@ def _node(kubelet: Kubelet) -> Raw:
     architecture, now = _ARCHITECTURES.get(platform.machine(), platform.machine()), times.now()
     labels = {"kubernetes.io/arch": architecture, "kubernetes.io/os": "linux", "kubernetes.io/hostname": kubelet.name}
     info = {
-        "architecture": architecture, "operatingSystem": "linux", "osImage": "devloop sandbox (processes of this machine)",
+        "architecture": architecture, "operatingSystem": "linux", "osImage": "devloop sandbox (processes)",
         "kernelVersion": platform.release(), "kubeletVersion": discovery.VERSION, "kubeProxyVersion": "",
         "containerRuntimeVersion": f"sandbox://{sys.version_info.major}.{sys.version_info.minor}",
         "bootID": "", "machineID": "", "systemUUID": "",

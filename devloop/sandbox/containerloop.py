@@ -84,9 +84,10 @@ class ContainerLoop:
 
     async def stop(self, grace: float) -> None:
         """End the program, and do not start it again."""
-        self._stopping = True
+        hurried, self._stopping = self._stopping, True
         if self.state.running is not None and self.state.is_running:
-            self._say("Normal", "Killing", f"Stopping container {self.state.name}")
+            if not hurried:
+                self._say("Normal", "Killing", f"Stopping container {self.state.name}")
             await self.state.running.stop(grace)
 
     def end(self, code: int, began: str) -> None:
@@ -161,7 +162,9 @@ class ContainerLoop:
             self._say("Normal", "Pulling", f'Pulling image "{image}"')
         took = _duration(pulled.seconds)
         size = f"Image size: {pulled.size} bytes."
-        self._say("Normal", "Pulled", f'Successfully pulled image "{image}" in {took} ({took} including waiting). {size}')
+        self._say(
+            "Normal", "Pulled", f'Successfully pulled image "{image}" in {took} ({took} including waiting). {size}'
+        )
         return pulled
 
     async def _not_pulled(self, why: str, image: str, policy: str, delay: float) -> float:
@@ -195,10 +198,9 @@ class ContainerLoop:
                 await asyncio.sleep(self._place.timing.back_off)
         self._say("Normal", "Created", "Container created")
         state.container_id = f"sandbox://{secrets.token_hex(32)}"
-        spec = ContainerSpec(
-            self._place.id, state.name, state.image_id, _words(state.spec, "command", env), _words(state.spec, "args", env),
-            env, str(state.spec.get("workingDir", "")), state.attempt,
-        )  # fmt: skip
+        command, args = _words(state.spec, "command", env), _words(state.spec, "args", env)
+        folder = str(state.spec.get("workingDir", ""))
+        spec = ContainerSpec(self._place.id, state.name, state.image_id, command, args, env, folder, state.attempt)
         try:
             running = await self._place.runtime.start(spec)
         except OSError as error:

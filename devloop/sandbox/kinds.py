@@ -93,7 +93,7 @@ KINDS = (
     Kind("authorization.k8s.io", "v1", "SelfSubjectAccessReview", "selfsubjectaccessreviews",
          "selfsubjectaccessreview", False, verbs=("create",)),
 )  # fmt: skip
-"""Those that no controller of the sandbox runs may be listed, so that who asks for all of them is told there are none."""
+"""What no controller of the sandbox runs may be listed, so that whoever asks is told that there is none."""
 
 GROUPS = tuple(dict.fromkeys(kind.group for kind in KINDS))
 _BY_PATH = {(kind.group, kind.version, kind.plural): kind for kind in KINDS}

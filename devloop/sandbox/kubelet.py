@@ -141,7 +141,9 @@ class Nodes:
 
 def _ports(state: ContainerState) -> set[str]:
     """Numbers and names of the ports that a container says it has."""
-    said = [str(each[key]) for each in state.spec.get("ports") or [] for key in ("containerPort", "name") if key in each]
+    said = [
+        str(each[key]) for each in state.spec.get("ports") or [] for key in ("containerPort", "name") if key in each
+    ]
     for name in ("readinessProbe", "livenessProbe", "startupProbe"):
         for action in ("httpGet", "tcpSocket"):
             port = (state.spec.get(name) or {}).get(action, {}).get("port")

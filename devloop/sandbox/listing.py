@@ -27,7 +27,7 @@ def listed(store: Store, kind: Kind, namespace: str, query: Query) -> Raw:
     """The list that a query asks for; its items are without kind and version, as in every typed list."""
     matches = selection(kind, query)
     version, start = _begin(store, query)
-    found = store.list(kind, namespace) if version == store.version else store.list_at(kind, namespace, version)
+    found = store.all_of(kind, namespace) if version == store.version else store.list_at(kind, namespace, version)
     found = [each for each in (seen_as(kind, each) for each in found) if matches(each)]
     rest = [each for each in found if list(key_of(each)) > start]
     limit = int(query.get("limit") or 0)

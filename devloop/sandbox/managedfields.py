@@ -67,7 +67,8 @@ def _item_step(key: str, item: Any) -> str:
 
 def encoded(paths: Iterable[Path]) -> Raw:
     """FieldsV1."""
-    known, root = set(paths), {}
+    known = set(paths)
+    root: Raw = {}
     for path in sorted(known):
         node: Raw = root
         for index, step in enumerate(path):
@@ -131,7 +132,7 @@ def _kept(entry: Raw, paths: set[Path]) -> list[Raw]:
 
 def _entry(me: tuple[str, str, str, str], paths: Iterable[Path], time: str) -> Raw:
     manager, operation, subresource, api_version = me
-    entry = {"manager": manager, "operation": operation, "apiVersion": api_version, "time": time}
+    entry: Raw = {"manager": manager, "operation": operation, "apiVersion": api_version, "time": time}
     entry |= {"fieldsType": "FieldsV1", "fieldsV1": encoded(paths)}
     return entry | ({"subresource": subresource} if subresource else {})
 

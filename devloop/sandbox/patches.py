@@ -118,7 +118,8 @@ def strategic(live: Any, patch: dict[str, Any]) -> dict[str, Any]:
     """Kubernetes' own: lists of named things are merged by name, and directives say what goes."""
     directive = patch.get(_DIRECTIVE)
     if directive == "replace":
-        return _plain({key: value for key, value in patch.items() if key != _DIRECTIVE})
+        plain: dict[str, Any] = _plain({key: value for key, value in patch.items() if key != _DIRECTIVE})
+        return plain
     if directive == "delete":
         return {}
     result = dict(live) if isinstance(live, dict) else {}

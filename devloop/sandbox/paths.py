@@ -33,7 +33,7 @@ def target_of(raw_path: str) -> Target | None:
     if rest[0] == "namespaces" and len(rest) > 2 and kinds.at(group, version, unquote(rest[2])):
         namespace, rest = unquote(rest[1]), rest[2:]
     kind = kinds.at(group, version, unquote(rest[0]))
-    if kind is None or len(rest) > 3 and rest[2] != "proxy":
+    if kind is None or (len(rest) > 3 and rest[2] != "proxy"):
         return None
     name, subresource = (*map(unquote, rest[1:3]), "", "")[:2]
     if (kind.namespaced and name and not namespace) or (namespace and not kind.namespaced):

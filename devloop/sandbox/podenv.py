@@ -60,7 +60,9 @@ def _data(resources: Resources, pod: Raw, kind: str, reference: Raw) -> dict[str
             return {}
         raise ConfigError(f'{kind.lower()} "{reference["name"]}" not found')
     if kind == "Secret":
-        return {key: base64.b64decode(value).decode(errors="replace") for key, value in (found.get("data") or {}).items()}
+        return {
+            key: base64.b64decode(value).decode(errors="replace") for key, value in (found.get("data") or {}).items()
+        }
     return dict(found.get("data") or {})
 
 

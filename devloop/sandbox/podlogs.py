@@ -131,7 +131,7 @@ def _nothing_yet(pod: Raw, name: str, *, previous: bool) -> ApiError:
     if previous:
         return bad_request(f'previous terminated container "{name}" in pod "{pod_name}" not found')
     statuses = [s for key in ("containerStatuses", "initContainerStatuses") for s in pod["status"].get(key) or []]
-    state = next((s.get("state", {}) for s in statuses if s["name"] == name), {})
+    state: Raw = next((s.get("state", {}) for s in statuses if s["name"] == name), {})
     reason = (state.get("waiting") or {}).get("reason") or "ContainerCreating"
     trouble = "trying and failing to pull image" if "Image" in reason else reason
     if not pod["spec"].get("nodeName"):

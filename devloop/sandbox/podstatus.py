@@ -10,9 +10,7 @@ from devloop.sandbox.controllers.conditions import condition
 Raw = dict[str, Any]
 
 
-def pod_status(
-    before: Raw, spec: Raw, generation: int, containers: Sequence[ContainerState], addresses: Raw
-) -> Raw:
+def pod_status(before: Raw, spec: Raw, generation: int, containers: Sequence[ContainerState], addresses: Raw) -> Raw:
     """What becomes of the status that was there; `addresses` are the Pod's and the node's."""
     init = [c for c in containers if c.init]
     main = [c for c in containers if not c.init]

@@ -117,9 +117,7 @@ class PodWorker:
         self._write()
 
     def _gone(self) -> None:
-        live = self._resources.find(kinds.POD, *self._key)
-        if live is not None:
-            self._resources.remove(kinds.POD, {**live, "metadata": {**live["metadata"], "uid": self.pod["metadata"]["uid"]}})
+        self._resources.remove(kinds.POD, self.pod)
 
     async def _cut(self, *tasks: "asyncio.Future[Any]") -> None:
         for task in tasks:
@@ -131,10 +129,6 @@ class PodWorker:
         await asyncio.gather(*tasks, return_exceptions=True)
         with contextlib.suppress(OSError):
             await self._runtime.remove(self._place.id)
-
-    @property
-    def _key(self) -> tuple[str, str]:
-        return self.pod["metadata"]["namespace"], self.pod["metadata"]["name"]
 
     def _changed(self) -> None:
         """Write the status, once for all that changes in the same turn."""

@@ -12,8 +12,8 @@ from devloop.sandbox.podaccess import PodAccess
 from devloop.sandbox.resources import Resources
 
 Raw = dict[str, Any]
-_OF_THE_HOP = frozenset({"host", "authorization", "connection", "transfer-encoding", "content-length", "content-encoding",
-                         "accept-encoding", "keep-alive", "upgrade"})  # fmt: skip
+_OF_THE_HOP = frozenset({"host", "authorization", "connection", "transfer-encoding", "content-length", "keep-alive",
+                         "upgrade"})  # fmt: skip
 
 
 async def answer(
@@ -62,7 +62,7 @@ def _behind(resources: Resources, namespace: str, name: str, port: str) -> tuple
     chosen = next((p for p in ports if port in {str(p["port"]), p.get("name", ""), ""}), None)
     if chosen is None:
         raise ApiError(503, "ServiceUnavailable", f'no service port "{port}" found for service "{name}"')
-    for each in resources.list(kinds.ENDPOINT_SLICE, namespace):
+    for each in resources.all_of(kinds.ENDPOINT_SLICE, namespace):
         if each["metadata"].get("labels", {}).get("kubernetes.io/service-name") != name:
             continue
         ready = [e for e in each.get("endpoints") or [] if e.get("conditions", {}).get("ready")]

@@ -1,6 +1,7 @@
 """Events: what components say about objects, with repetitions counted instead of repeated."""
 
 import time
+from contextlib import suppress
 from typing import Any
 
 from devloop.sandbox import kinds, times
@@ -29,8 +30,8 @@ class Recorder:
         earlier = self._resources.find(kinds.EVENT, namespace, self._told.get(key, ""))
         try:
             if earlier is not None:
-                more = {"count": earlier.get("count", 1) + 1, "lastTimestamp": times.now()}
-                self._resources.update(kinds.EVENT, namespace, earlier["metadata"]["name"], earlier | more, self._component)
+                again = {**earlier, "count": earlier.get("count", 1) + 1, "lastTimestamp": times.now()}
+                self._resources.update(kinds.EVENT, namespace, again["metadata"]["name"], again, self._component)
             else:
                 made = self._resources.create(
                     kinds.EVENT, namespace, self._event(about, type_, reason, message, field_path), self._component
@@ -46,10 +47,8 @@ class Recorder:
         event |= {"eventTime": times.now_micro(), "firstTimestamp": None, "lastTimestamp": None, "action": action}
         event |= {"source": {}, "reportingInstance": f"{self._component}-sandbox"}
         event.pop("count")
-        try:
+        with suppress(ApiError):
             self._resources.create(kinds.EVENT, about["metadata"]["namespace"], event, self._component)
-        except ApiError:
-            pass
 
     def _event(self, about: Raw, type_: str, reason: str, message: str, field_path: str) -> Raw:
         metadata, now = about["metadata"], times.now()
@@ -66,7 +65,7 @@ class Recorder:
         }  # fmt: skip
 
     def _forget_old(self) -> None:
-        events = self._resources.list(kinds.EVENT)
+        events = self._resources.all_of(kinds.EVENT)
         if len(events) > _MOST:
             oldest = min(events, key=lambda each: int(each["metadata"]["resourceVersion"]))
             self._resources.remove(kinds.EVENT, oldest)

@@ -35,8 +35,8 @@ class Resources:
             raise not_found(name, kind.group, kind.plural)
         return found
 
-    def list(self, kind: Kind, namespace: str = "") -> "list[Raw]":
-        return self.store.list(kind, namespace)
+    def all_of(self, kind: Kind, namespace: str = "") -> list[Raw]:
+        return self.store.all_of(kind, namespace)
 
     def create(self, kind: Kind, namespace: str, body: Raw, manager: str, *, dry: bool = False) -> Raw:
         check_types(kind, body)
@@ -50,7 +50,15 @@ class Resources:
         return value if dry else self.store.put(kind, value)
 
     def update(
-        self, kind: Kind, namespace: str, name: str, body: Raw, manager: str, subresource: str = "", *, dry: bool = False
+        self,
+        kind: Kind,
+        namespace: str,
+        name: str,
+        body: Raw,
+        manager: str,
+        subresource: str = "",
+        *,
+        dry: bool = False,
     ) -> Raw:
         check_types(kind, body)
         live = self.get(kind, namespace, name)
@@ -140,7 +148,8 @@ class Resources:
         if dry or value == live:
             return value
         metadata = value["metadata"]
-        if metadata.get("deletionTimestamp") and not metadata.get("finalizers") and kind.name not in {"Pod", "Namespace"}:
+        going = metadata.get("deletionTimestamp") and not metadata.get("finalizers")
+        if going and kind.name not in {"Pod", "Namespace"}:
             return self.store.remove(kind, value)
         return self.store.put(kind, value)
 
@@ -184,7 +193,7 @@ class Resources:
     def _orphan(self, live: Raw) -> None:
         uid = live["metadata"]["uid"]
         for kind in kinds.KINDS:
-            for each in [] if kind.stored_as else self.store.list(kind):
+            for each in [] if kind.stored_as else self.store.all_of(kind):
                 owners = each["metadata"].get("ownerReferences") or []
                 if any(owner["uid"] == uid for owner in owners):
                     kept = [owner for owner in owners if owner["uid"] != uid]
@@ -213,8 +222,8 @@ def _check_preconditions(kind: Kind, live: Raw, wanted: Mapping[str, Any]) -> No
             "The object might have been modified"}  # fmt: skip
     for key, name in (("uid", "UID"), ("resourceVersion", "ResourceVersion")):
         if wanted.get(key) and wanted[key] != metadata[key]:
-            why = f"the {name} in the precondition ({wanted[key]}) does not match the {name} in record ({metadata[key]})"
-            raise conflict(metadata["name"], kind.group, kind.name, f"{why}. {told[key]}")
+            why = f"the {name} in the precondition ({wanted[key]}) does not match the {name} in record"
+            raise conflict(metadata["name"], kind.group, kind.name, f"{why} ({metadata[key]}). {told[key]}")
 
 
 def _terminating(kind: Kind, namespace: str, body: Any) -> ApiError:

@@ -44,13 +44,13 @@ class Store:
     def get(self, kind: Kind, namespace: str, name: str) -> Raw | None:
         return self._of(kind).get((namespace, name))
 
-    def list(self, kind: Kind, namespace: str = "") -> list[Raw]:
+    def all_of(self, kind: Kind, namespace: str = "") -> list[Raw]:
         """All of a namespace, or of all, in the order of their keys."""
         found = self._of(kind)
         return [found[key] for key in sorted(found) if not namespace or key[0] == namespace]
 
-    def list_at(self, kind: Kind, namespace: str, version: int) -> "list[Raw]":
-        """What `list` told at an earlier version."""
+    def list_at(self, kind: Kind, namespace: str, version: int) -> list[Raw]:
+        """What `all_of` told at an earlier version."""
         then = dict(self._of(kind))
         for change in reversed(self.since(version)):
             if change.plural == _plural(kind):
@@ -76,7 +76,7 @@ class Store:
         self._tell(Change(self.version, _plural(kind), "DELETED", last, before))
         return last
 
-    def since(self, version: int) -> "list[Change]":
+    def since(self, version: int) -> list[Change]:
         """All changes after that version; raises when they are not known any more, or not yet."""
         oldest = self._history[0].version - 1 if self._history else self.version
         if version < oldest:

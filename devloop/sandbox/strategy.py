@@ -87,9 +87,7 @@ def checked_type(kind: Kind, body: Any) -> Raw:
 
 def _check_identity(kind: Kind, new: Raw, old: Raw) -> None:
     if new.get("name", old["name"]) != old["name"]:
-        raise bad_request(
-            f"the name of the object ({new['name']}) does not match the name on the URL ({old['name']})"
-        )
+        raise bad_request(f"the name of the object ({new['name']}) does not match the name on the URL ({old['name']})")
     if new.get("uid", old["uid"]) != old["uid"]:
         cause = Cause("metadata.uid", f'Invalid value: "{new["uid"]}": field is immutable')
         raise invalid(old["name"], kind.group, kind.name, [cause, cause])

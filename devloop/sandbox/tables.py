@@ -84,7 +84,8 @@ def _pod_status(raw: Raw) -> str:
     else:
         for each in reversed(status.get("containerStatuses") or []):
             reason = _container_word(each) or reason
-        if reason == "Completed" and any(s.get("state", {}).get("running") for s in status.get("containerStatuses") or []):
+        states = [each.get("state", {}) for each in status.get("containerStatuses") or []]
+        if reason == "Completed" and any("running" in state for state in states):
             reason = "Running" if _is_ready(status) else "NotReady"
     if raw["metadata"].get("deletionTimestamp"):
         return "Terminating"
@@ -161,7 +162,8 @@ def _about(raw: Raw) -> str:
 
 def _event_source(raw: Raw) -> str:
     source = raw.get("source") or {}
-    parts = (source.get("component") or raw.get("reportingComponent"), source.get("host") or raw.get("reportingInstance"))
+    component = source.get("component") or raw.get("reportingComponent")
+    parts = (component, source.get("host") or raw.get("reportingInstance"))
     return ", ".join(part for part in parts if part)
 
 

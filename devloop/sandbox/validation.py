@@ -62,8 +62,8 @@ def check_types(kind: Kind, body: Any) -> None:
             if found is not None and (not isinstance(found, type_) or isinstance(found, bool) is not (type_ is bool)):
                 name = _GO[type_]
                 raise bad_request(
-                    f'{kind.name} in version "{kind.version}" cannot be handled as a {kind.name}: json: cannot unmarshal '
-                    f"{_json_type(found)} into Go struct field {kind.name}.{at} of type {name}"
+                    f'{kind.name} in version "{kind.version}" cannot be handled as a {kind.name}: '
+                    f"json: cannot unmarshal {_json_type(found)} into Go struct field {kind.name}.{at} of type {name}"
                 )
 
 

@@ -16,7 +16,7 @@ def seen_as(kind: Kind, value: Raw) -> Raw:
     """A stored object as the kind that was asked for."""
     if not kind.stored_as:
         return value
-    return {**_renamed(value, {a: b for a, b in _RENAMED}), "apiVersion": kind.api_version}
+    return {**_renamed(value, dict(_RENAMED)), "apiVersion": kind.api_version}
 
 
 def stored_from(kind: Kind, value: Raw) -> Raw:

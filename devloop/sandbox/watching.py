@@ -38,7 +38,8 @@ class Watch:
 
     async def run(self, request: web.Request) -> web.StreamResponse:
         """Answer the request, which ends when the client leaves or the time is over."""
-        response = web.StreamResponse(headers={"Content-Type": "application/json", "Cache-Control": "no-cache, private"})
+        headers = {"Content-Type": "application/json", "Cache-Control": "no-cache, private"}
+        response = web.StreamResponse(headers=headers)
         changes: asyncio.Queue[Change] = asyncio.Queue()
         end = self._store.subscribe(changes.put_nowait)
         try:
@@ -56,7 +57,7 @@ class Watch:
     def _first(self) -> Iterator[bytes]:
         """What is there already, or what has happened since the version that was named."""
         if not self._version or self._query.get("sendInitialEvents") in {"true", "1"}:
-            for raw in self._store.list(self._kind, self._namespace):
+            for raw in self._store.all_of(self._kind, self._namespace):
                 if self._matches(seen_as(self._kind, raw)):
                     yield self._line("ADDED", raw)
             if self._query.get("sendInitialEvents") in {"true", "1"} and self._bookmarks:

@@ -26,10 +26,10 @@ class NamespaceController(Controller):
         if namespace is None or not namespace["metadata"].get("deletionTimestamp"):
             return
         for kind in (each for each in _KEPT if each.namespaced):
-            for value in self.resources.list(kind, key[1]):
+            for value in self.resources.all_of(kind, key[1]):
                 if not value["metadata"].get("deletionTimestamp"):
                     self.resources.delete(kind, key[1], value["metadata"]["name"])
-        if not any(self.resources.list(kind, key[1]) for kind in _KEPT if kind.namespaced):
+        if not any(self.resources.all_of(kind, key[1]) for kind in _KEPT if kind.namespaced):
             self.resources.remove(kinds.NAMESPACE, namespace)
 
 
@@ -50,9 +50,9 @@ class GarbageCollector(Controller):
 
     def _of(self, uid: str) -> Iterator[tuple[Kind, Raw]]:
         for kind in _KEPT:
-            for value in self.resources.list(kind):
+            for value in self.resources.all_of(kind):
                 if any(owner.get("uid") == uid for owner in value["metadata"].get("ownerReferences") or []):
                     yield kind, value
 
     def _exists(self, uid: str) -> bool:
-        return any(value["metadata"]["uid"] == uid for kind in _KEPT for value in self.resources.list(kind))
+        return any(value["metadata"]["uid"] == uid for kind in _KEPT for value in self.resources.all_of(kind))

@@ -49,7 +49,7 @@ class DeploymentController(Controller):
     def reconcile(self, key: Key) -> None:
         deployment = self.resources.find(kinds.DEPLOYMENT, *key)
         if deployment is None:
-            return
+            return None
         sets = owned(self.resources, kinds.REPLICA_SET, deployment)
         if deployment["metadata"].get("deletionTimestamp"):
             return self._write_status(deployment, sets, self._new(deployment, sets))
@@ -67,8 +67,8 @@ class DeploymentController(Controller):
         moved = self._resize(deployment, new, size)
         if not moved and rollout.total(old):
             sizes = rollout.shrunk_old(deployment, old, new)
-            moved = any([self._resize(deployment, each, sizes.get(each["metadata"]["name"], replicas(each)))
-                         for each in old if each["metadata"]["name"] in sizes])  # fmt: skip
+            shrinking = [each for each in old if each["metadata"]["name"] in sizes]
+            moved = sum(self._resize(deployment, each, sizes[each["metadata"]["name"]]) for each in shrinking) > 0
         if not moved and rollout.complete(deployment, deployment.get("status", {})):
             self._forget_old(deployment, old)
         self._roll_status(deployment, new)

@@ -22,7 +22,7 @@ class EndpointSliceController(Controller):
             yield namespace, change.object["metadata"]["name"]
         elif change.plural == kinds.POD.plural:
             labels = (change.object["metadata"].get("labels") or {}).items()
-            for service in self.resources.list(kinds.SERVICE, namespace):
+            for service in self.resources.all_of(kinds.SERVICE, namespace):
                 selector = service["spec"].get("selector") or {}
                 if selector and selector.items() <= labels:
                     yield namespace, service["metadata"]["name"]
@@ -34,7 +34,7 @@ class EndpointSliceController(Controller):
         wanted = service["spec"]["selector"].items()
         pods = [
             pod
-            for pod in self.resources.list(kinds.POD, key[0])
+            for pod in self.resources.all_of(kinds.POD, key[0])
             if wanted <= (pod["metadata"].get("labels") or {}).items() and pod.get("status", {}).get("podIP")
             and pod["status"].get("phase") not in {"Succeeded", "Failed"}
         ]  # fmt: skip

@@ -16,7 +16,7 @@ def controller_of(value: Raw) -> Raw | None:
 def owned(resources: Resources, kind: Kind, owner: Raw) -> list[Raw]:
     """The objects of that kind that this one controls."""
     uid = owner["metadata"]["uid"]
-    found = resources.list(kind, owner["metadata"].get("namespace", ""))
+    found = resources.all_of(kind, owner["metadata"].get("namespace", ""))
     return [each for each in found if (controller_of(each) or {}).get("uid") == uid]
 
 

@@ -60,10 +60,8 @@ class ReplicaSetController(Controller):
 
     def _create(self, found: Raw) -> None:
         template = found["spec"]["template"]
-        metadata = {
-            **template["metadata"], "generateName": f"{found['metadata']['name']}-", "ownerReferences": [reference(found)]
-        }  # fmt: skip
-        body = {"metadata": metadata, "spec": template["spec"]}
+        metadata = {**template["metadata"], "generateName": f"{found['metadata']['name']}-"}
+        body = {"metadata": {**metadata, "ownerReferences": [reference(found)]}, "spec": template["spec"]}
         try:
             pod = self.resources.create(kinds.POD, found["metadata"]["namespace"], body, MANAGER)
         except ApiError as error:

@@ -81,7 +81,7 @@ def new_size(deployment: Raw, sets: Sequence[Raw], new: Raw | None) -> int:
 
 
 def shrunk_old(deployment: Raw, old: Sequence[Raw], new: Raw) -> dict[str, int]:
-    """Sizes, by name, of old ReplicaSets that may shrink now: first what does not work anyway, then what can be spared."""
+    """Sizes, by name, of old ReplicaSets that may shrink now: first what does not work anyway, then what is to spare."""
     least = replicas(deployment) - max_unavailable(deployment)
     spare = total([*old, new]) - least - (replicas(new) - available(new))
     if spare <= 0:
@@ -113,7 +113,9 @@ def proportional(deployment: Raw, sets: Sequence[Raw]) -> dict[str, int]:
     allowed = wanted + surge if wanted else 0
     add = allowed - total(sets)
     newest = sorted(sets, key=revision, reverse=True)
-    order = sorted(newest, key=replicas, reverse=True) if add > 0 else sorted(newest[::-1], key=replicas, reverse=True)
+    order = (
+        sorted(newest, key=replicas, reverse=True) if add > 0 else sorted(reversed(newest), key=replicas, reverse=True)
+    )
     sizes, left = {}, add
     for each in order:
         size = replicas(each)
@@ -147,6 +149,10 @@ def complete(deployment: Raw, status: Raw) -> bool:
 
 def progressing(before: Raw, after: Raw) -> bool:
     """Whether anything got on between two statuses."""
-    old = lambda status: status.get("replicas", 0) - status.get("updatedReplicas", 0)  # noqa: E731
     more = ("updatedReplicas", "readyReplicas", "availableReplicas")
-    return any(after.get(key, 0) > before.get(key, 0) for key in more) or old(after) < old(before)
+    return any(after.get(key, 0) > before.get(key, 0) for key in more) or _old(after) < _old(before)
+
+
+def _old(status: Raw) -> int:
+    """Pods of other templates."""
+    return int(status.get("replicas", 0) - status.get("updatedReplicas", 0))

@@ -25,13 +25,13 @@ class Scheduler(Controller):
         if change.plural == kinds.POD.plural and change.type != "DELETED":
             yield _key(change.object)
         elif change.plural == kinds.NODE.plural:
-            yield from (_key(pod) for pod in self.resources.list(kinds.POD) if not pod["spec"].get("nodeName"))
+            yield from (_key(pod) for pod in self.resources.all_of(kinds.POD) if not pod["spec"].get("nodeName"))
 
     def reconcile(self, key: Key) -> None:
         pod = self.resources.find(kinds.POD, *key)
         if pod is None or pod["spec"].get("nodeName") or pod["metadata"].get("deletionTimestamp"):
-            return
-        nodes = self.resources.list(kinds.NODE)
+            return None
+        nodes = self.resources.all_of(kinds.NODE)
         fitting = [node for node in nodes if _takes(node, pod)]
         if not fitting:
             return self._refuse(pod, nodes)
@@ -42,7 +42,7 @@ class Scheduler(Controller):
         return self._recorder.say_once(pod, "Normal", "Scheduled", message, "Binding")
 
     def _load(self, node: str, pod: Raw) -> tuple[int, int, str]:
-        there = [each for each in self.resources.list(kinds.POD) if each["spec"].get("nodeName") == node]
+        there = [each for each in self.resources.all_of(kinds.POD) if each["spec"].get("nodeName") == node]
         owner = (controller_of(pod) or {}).get("uid")
         return sum((controller_of(each) or {}).get("uid") == owner for each in there), len(there), node
 
