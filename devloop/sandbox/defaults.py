@@ -61,11 +61,13 @@ def _quality(spec: Raw) -> str:
     every = [container.get("resources") or {} for container in spec.get("containers") or []]
     if not any(each.get("requests") or each.get("limits") for each in every):
         return "BestEffort"
-    exact = all(
-        set(each.get("limits") or {}) >= {"cpu", "memory"} and each.get("requests", each["limits"]) == each["limits"]
-        for each in every
-    )
+    exact = all(_is_exact(each) for each in every)
     return "Guaranteed" if exact else "Burstable"
+
+
+def _is_exact(resources: Raw) -> bool:
+    limits = resources.get("limits") or {}
+    return {"cpu", "memory"} <= limits.keys() and resources.get("requests", limits) == limits
 
 
 def _pod_spec(spec: Raw) -> None:
@@ -77,8 +79,9 @@ def _pod_spec(spec: Raw) -> None:
 
 
 def _container(container: Raw) -> None:
-    _fill(container, {"imagePullPolicy": _policy(str(container.get("image", ""))), "resources": {},
-                      "terminationMessagePath": "/dev/termination-log", "terminationMessagePolicy": "File"})  # fmt: skip
+    policy = _policy(str(container.get("image", "")))
+    _fill(container, {"imagePullPolicy": policy, "resources": {}, "terminationMessagePath": "/dev/termination-log",
+                      "terminationMessagePolicy": "File"})  # fmt: skip
     for port in container.get("ports") or []:
         _fill(port, {"protocol": "TCP"})
     for name in _PROBES:

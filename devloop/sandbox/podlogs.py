@@ -1,6 +1,8 @@
 """The logs of containers, as the kubelet hands them out: from files that the runtime writes in CRI's format."""
 
 import asyncio
+import contextlib
+import io
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -59,8 +61,13 @@ async def answer(request: web.Request, access: PodAccess, pod: Raw) -> web.Strea
 
 
 async def _send(response: web.StreamResponse, source: LogSource, wish: Wish) -> None:
-    reader = _Reader(source.path)
-    lines: Iterator[bytes] | deque[bytes] = reader.read(wish)
+    with contextlib.closing(_Reader(source.path, wish)) as reader:
+        await _read(response, reader, source, wish)
+
+
+async def _read(response: web.StreamResponse, reader: "_Reader", source: LogSource, wish: Wish) -> None:
+    over = source.ended()
+    lines: Iterator[bytes] | deque[bytes] = reader.read()
     if wish.tail is not None:
         lines = deque(lines, maxlen=wish.tail)
     left = wish.limit
@@ -70,42 +77,46 @@ async def _send(response: web.StreamResponse, source: LogSource, wish: Wish) -> 
         left = None if left is None else left - len(part)
         if left == 0:
             return
-    while wish.follow:
-        over = source.ended()
-        for line in reader.read(wish):
-            await response.write(line)
-        if over:
-            return
+    while wish.follow and not over:
         await asyncio.sleep(_LOOK_EVERY)
+        over = source.ended()
+        for line in reader.read():
+            await response.write(line)
 
 
 class _Reader:
-    """Reads on in a file where it stopped before, whole lines only."""
+    """Reads on in a file where it stopped before, whole lines only; also when the file was removed meanwhile."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._position = 0
+    def __init__(self, path: Path, wish: Wish) -> None:
+        self._file = path.open("rb") if path.exists() else io.BytesIO()
+        self._timestamps = wish.timestamps
+        self._since = datetime.fromisoformat(wish.since).astimezone(UTC).timestamp() if wish.since else 0.0
+        self._rest = b""
 
-    def read(self, wish: Wish) -> Iterator[bytes]:
-        since = datetime.fromisoformat(wish.since).astimezone(UTC).timestamp() if wish.since else 0.0
+    def close(self) -> None:
+        self._file.close()
+
+    def read(self) -> Iterator[bytes]:
+        """The lines since the last time. The parts of a long one make one line."""
         for line in self._lines():
             stamp, _, rest = line.partition(b" ")
             _, _, rest = rest.partition(b" ")
             tag, _, text = rest.partition(b" ")
-            if since and _moment(stamp.decode()) < since:
+            if tag == b"P":
+                self._rest += text
                 continue
-            end = b"" if tag == b"P" else b"\n"
-            yield (stamp + b" " if wish.timestamps else b"") + text + end
+            text, self._rest = self._rest + text, b""
+            if not self._since or _moment(stamp.decode()) >= self._since:
+                yield (stamp + b" " if self._timestamps else b"") + text + b"\n"
 
     def _lines(self) -> Iterator[bytes]:
-        try:
-            with self._path.open("rb") as file:
-                file.seek(self._position)
-                while (line := file.readline()).endswith(b"\n"):
-                    self._position += len(line)
-                    yield line[:-1]
-        except FileNotFoundError:
-            return
+        while True:
+            at = self._file.tell()
+            line = self._file.readline()
+            if not line.endswith(b"\n"):
+                self._file.seek(at)
+                return
+            yield line[:-1]
 
 
 def _moment(stamp: str) -> float:

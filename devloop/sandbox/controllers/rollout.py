@@ -81,7 +81,7 @@ def new_size(deployment: Raw, sets: Sequence[Raw], new: Raw | None) -> int:
 
 
 def shrunk_old(deployment: Raw, old: Sequence[Raw], new: Raw) -> dict[str, int]:
-    """Sizes, by name, of old ReplicaSets that may shrink now: first what does not work anyway, then what is to spare."""
+    """Sizes, by name, of old ReplicaSets that may shrink now: first what does not work, then what is to spare."""
     least = replicas(deployment) - max_unavailable(deployment)
     spare = total([*old, new]) - least - (replicas(new) - available(new))
     if spare <= 0:
@@ -113,9 +113,7 @@ def proportional(deployment: Raw, sets: Sequence[Raw]) -> dict[str, int]:
     allowed = wanted + surge if wanted else 0
     add = allowed - total(sets)
     newest = sorted(sets, key=revision, reverse=True)
-    order = (
-        sorted(newest, key=replicas, reverse=True) if add > 0 else sorted(reversed(newest), key=replicas, reverse=True)
-    )
+    order = sorted(newest if add > 0 else newest[::-1], key=replicas, reverse=True)
     sizes, left = {}, add
     for each in order:
         size = replicas(each)
