@@ -45,7 +45,8 @@ class ApiServer:
         self._tls = tls
         self._runner: web.AppRunner | None = None
         self._session: aiohttp.ClientSession | None = None
-        self._open: set[asyncio.Task[Any]] = set()
+        self.open_requests: set[asyncio.Task[Any]] = set()
+        """Those that are being answered, watches and logs included."""
 
     async def start(self) -> None:
         app = web.Application(client_max_size=_LARGEST)
@@ -61,7 +62,7 @@ class ApiServer:
 
     async def stop(self) -> None:
         """End all requests, those that stay open too."""
-        for task in tuple(self._open):
+        for task in tuple(self.open_requests):
             task.cancel()
         if self._runner is not None:
             await self._runner.cleanup()
@@ -71,7 +72,7 @@ class ApiServer:
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         task = asyncio.current_task()
         assert task is not None
-        self._open.add(task)
+        self.open_requests.add(task)
         try:
             return await self._answer(request)
         except ApiError as error:
@@ -82,7 +83,7 @@ class ApiServer:
             _LOG.exception("the sandbox failed at %s %s", request.method, request.rel_url.raw_path)
             return _json(ApiError(500, "InternalError", f"Internal error occurred: {error!r}").status, 500)
         finally:
-            self._open.discard(task)
+            self.open_requests.discard(task)
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         self._authenticate(request)

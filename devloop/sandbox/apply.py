@@ -35,7 +35,7 @@ def applied(
     merged = strategic(copy.deepcopy(live), _unversioned(config)) if live else config
     kept = [(entry, decoded(entry["fieldsV1"]) - changed) for entry in others]
     held = set(wanted).union(*(paths for _, paths in kept))
-    _drop(merged, before - held)
+    _drop(merged, before - held, held)
     mine = {"manager": manager, "operation": "Apply", "apiVersion": kind.api_version, "time": now,
             "fieldsType": "FieldsV1", "fieldsV1": encoded(wanted)}  # fmt: skip
     mine |= {"subresource": subresource} if subresource else {}
@@ -84,34 +84,24 @@ def _shown(path: Path) -> str:
     return text
 
 
-def _drop(value: Raw, paths: set[Path]) -> None:
-    """Remove what nobody asks for any more, the innermost first."""
-    for path in sorted(paths, key=len, reverse=True):
-        _remove(value, path)
+def _drop(value: Raw, gone: set[Path], held: set[Path]) -> None:
+    """Remove what nobody asks for any more, and all that is in it."""
+    for path in sorted(gone, key=len):
+        if not any(other[: len(path)] == path for other in held):
+            _remove(value, path)
 
 
 def _remove(value: Any, path: Path) -> None:
     *steps, last = path
     for step in steps:
         value = _step(value, step)
-        if value is None:
-            return
     kind, _, rest = last.partition(":")
     if kind == "f" and isinstance(value, dict):
-        inner = value.get(rest)
-        if not (isinstance(inner, dict | list) and inner and not _is_leaf(inner)):
-            value.pop(rest, None)
+        value.pop(rest, None)
     elif kind == "k" and isinstance(value, list):
-        keys = json.loads(rest)
-        value[:] = [item for item in value if not (isinstance(item, dict) and keys.items() <= item.items()
-                                                   and item.keys() <= keys.keys())]  # fmt: skip
+        value[:] = [item for item in value if item is not _step(value, last)]
     elif kind == "v" and isinstance(value, list):
         value[:] = [item for item in value if item != json.loads(rest)]
-
-
-def _is_leaf(value: Any) -> bool:
-    """A list or map that somebody owns as one value."""
-    return isinstance(value, list) and not all(isinstance(item, dict) for item in value)
 
 
 def _step(value: Any, step: str) -> Any:

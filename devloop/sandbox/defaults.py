@@ -7,16 +7,33 @@ from devloop.sandbox.kinds import Kind
 
 Raw = dict[str, Any]
 _PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
+_TRIMMED = frozenset({"Deployment", "Pod", "ReplicaSet"})
+_OPTIONAL_MAPS = frozenset({"annotations", "labels", "nodeSelector", "matchLabels", "limits", "requests"})
 _TOLERATED = ("not-ready", "unreachable")
 
 
 def defaulted(kind: Kind, value: Raw) -> Raw:
     """A copy with the defaults of its kind."""
     result = copy.deepcopy(value)
+    _trim(result["metadata"])
+    if kind.name in _TRIMMED:
+        _trim(result.get("spec"))
     fill = _OF_KIND.get(kind.name)
     if fill is not None:
         fill(result)
     return result
+
+
+def _trim(value: Any) -> None:
+    """Empty lists and maps that are not told apart from absent ones."""
+    if isinstance(value, list):
+        for item in value:
+            _trim(item)
+    if isinstance(value, dict):
+        for key, inner in list(value.items()):
+            _trim(inner)
+            if inner == [] or (inner == {} and key in _OPTIONAL_MAPS):
+                del value[key]
 
 
 def _deployment(value: Raw) -> None:

@@ -55,8 +55,9 @@ async def answer(request: web.Request, access: PodAccess, pod: Raw) -> web.Strea
         raise _nothing_yet(pod, name, previous=previous)
     wish = Wish.of(query)
     response = web.StreamResponse(headers={"Content-Type": "text/plain", "Cache-Control": "no-cache, private"})
-    await response.prepare(request)
-    await _send(response, source, wish)
+    with contextlib.suppress(ConnectionResetError):  # the client may leave at any time
+        await response.prepare(request)
+        await _send(response, source, wish)
     return response
 
 

@@ -42,14 +42,16 @@ class Watch:
         response = web.StreamResponse(headers=headers)
         changes: asyncio.Queue[Change] = asyncio.Queue()
         end = self._store.subscribe(changes.put_nowait)
+        # Everything up to here is told first, and what is written meanwhile waits in the queue.
+        first = list(self._first())
         try:
-            # Everything up to here is told first, and what is written meanwhile waits in the queue.
-            first = list(self._first())
             await response.prepare(request)
             for line in first:
                 await response.write(line)
             if not (first and first[-1].startswith(b'{"type":"ERROR"')):
                 await self._follow(response, changes)
+        except ConnectionResetError:
+            pass  # the client left
         finally:
             end()
         return response
