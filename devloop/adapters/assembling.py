@@ -31,11 +31,11 @@ from devloop.core.events import StepState
 from devloop.core.failure import Failure, FailureCode
 from devloop.core.image import ImageRef, InvalidReferenceError, fits, sha256_of
 from devloop.core.picture import EntryType, Picture
+from devloop.core.plan import ASSEMBLED
 from devloop.core.ports import BuildProgress, BuildRequest, Built, PushStarted, StepProgress
 from devloop.core.service import BuildSpec
 from devloop.core.why.imageconfig import time_of
 
-ASSEMBLED = "assembled"
 _OCI = "application/vnd.oci.image.manifest.v1+json"
 _OCI_CONFIG = "application/vnd.oci.image.config.v1+json"
 _TYPES = {b"5": EntryType.FOLDER, b"2": EntryType.LINK}
@@ -87,9 +87,7 @@ class AssemblingBuilder:
         progress(PushStarted())
         return await self._push(request, base, image, [each for each in layers if each is not None])
 
-    async def _layers(
-        self, request: BuildRequest, assembled: Assembled, progress: Progress
-    ) -> list[Layer | None]:
+    async def _layers(self, request: BuildRequest, assembled: Assembled, progress: Progress) -> list[Layer | None]:
         """One for each instruction that makes one."""
         layers: list[Layer | None] = []
         for number, made in enumerate(assembled.made, 2):

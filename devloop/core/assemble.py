@@ -105,7 +105,7 @@ def assemble(planned: Plan, base: Mapping[str, Any], tree: Tree, picture: Pictur
         raise CannotAssembleError(f"{planned.image} has ONBUILD instructions, which are left to an engine")
     config = dict(base)
     if planned.image == SCRATCH:
-        config["Env"] = [f"PATH={_DEFAULT_PATH}"]
+        config |= {"Env": [f"PATH={_DEFAULT_PATH}"], "WorkingDir": "/"}
     assembling = _Assembling(planned, Metadata(config), tree, picture)
     made = tuple(one for stage in planned.stages for one in assembling.stage(stage))
     return Assembled(assembling.metadata.config, assembling.metadata.author, made)

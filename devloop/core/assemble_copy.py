@@ -64,11 +64,13 @@ class Tree:
                 waiting += held.target.split("/")[::-1]
         return done
 
-    def folders_to(self, path: str, instruction: Instruction, uid: int = 0, gid: int = 0) -> list[Placed]:
+    def folders_to(
+        self, path: str, instruction: Instruction, *, mode: int = 0o755, uid: int = 0, gid: int = 0
+    ) -> list[Placed]:
         """The folders that have to be made for that one to be there, and now are."""
         path, made = self.resolved(path, instruction), []
         while path != "/" and path not in self._held:
-            made.append(Placed(path, EntryType.FOLDER, 0o755, uid, gid))
+            made.append(Placed(path, EntryType.FOLDER, mode, uid, gid))
             path = posixpath.dirname(path)
         if not self.is_folder(path):
             raise CannotAssembleError(f"`{said(instruction)}`: {path} is no folder", instruction)
@@ -173,7 +175,9 @@ class Copying:
         self._put(entry, name, place, named=True)
 
     def _enter(self, path: str) -> None:
-        made = self._tree.folders_to(path, self._instruction, self._uid, self._gid)
+        # --chmod is about the folders above, too, where they have to be made.
+        mode = 0o755 if self._mode is None else self._mode
+        made = self._tree.folders_to(path, self._instruction, mode=mode, uid=self._uid, gid=self._gid)
         self._paths |= {folder.path for folder in made}
 
     def _put(self, entry: Entry, name: str, path: str, *, named: bool = False) -> None:

@@ -9,7 +9,7 @@ from devloop.core.masking import MASK, Masker, secret_like, secrets_of_args, sec
 from devloop.core.ports import BuildRequest
 from devloop.core.service import BuildSpec
 
-BUILDX, DELTA = "buildx", "delta"
+BUILDX, DELTA, ASSEMBLED = "buildx", "delta", "assembled"
 
 _BUILDERS_OWN = re.compile(
     r"PATH|HOME|USER|SHELL|TMPDIR|LANG|PWD|(DOCKER|BUILDX|BUILDKIT|OTEL|SSH|SSL|LD|DYLD|XDG|LC|GO)[A-Z_].*|"

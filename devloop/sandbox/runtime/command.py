@@ -56,9 +56,7 @@ def prepare(spec: ContainerSpec, config: Mapping[str, Any], place: Place, port: 
     return Prepared(mapped(words, config, spec, place), env, folder)
 
 
-def mapped(
-    words: Sequence[str], config: Mapping[str, Any], spec: ContainerSpec, place: Place
-) -> tuple[str, ...]:
+def mapped(words: Sequence[str], config: Mapping[str, Any], spec: ContainerSpec, place: Place) -> tuple[str, ...]:
     """A command of the container as it runs here; raises `OSError`."""
     path = spec.env.get("PATH") or _variables(config).get("PATH") or _PATH
     folder = spec.working_dir or str(config.get("WorkingDir") or "/")

@@ -62,9 +62,12 @@ async def test_it_listens_on_loopback_alone_and_on_the_same_port_again(registry:
     async with aiohttp.ClientSession() as session, session.get(f"http://{host}/v2/app/tags/list") as answer:
         assert await answer.json() == {"name": "app", "tags": ["dev"]}
     await registry.close()
-    async with Registry(tmp_path / "registry") as later, aiohttp.ClientSession() as session:
-        async with session.get(f"http://{later.host}/v2/app/manifests/dev") as answer:
-            assert answer.status == 200
+    async with (
+        Registry(tmp_path / "registry") as later,
+        aiohttp.ClientSession(f"http://{later.host}") as session,
+        session.get("/v2/app/manifests/dev") as answer,
+    ):
+        assert answer.status == 200
 
 
 async def test_a_blob_in_one_request(client: aiohttp.ClientSession) -> None:

@@ -100,7 +100,8 @@ async def test_a_crash_and_a_signal(run: Run) -> None:
 
 
 async def test_output_without_a_newline_and_both_streams(run: Run) -> None:
-    program = "import sys; print('out', flush=True); print('err', file=sys.stderr); print('x' * 40000, 'no', sep='\\n', end='')"
+    lines_of = "print('out', flush=True); print('err', file=sys.stderr); print('x' * 40000, 'no', sep='\\n', end='')"
+    program = f"import sys; {lines_of}"
     container = await run(files={"p.py": program}, Cmd=["python3", "/p.py"])
     assert await container.wait() == 0
     found = lines(container)

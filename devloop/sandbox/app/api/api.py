@@ -10,7 +10,7 @@ MENU = ["espresso", "flat white", "cold brew"]
 class Api(BaseHTTPRequestHandler):
     """Every path has the same answer."""
 
-    def do_GET(self) -> None:  # noqa: N802 - as http.server calls it
+    def do_GET(self) -> None:
         body = json.dumps({"menu": MENU, "pod": os.environ.get("HOSTNAME", "")}).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")

@@ -30,7 +30,7 @@ def menu() -> str:
 class Web(BaseHTTPRequestHandler):
     """`/healthz` for the readiness probe, and the page for every other path."""
 
-    def do_GET(self) -> None:  # noqa: N802 - as http.server calls it
+    def do_GET(self) -> None:
         if self.path == "/healthz":
             self.answer("ok")
             return
