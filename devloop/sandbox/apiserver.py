@@ -13,7 +13,7 @@ import aiohttp
 import yaml
 from aiohttp import web
 
-from devloop.sandbox import discovery, kinds, podlogs, proxying, reviews, scale
+from devloop.sandbox import discovery, kinds, podlogs, protobuf, proxying, reviews, scale
 from devloop.sandbox.errors import ApiError, bad_request, details, not_allowed, unknown_path
 from devloop.sandbox.kinds import Kind
 from devloop.sandbox.listing import listed
@@ -21,6 +21,7 @@ from devloop.sandbox.patches import APPLY, JSON_PATCH, MERGE_PATCH, STRATEGIC_ME
 from devloop.sandbox.paths import Target, target_of
 from devloop.sandbox.podaccess import PodAccess
 from devloop.sandbox.resources import Resources
+from devloop.sandbox.strategy import check_name
 from devloop.sandbox.tables import table
 from devloop.sandbox.views import seen_as, stored_from
 from devloop.sandbox.watching import Shown, Watch
@@ -197,6 +198,7 @@ class ApiServer:
                 changed = resources.update(*at, scale.written(live, body), _manager(request), "scale", dry=dry)
                 return _json(scale.seen(changed))
             value = stored_from(target.kind, body) if isinstance(body, dict) else body
+            check_name(value, target.name)
             return self._object(request, target, resources.update(*at, value, _manager(request), sub, dry=dry))
         type_, body = await _patch(request)
         if target.subresource == "scale":
@@ -278,8 +280,10 @@ def _dry(request: web.Request) -> bool:
 
 
 async def _body(request: web.Request, name: str, types: tuple[str, ...] = _BODIES) -> Any:
+    if request.content_type == protobuf.TYPE:
+        return protobuf.decoded(await request.read())
     if request.content_type not in types:
-        media = "application/json, application/yaml"
+        media = f"application/json, application/yaml, {protobuf.TYPE}"
         message = f"the body of the request was in an unknown format - accepted media types include: {media}"
         raise ApiError(415, "UnsupportedMediaType", message)
     text = await request.read()

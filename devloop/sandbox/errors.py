@@ -60,7 +60,7 @@ def conflict(name: str, group: str, kind: str, why: str = "") -> ApiError:
 
 def invalid(name: str, group: str, kind: str, causes: Sequence[Cause]) -> ApiError:
     """The fields that are wrong, each with its sentence."""
-    told = [f"{cause.field}: {cause.message}" for cause in causes]
+    told = list(dict.fromkeys(f"{cause.field}: {cause.message}" for cause in causes))
     text = told[0] if len(told) == 1 else f"[{', '.join(told)}]"
     listed = [{"reason": c.reason, "message": c.message, "field": c.field} for c in causes]
     message = f'{qualified(kind, group)} "{name}" is invalid: {text}'

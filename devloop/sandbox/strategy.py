@@ -65,6 +65,14 @@ def prepared_update(kind: Kind, live: Raw, body: Raw, subresource: str) -> Raw:
     return result
 
 
+def check_name(body: Any, name: str) -> None:
+    """Raise when an object that was sent is called otherwise than the one it is sent to."""
+    metadata = body.get("metadata") if isinstance(body, dict) else None
+    said = metadata.get("name", name) if isinstance(metadata, dict) else name
+    if said != name:
+        raise bad_request(f"the name of the object ({said}) does not match the name on the URL ({name})")
+
+
 def checked_type(kind: Kind, body: Any) -> Raw:
     """A copy of the body, which has to be an object of that kind."""
     if not isinstance(body, dict):
@@ -86,8 +94,7 @@ def checked_type(kind: Kind, body: Any) -> Raw:
 
 
 def _check_identity(kind: Kind, new: Raw, old: Raw) -> None:
-    if new.get("name", old["name"]) != old["name"]:
-        raise bad_request(f"the name of the object ({new['name']}) does not match the name on the URL ({old['name']})")
+    check_name({"metadata": new}, old["name"])
     if new.get("uid", old["uid"]) != old["uid"]:
         cause = Cause("metadata.uid", f'Invalid value: "{new["uid"]}": field is immutable')
         raise invalid(old["name"], kind.group, kind.name, [cause, cause])

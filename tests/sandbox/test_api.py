@@ -99,7 +99,7 @@ async def test_an_older_version_is_a_conflict(api: Api) -> None:
         ("POST", f"{APPS}/deployments", idle(), "application/json", 409, 'deployments.apps "web" already exists'),
         ("PATCH", WEB, {"spec": {"replicas": "x"}}, MERGE, 400, 'Deployment in version "v1" cannot be handled'),
         ("PATCH", WEB, {"metadata": {"uid": "1"}}, MERGE,
-         422, 'Deployment.apps "web" is invalid: [metadata.uid: Invalid'),
+         422, 'Deployment.apps "web" is invalid: metadata.uid: Invalid'),
         ("PATCH", WEB, {"spec": {"selector": {"matchLabels": {"a": "b"}}}}, MERGE,
          422, 'Deployment.apps "web" is invalid'),
         ("GET", f"{MAPS}?labelSelector=a%20b%20c", None, "", 400, "unable to parse requirement: found 'b'"),

@@ -139,10 +139,14 @@ async def test_create(kubectl: Kubectl, api: Api) -> None:
     assert raw["gitVersion"].endswith("devloop-sandbox")
 
 
-async def test_a_followed_log_and_a_watch(kubectl: Kubectl, nodes: Nodes) -> None:
+async def test_a_followed_log_ends_with_its_pod(kubectl: Kubectl, cluster: Cluster, nodes: Nodes) -> None:
     await deploy(kubectl, 1)
     (program,) = [program for node in nodes.values() for program in node.programs]
-    following = asyncio.create_task(kubectl("logs", "-f", "deployment/web"))
+    command = ("kubectl", "--kubeconfig", str(cluster.kubeconfig), "logs", "-f", "deployment/web")
+    following = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    assert following.stdout is not None
+    assert await following.stdout.readline() == b"started\n"
     program.log.write("more", 1)
     await kubectl("scale", "deployment/web", "--replicas=0")
-    assert (await following).splitlines() == ["started", "more"]
+    assert await following.stdout.read() == b"more\n"
+    assert await following.wait() == 0
