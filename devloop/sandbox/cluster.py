@@ -45,12 +45,13 @@ _CONTROLLERS: tuple[type[Controller], ...] = (
 class Cluster:
     """A running sandbox cluster; see `start`."""
 
-    def __init__(self, kubeconfig: Path, server: ApiServer, resources: Resources) -> None:
+    def __init__(self, kubeconfig: Path, server: ApiServer, resources: Resources, nodes: Nodes) -> None:
         self.kubeconfig = kubeconfig
         """A file with one context."""
         self.context = CONTEXT
         self.server = server
         self.resources = resources
+        self.nodes = nodes
 
     @classmethod
     @asynccontextmanager
@@ -69,7 +70,8 @@ class Cluster:
         ]
         token = secrets.token_urlsafe(32)
         certificate, key = make_certificate(CONTEXT)
-        server = ApiServer(resources, Nodes(kubelets), token, server_context(certificate, key))
+        nodes = Nodes(kubelets)
+        server = ApiServer(resources, nodes, token, server_context(certificate, key))
         await server.start()
         kubeconfig = folder / "kubeconfig"
         tasks = [asyncio.create_task(each(resources).run()) for each in _CONTROLLERS]
@@ -80,7 +82,7 @@ class Cluster:
                 kubelet.start()
                 resources.create(kinds.NODE, "", _node(kubelet), "kubelet")
             _write_private(kubeconfig, yaml.safe_dump(_kubeconfig(server.port, certificate, token)))
-            yield cls(kubeconfig, server, resources)
+            yield cls(kubeconfig, server, resources, nodes)
         finally:
             for task in tasks:
                 task.cancel()
