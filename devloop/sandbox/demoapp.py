@@ -29,6 +29,11 @@ def manifests(*, registry: str, namespace: str, api_url: str) -> list[dict[str, 
     return [document for document in yaml.safe_load_all(text) if document]
 
 
+def steered() -> tuple[str, ...]:
+    """The files of the app that name the registry, the context or an address."""
+    return (_MANIFESTS, "devloop.toml", *(f"{name}/Dockerfile" for name in SERVICES))
+
+
 def _app() -> Traversable:
     return files("devloop.sandbox") / "app"
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Coroutine
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from devloop.core.failure import ExitCode
 from devloop.session import say
@@ -16,10 +16,22 @@ from devloop.session.reports import keep
 from devloop.session.request import Asked, Request
 from devloop.session.signals import ignore_from_here_on
 
+if TYPE_CHECKING:
+    from devloop.session.assembly import MakeBuilder
+
 
 def run_up(
-    request: Request, output: Output, *, once: bool, pod_logs: bool, on_exit: str | None, take_over: bool
+    request: Request,
+    output: Output,
+    *,
+    once: bool,
+    pod_logs: bool,
+    on_exit: str | None,
+    take_over: bool,
+    builder: "MakeBuilder | None" = None,
 ) -> int:
+    """`builder` makes full builds; None: buildx."""
+
     async def command() -> ExitCode:
         from devloop.core.config import OnExit
         from devloop.session.up import Options, up
@@ -27,7 +39,8 @@ def run_up(
         project = await _opened(request)
         if isinstance(project, ExitCode):
             return project
-        return await up(project, Options(output, once, pod_logs, OnExit(on_exit) if on_exit else None, take_over))
+        at_exit = OnExit(on_exit) if on_exit else None
+        return await up(project, Options(output, once, pod_logs, at_exit, take_over, builder))
 
     code = _run(command)
     ignore_from_here_on()

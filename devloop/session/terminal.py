@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING
 from devloop.core.commands import Command
 from devloop.core.failure import ExitCode
 from devloop.session.screen import Screen, show
-from devloop.tui.talk import Ended
+from devloop.tui.talk import Ended, Tip
 from devloop.views import Phrase, Tone, failed_checks
 
 if TYPE_CHECKING:
     from devloop.core.service import Service
+    from devloop.session.assembly import MakeBuilder
     from devloop.session.project import Project
     from devloop.session.request import Request
     from devloop.session.up import Session
@@ -32,12 +33,30 @@ _BY_LINE = {"code": "-g {file}:{line}", "subl": "{file}:{line}", "hx": "{file}:{
 """How editors take a line where it is not `+LINE FILE`."""
 
 
-def run_terminal(request: "Request", *, on_exit: str | None, take_over: bool) -> int:
-    """Run the session in the app; the last words stay in the terminal's scrollback."""
-    return show(lambda screen: _behind(screen, request, on_exit, take_over))
+def run_terminal(
+    request: "Request",
+    *,
+    on_exit: str | None,
+    take_over: bool,
+    builder: "MakeBuilder | None" = None,
+    tip: "Tip | None" = None,
+) -> int:
+    """Run the session in the app; the last words stay in the terminal's scrollback.
+
+    `builder` makes full builds, None: buildx; `tip` says what to try next.
+    """
+    return show(lambda screen: _behind(screen, request, on_exit, take_over, builder, tip))
 
 
-async def _behind(app: Screen, request: "Request", on_exit: str | None, take_over: bool) -> Ended:
+async def _behind(
+    app: Screen,
+    request: "Request",
+    on_exit: str | None,
+    take_over: bool,
+    builder: "MakeBuilder | None",
+    tip: "Tip | None",
+) -> Ended:
+    app.tip = tip
     await asyncio.to_thread(_import_what_is_heavy)
     from devloop.core.config import OnExit
     from devloop.session.renderers import Output
@@ -46,7 +65,7 @@ async def _behind(app: Screen, request: "Request", on_exit: str | None, take_ove
     project = await _opened(app, request)
     if isinstance(project, Ended):
         return project
-    options = Options(Output.PLAIN, on_exit=OnExit(on_exit) if on_exit else None, take_over=take_over)
+    options = Options(Output.PLAIN, on_exit=OnExit(on_exit) if on_exit else None, take_over=take_over, builder=builder)
     session = Session(project, options, app.feed)
 
     def use(project: "Project") -> None:

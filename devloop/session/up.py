@@ -42,7 +42,7 @@ from devloop.views import AUDITED, audit_words, exit_code, summary
 
 if TYPE_CHECKING:
     from devloop.adapters.watcher import FileWatcher
-    from devloop.session.assembly import Assembly
+    from devloop.session.assembly import Assembly, MakeBuilder
 
 Feed = Callable[[list[ev.Record]], None]
 """Takes what happened, batch by batch."""
@@ -61,6 +61,8 @@ class Options:
     """None: what the configuration says at the end."""
     take_over: bool = False
     """Whether workloads that somebody else works on are taken over."""
+    builder: "MakeBuilder | None" = None
+    """What makes full builds; None: buildx."""
 
 
 async def up(project: Project, options: Options) -> ExitCode:
@@ -183,8 +185,9 @@ class Session:
         from devloop.session.assembly import assemble
 
         assembly = self._assembly = assemble(
-            project, self._observed, self._connection, self._unreadable, lambda: self._project.services, self._state
-        )
+            project, self._observed, self._connection, self._unreadable, lambda: self._project.services, self._state,
+            self._options.builder,
+        )  # fmt: skip
         try:
             return await self._loop(assembly)
         finally:
