@@ -350,9 +350,9 @@ def replay(recording: Path, output: str | None, speed: float | None, at_once: bo
 def demo(folder: Path | None, output: str | None, headless: bool, script: bool) -> None:
     """Try devloop with nothing but Python: no Docker, no cluster.
 
-    Copies an app of two services into a folder, starts a sandbox beside it (an API server with two nodes and a registry,
-    on this machine alone, for trying devloop; it is not Kubernetes), shows there how an old image keeps running, and
-    begins an ordinary session. Nothing runs any more when it is over; the folder stays.
+    Copies an app of two services into a folder, starts a sandbox (an API server with two nodes and a registry, on this
+    machine alone, for trying devloop; it is not Kubernetes), shows there how an old image keeps running, and begins an
+    ordinary session. Nothing runs any more when it is over; the folder stays.
 
     \b
     Examples:

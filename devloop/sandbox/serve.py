@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import fcntl
 import json
+import os
 import shutil
 import signal
 import sys
@@ -52,7 +53,7 @@ def _over() -> asyncio.Event:
     loop, over = asyncio.get_running_loop(), asyncio.Event()
 
     def read() -> None:
-        if not sys.stdin.buffer.raw.read(4096):  # type: ignore[attr-defined]
+        if not os.read(sys.stdin.fileno(), 4096):
             loop.remove_reader(sys.stdin.fileno())
             over.set()
 

@@ -38,7 +38,9 @@ class Assembly:
     """Everything that touches the world."""
 
     engine: DockerEngine
+    buildx: BuildxBuilder
     builder: Builder
+    """What makes full builds: `buildx`, if nothing else was given."""
     registry: HttpRegistry
     cluster: KubeCluster
     observer: KubeObserver
@@ -141,9 +143,11 @@ def assemble(
         Connection.ENGINE: engine.ping,
         Connection.REGISTRY: ping_registries,
     }
+    buildx = BuildxBuilder(project.place.root)
     return Assembly(
         engine,
-        builder(registry) if builder else BuildxBuilder(project.place.root),
+        buildx,
+        builder(registry) if builder else buildx,
         registry,
         cluster,
         observer,

@@ -17,7 +17,7 @@ from devloop.session.request import Asked, Request
 from devloop.session.signals import ignore_from_here_on
 
 if TYPE_CHECKING:
-    from devloop.session.assembly import MakeBuilder
+    from devloop.session.trial import Trial
 
 
 def run_up(
@@ -28,10 +28,8 @@ def run_up(
     pod_logs: bool,
     on_exit: str | None,
     take_over: bool,
-    builder: "MakeBuilder | None" = None,
+    trial: "Trial | None" = None,
 ) -> int:
-    """`builder` makes full builds; None: buildx."""
-
     async def command() -> ExitCode:
         from devloop.core.config import OnExit
         from devloop.session.up import Options, up
@@ -40,7 +38,7 @@ def run_up(
         if isinstance(project, ExitCode):
             return project
         at_exit = OnExit(on_exit) if on_exit else None
-        return await up(project, Options(output, once, pod_logs, at_exit, take_over, builder))
+        return await up(project, Options(output, once, pod_logs, at_exit, take_over, trial))
 
     code = _run(command)
     ignore_from_here_on()

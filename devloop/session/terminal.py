@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING
 from devloop.core.commands import Command
 from devloop.core.failure import ExitCode
 from devloop.session.screen import Screen, show
-from devloop.tui.talk import Ended, Tip
+from devloop.tui.talk import Ended
 from devloop.views import Phrase, Tone, failed_checks
 
 if TYPE_CHECKING:
     from devloop.core.service import Service
-    from devloop.session.assembly import MakeBuilder
     from devloop.session.project import Project
     from devloop.session.request import Request
+    from devloop.session.trial import Trial
     from devloop.session.up import Session
 
 _HEAVY = ("devloop.session.project", "devloop.session.up", "devloop.session.assembly", "devloop.adapters.watcher")
@@ -38,25 +38,16 @@ def run_terminal(
     *,
     on_exit: str | None,
     take_over: bool,
-    builder: "MakeBuilder | None" = None,
-    tip: "Tip | None" = None,
+    trial: "Trial | None" = None,
 ) -> int:
-    """Run the session in the app; the last words stay in the terminal's scrollback.
-
-    `builder` makes full builds, None: buildx; `tip` says what to try next.
-    """
-    return show(lambda screen: _behind(screen, request, on_exit, take_over, builder, tip))
+    """Run the session in the app; the last words stay in the terminal's scrollback."""
+    return show(lambda screen: _behind(screen, request, on_exit, take_over, trial))
 
 
 async def _behind(
-    app: Screen,
-    request: "Request",
-    on_exit: str | None,
-    take_over: bool,
-    builder: "MakeBuilder | None",
-    tip: "Tip | None",
+    app: Screen, request: "Request", on_exit: str | None, take_over: bool, trial: "Trial | None"
 ) -> Ended:
-    app.tip = tip
+    app.tip = trial.tip if trial else None
     await asyncio.to_thread(_import_what_is_heavy)
     from devloop.core.config import OnExit
     from devloop.session.renderers import Output
@@ -65,7 +56,7 @@ async def _behind(
     project = await _opened(app, request)
     if isinstance(project, Ended):
         return project
-    options = Options(Output.PLAIN, on_exit=OnExit(on_exit) if on_exit else None, take_over=take_over, builder=builder)
+    options = Options(Output.PLAIN, on_exit=OnExit(on_exit) if on_exit else None, take_over=take_over, trial=trial)
     session = Session(project, options, app.feed)
 
     def use(project: "Project") -> None:

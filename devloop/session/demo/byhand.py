@@ -97,11 +97,10 @@ class ByHand:
         body = {"spec": {"template": template}}
         await self._rolled_out(self._made(await self._request("PATCH", path, query, body, STRATEGIC_MERGE)))
 
-    async def put_back(self, service: Service) -> Restored:
+    async def put_back(self, service: Service) -> None:
         """`devloop restore`, and until its rollout is over."""
-        restored = _so(await restore(self._cluster, key_of(service)))
+        restored: Restored = _so(await restore(self._cluster, key_of(service)))
         _so(await rolled_out(self._observations, restored, PATIENCE))
-        return restored
 
     async def policy_and_marks(self, service: Service) -> tuple[str, bool]:
         """Its pull policy, and whether anything of it names devloop."""

@@ -21,6 +21,7 @@ from devloop.session.renderers import Output
 from devloop.session.reports import keep
 from devloop.session.request import Request
 from devloop.session.signals import Signals, cancel_everything, ignore_from_here_on
+from devloop.session.trial import Trial
 
 _FILE = "devloop.toml"
 Run = Callable[[DemoFolder, Sandbox], int]
@@ -50,7 +51,9 @@ def run_script(folder: Path | None) -> int:
     code = _in_sandbox(folder, script, say.out)
     if code != ExitCode.DONE:
         return code
-    left = [line for each in prints for line in each.left()] + [p for p, when in users_own().items() if before[p] != when]
+    left = [line for each in prints for line in each.left()] + [
+        p for p, when in users_own().items() if before[p] != when
+    ]
     if left:
         return _untrue(f"this is left: {', '.join(left)}")
     processes, ports = (len(frozenset[int]().union(*each)) for each in zip(*((p.processes, p.ports) for p in prints)))
@@ -63,8 +66,8 @@ def run_script(folder: Path | None) -> int:
 def _on_screen(folder: DemoFolder, sandbox: Sandbox) -> int:
     from devloop.session.terminal import run_terminal
 
-    request, tip = Request(file=folder.path / _FILE), words.tip(sandbox, folder.path)
-    return run_terminal(request, on_exit=None, take_over=False, builder=AssemblingBuilder, tip=tip)
+    trial = Trial(AssemblingBuilder, words.tip(sandbox, folder.path))
+    return run_terminal(Request(file=folder.path / _FILE), on_exit=None, take_over=False, trial=trial)
 
 
 def _by_line(folder: DemoFolder, sandbox: Sandbox, output: Output, tell: Callable[..., None]) -> int:
@@ -73,7 +76,7 @@ def _by_line(folder: DemoFolder, sandbox: Sandbox, output: Output, tell: Callabl
     tell(*words.suggestions(sandbox, folder.path))
     return run_up(
         Request(file=folder.path / _FILE), output, once=False, pod_logs=output is Output.PLAIN, on_exit=None,
-        take_over=False, builder=AssemblingBuilder,
+        take_over=False, trial=Trial(AssemblingBuilder),
     )  # fmt: skip
 
 
@@ -91,7 +94,8 @@ def _in_sandbox(chosen: Path | None, run: Run, tell: Callable[..., None]) -> int
             os.environ.update(folder.environment(sandbox.kubeconfig))
             code = run(folder, sandbox)
             ignore_from_here_on()
-            return code
+        tell(*words.end(folder.path))
+        return code
     except NotAsToldError as error:
         return _untrue(str(error))
     except KeyboardInterrupt:

@@ -1,28 +1,27 @@
 """`devloop demo --script`: all of it by itself, and nothing is claimed that was not looked at."""
 
 import asyncio
-import re
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TypeVar
+from itertools import takewhile
 
 from devloop.adapters.assembling import AssemblingBuilder
 from devloop.core.events import CycleFinished, Outcome, PodVerified, Record, Verdict
 from devloop.core.failure import ExitCode
 from devloop.core.image import short
 from devloop.core.plan import DELTA
+from devloop.core.why.cause import CauseCode
 from devloop.session.demo.byhand import PATIENCE, YESTERDAY, ByHand, NotAsToldError, greeting_of, key_of, set_greeting
 from devloop.session.demo.telling import Telling
 from devloop.session.demo.words import BREAKING, RECIPE, SOURCE
 from devloop.session.renderers import Output
+from devloop.session.trial import Trial
 from devloop.session.up import Options, Session
 from devloop.session.why.command import why_service
 
-EDITED = "Good afternoon!"
-_T = TypeVar("_T")
-_FOUND = re.compile(r"^([a-z-]+): ")
+TODAY, EDITED, MENDED = "Good morning!", "Good afternoon!", "Good night!"
+_CAUSE = f"{CauseCode.NODE_CACHE}: "
 
 
 @dataclass
@@ -37,13 +36,13 @@ class Heard:
         self._news.set()
 
     async def ended(self, service: str, since: int) -> CycleFinished:
-        """The end of the next cycle of a service that nothing cut short."""
+        """The end of the next cycle of a service that built something."""
         while True:
             for record in self.records[since:]:
                 event = record.event
-                if isinstance(event, CycleFinished) and event.service == service:
-                    if event.outcome is not Outcome.SUPERSEDED:
-                        return event
+                ended = isinstance(event, CycleFinished) and event.service == service
+                if ended and event.outcome not in {Outcome.SUPERSEDED, Outcome.UNCHANGED}:
+                    return event
             self._news.clear()
             await self._news.wait()
 
@@ -61,11 +60,12 @@ class Script:
         self._web = hand.service("web")
         self._source, self._recipe = hand.folder.path / SOURCE, hand.folder.path / RECIPE
         self._heard = Heard()
-        self._session = Session(hand.project, Options(Output.PLAIN, builder=AssemblingBuilder), self._heard.feed)
+        self._session = Session(hand.project, Options(Output.PLAIN, trial=Trial(AssemblingBuilder)), self._heard.feed)
 
     async def run(self) -> None:
         """All of it up to the end of the session; the app's files are as they were before."""
         kept = {path: path.read_bytes() for path in (self._source, self._recipe)}
+        set_greeting(self._source, TODAY)
         try:
             await self._naive()
             await self._taken_over()
@@ -82,18 +82,18 @@ class Script:
         tell.step("The app runs", f'{hand.sandbox.urls["web"]} says "{YESTERDAY}", {where}')
         pushed = await hand.push(self._web)
         await hand.restart(self._web)
-        _check(await hand.greetings() == {YESTERDAY}, "the page is not stale after a push to the same tag and a restart")
+        _check(await hand.greetings() == {YESTERDAY}, "the page is not stale after a push and a restart")
         greeting = greeting_of(self._source)
         tell.step(
             "The naive way",
-            f'an image that says "{greeting}" is pushed to web:dev ({pushed}), and the Deployment restarted',
-            f'the page still says "{YESTERDAY}": both nodes have a web:dev already, and IfNotPresent asks no registry',
+            f'"{greeting}" is pushed to web:dev as {pushed}, and the Deployment restarted',
+            f'the page still says "{YESTERDAY}"',
+            "under IfNotPresent a node that has a web:dev already does not ask the registry for another",
         )
         answer = [phrase.text for phrase in await why_service(hand.project, self._web)]
-        cause = next((text for text in answer if _FOUND.match(text)), "")
-        _check(cause.startswith("node-cache: "), f"`devloop why web` does not say so: {cause or answer}")
-        mends = next((text for text in answer if text.startswith("→")), "")
-        tell.step("devloop why web", cause, *([mends] if mends else []))
+        first = next((at for at, text in enumerate(answer) if text.startswith(_CAUSE)), None)
+        _check(first is not None, f"`devloop why web` finds another cause: {' '.join(answer)}")
+        tell.step("devloop why web", " ".join(takewhile(lambda text: text[:1] not in {"", " ", "→"}, answer[first:])))
 
     async def _taken_over(self) -> None:
         session = asyncio.create_task(self._session.run())
@@ -109,7 +109,7 @@ class Script:
                 await asyncio.gather(session, return_exceptions=True)
         await self._restore()
 
-    async def _or_end(self, session: "asyncio.Task[ExitCode]", step: "asyncio._CoroutineLike[None]") -> None:
+    async def _or_end(self, session: "asyncio.Task[ExitCode]", step: Awaitable[None]) -> None:
         """A step, for as long as the session runs that it is about."""
         doing = asyncio.ensure_future(step)
         await asyncio.wait({doing, session}, timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
@@ -133,14 +133,13 @@ class Script:
 
     async def _edit(self) -> None:
         since, began = len(self._heard.records), time.monotonic()
-        edited = EDITED if greeting_of(self._source) != EDITED else "Good evening!"
-        set_greeting(self._source, edited)
-        seconds = await self._hand.until_page_says(edited, began)
+        set_greeting(self._source, EDITED)
+        seconds = await self._hand.until_page_says(EDITED, began)
         ended, verdicts = await self._verified(since)
         _check(ended.builder == DELTA, "the edit was no delta")
         self._tell.step(
             "An edit",
-            f'"{edited}" is saved: the page says so {seconds:.1f} s later; a delta: one layer, pushed without a build',
+            f'"{EDITED}" is saved; the page says so {seconds:.1f} s later: a delta, one layer without a build',
             f"{len(verdicts)} Pods report {short(ended.digest)}: verified",
         )
 
@@ -152,34 +151,36 @@ class Script:
         _check(ended.outcome is Outcome.FAILED and ended.failure is not None, "a broken Dockerfile is no failure")
         _check(await self._hand.greetings() == {greeting}, "the old page does not answer while the build is broken")
         said = ended.failure.message if ended.failure else ""
-        since = len(self._heard.records)
+        since, began = len(self._heard.records), time.monotonic()
         self._recipe.write_text(whole, "utf-8")
-        await self._heard.ended("web", since)
-        ended, _ = await self._verified(since, unchanged=True)
+        set_greeting(self._source, MENDED)
+        seconds = await self._hand.until_page_says(MENDED, began)
+        ended, _ = await self._verified(since)
         self._tell.step(
             "A broken build",
-            f"`{BREAKING}` in {RECIPE}: {said}",
-            f'the page still says "{greeting}"; mended and saved: {ended.outcome}, {short(ended.digest)} runs',
+            said,
+            f'the page still says "{greeting}"',
+            f'mended, "{MENDED}" is saved: the page says so {seconds:.1f} s later; {short(ended.digest)}: verified',
         )
 
-    async def _verified(self, since: int, *, unchanged: bool = False) -> tuple[CycleFinished, list[PodVerified]]:
+    async def _verified(self, since: int) -> tuple[CycleFinished, list[PodVerified]]:
         ended = await self._heard.ended("web", since)
         verdicts = self._heard.verdicts(ended)
-        good = {Outcome.VERIFIED, Outcome.UNCHANGED} if unchanged else {Outcome.VERIFIED}
         failure = f": {ended.failure.message}" if ended.failure else ""
-        _check(ended.outcome in good, f"web is {ended.outcome}{failure}")
+        _check(ended.outcome is Outcome.VERIFIED, f"web is {ended.outcome}{failure}")
+        _check(bool(verdicts), "no Pod was looked at")
         _check(all(each.verdict is Verdict.MATCH for each in verdicts), "a Pod runs something else")
         return ended, verdicts
 
     async def _restore(self) -> None:
-        changes: tuple[str, ...] = ()
         for service in self._hand.project.services:
-            restored = await self._hand.put_back(service)
-            changes = restored.changes if service is self._web else changes
+            await self._hand.put_back(service)
             policy, marked = await self._hand.policy_and_marks(service)
             _check(policy == "IfNotPresent", f"{key_of(service)} has the pull policy {policy} after the restore")
             _check(not marked, f"{key_of(service)} carries a mark of devloop after the restore")
-        self._tell.step("devloop restore", f"both Deployments are as they were: {'; '.join(changes)}")
+        self._tell.step(
+            "devloop restore", "both Deployments have the pull policy IfNotPresent again, and no mark of devloop"
+        )
 
 
 def _check(is_so: bool, otherwise: str) -> None:

@@ -4,8 +4,9 @@ from itertools import count
 from textwrap import wrap
 
 from devloop.session import say
+from devloop.session.demo.words import TITLE
 
-_TITLE, _WIDTH = 24, 116
+_WIDTH = 116
 LINES = 4
 """Of a step, at most."""
 
@@ -17,9 +18,9 @@ class Telling:
         self._numbers = count(1)
 
     def step(self, title: str, *said: str) -> None:
-        room = _WIDTH - _TITLE
+        room = _WIDTH - TITLE
         lines = [line for text in said for line in wrap(text, room, break_long_words=False, break_on_hyphens=False)]
         if len(lines) > LINES:
             lines = [*lines[: LINES - 1], lines[LINES - 1] + " …"]
         head = f"{next(self._numbers)}  {title}"
-        say.out(*(f"{head if at == 0 else '':{_TITLE}}{line}" for at, line in enumerate(lines)))
+        say.out(*(f"{head if at == 0 else '':{TITLE}}{line}" for at, line in enumerate(lines)))

@@ -8,7 +8,7 @@ from devloop.session.demo.sandboxed import Sandbox
 from devloop.tui.talk import Tip
 from devloop.views.chronicle import Chronicle
 
-TITLE = 20
+TITLE = 24
 """Columns before what is said about a step."""
 SOURCE, RECIPE = Path("web", "web.py"), Path("web", "Dockerfile")
 BREAKING = "RUN make"
@@ -26,12 +26,17 @@ def beginning(folder: Path) -> list[str]:
     ]
 
 
+def end(folder: Path) -> list[str]:
+    """What is left."""
+    return [row("the end", f"the sandbox is gone with all that ran in it; {folder} stays, and is yours to delete")]
+
+
 def as_usual(sandbox: Sandbox, said: str, greeting: str) -> list[str]:
     """What became of a push to the same tag."""
     return [
         row("the page", sandbox.urls["web"]),
-        row("the naive way", f'an image that says "{greeting}" was pushed to web:dev, and the Deployment restarted'),
-        row("and yet", f'the page says "{said}": the nodes have a web:dev already, and IfNotPresent asks no registry'),
+        row("the naive way", f'"{greeting}" was pushed to web:dev, and the Deployment restarted'),
+        row("and yet", f'the page still says "{said}": both nodes have a web:dev, and IfNotPresent asks no registry'),
         row("now", "devloop takes over"),
     ]
 
@@ -45,7 +50,6 @@ def suggestions(sandbox: Sandbox, folder: Path) -> list[str]:
         row("", f"break the build: write `{BREAKING}` at the end of {folder / RECIPE}, save; take it out again"),
         row("in another terminal", f"export KUBECONFIG={kubeconfig} DEVLOOP_STATE_DIR={state}; cd {folder}"),
         row("", "devloop why web; devloop status; kubectl get pods"),
-        row("", "after Ctrl-C nothing of it runs any more"),
     ]
 
 

@@ -8,7 +8,7 @@ MENU = ["espresso", "flat white", "cold brew"]
 
 
 class Api(BaseHTTPRequestHandler):
-    """Every path has the same answer."""
+    """Every path has the same answer; the readiness probe asks for `/healthz`."""
 
     def do_GET(self) -> None:
         body = json.dumps({"menu": MENU, "pod": os.environ.get("HOSTNAME", "")}).encode()
@@ -17,6 +17,10 @@ class Api(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        if self.path != "/healthz":
+            print(f"api: {self.command} {self.path} {code}", flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":
