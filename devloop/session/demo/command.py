@@ -25,6 +25,7 @@ from devloop.session.trial import Trial
 
 _FILE = "devloop.toml"
 Run = Callable[[DemoFolder, Sandbox], int]
+Over = Callable[[DemoFolder, int], int]
 
 
 def run_demo(folder: Path | None, output: Output | None) -> int:
@@ -35,12 +36,17 @@ def run_demo(folder: Path | None, output: Output | None) -> int:
         code = _until_done(_as_usual(where, sandbox, tell))
         return code or (_on_screen(where, sandbox) if output is None else _by_line(where, sandbox, output, tell))
 
-    return _in_sandbox(folder, session, tell)
+    def over(where: DemoFolder, code: int) -> int:
+        tell(*words.end(where.path))
+        return code
+
+    return _in_sandbox(folder, session, over, tell)
 
 
 def run_script(folder: Path | None) -> int:
     """All there is to try, by itself."""
-    telling, before, prints = Telling(), users_own(), []
+    telling, before = Telling(), users_own()
+    prints: list[Footprint] = []
 
     def script(where: DemoFolder, sandbox: Sandbox) -> int:
         prints.append(Footprint.of(sandbox))
@@ -48,19 +54,20 @@ def run_script(folder: Path | None) -> int:
         prints.append(Footprint.of(sandbox))
         return code
 
-    code = _in_sandbox(folder, script, say.out)
-    if code != ExitCode.DONE:
+    def over(where: DemoFolder, code: int) -> int:
+        if code != ExitCode.DONE:
+            return code
+        left = [line for each in prints for line in each.left()]
+        left += [place for place, written in users_own().items() if before[place] != written]
+        if left:
+            return _untrue(f"this is left: {', '.join(left)}")
+        processes = frozenset[int]().union(*(each.processes for each in prints))
+        ports = frozenset[int]().union(*(each.ports for each in prints))
+        gone = f"{len(processes)} processes and {len(ports)} ports are gone, and nothing was written outside the folder"
+        telling.step("Nothing is left", gone, f"{where.path} stays, and is yours to delete")
         return code
-    left = [line for each in prints for line in each.left()] + [
-        p for p, when in users_own().items() if before[p] != when
-    ]
-    if left:
-        return _untrue(f"this is left: {', '.join(left)}")
-    processes, ports = (len(frozenset[int]().union(*each)) for each in zip(*((p.processes, p.ports) for p in prints)))
-    telling.step(
-        "Nothing is left", f"{processes} processes and {ports} ports are gone; nothing was written outside the folder"
-    )
-    return int(ExitCode.DONE)
+
+    return _in_sandbox(folder, script, over, say.out)
 
 
 def _on_screen(folder: DemoFolder, sandbox: Sandbox) -> int:
@@ -80,8 +87,8 @@ def _by_line(folder: DemoFolder, sandbox: Sandbox, output: Output, tell: Callabl
     )  # fmt: skip
 
 
-def _in_sandbox(chosen: Path | None, run: Run, tell: Callable[..., None]) -> int:
-    """Nothing of it runs any more when this returns."""
+def _in_sandbox(chosen: Path | None, run: Run, over: Over, tell: Callable[..., None]) -> int:
+    """`over` is called when nothing of it runs any more, with the exit code of `run`."""
     folder = open_folder(chosen)
     if isinstance(folder, Refusal):
         return _refused(folder)
@@ -94,8 +101,7 @@ def _in_sandbox(chosen: Path | None, run: Run, tell: Callable[..., None]) -> int
             os.environ.update(folder.environment(sandbox.kubeconfig))
             code = run(folder, sandbox)
             ignore_from_here_on()
-        tell(*words.end(folder.path))
-        return code
+        return over(folder, code)
     except NotAsToldError as error:
         return _untrue(str(error))
     except KeyboardInterrupt:

@@ -27,7 +27,7 @@ class DemoFolder:
         return self.path / _OWN
 
     def put_app(self, values: Mapping[str, str]) -> None:
-        """Copy the app. In one that is there, edited perhaps, only the addresses of the sandbox are brought up to date."""
+        """Copy the app; in one that is there, edited perhaps, only the sandbox's addresses are brought up to date."""
         file = self.own / _VALUES
         if file.exists():
             before: dict[str, str] = json.loads(file.read_text("utf-8"))
