@@ -24,6 +24,6 @@ class Cluster:
 
 def test_a_cluster_that_does_not_answer_is_asked_once() -> None:
     cluster, nothing = Cluster(), cast(Any, None)
-    assembly = Assembly(nothing, nothing, nothing, cast(Any, cluster), nothing, nothing, nothing)
+    assembly = Assembly(nothing, nothing, nothing, nothing, cast(Any, cluster), nothing, nothing, nothing)
     assert asyncio.run(assembly.platform([service("a"), service("b")])) == ""
     assert cluster.asked == 1

@@ -21,6 +21,7 @@ from devloop.session.up import Options, Session
 from devloop.session.why.command import why_service
 
 TODAY, EDITED, MENDED = "Good morning!", "Good afternoon!", "Good night!"
+_PASSING = {Outcome.SUPERSEDED, Outcome.UNCHANGED}
 _CAUSE = f"{CauseCode.NODE_CACHE}: "
 
 
@@ -40,8 +41,7 @@ class Heard:
         while True:
             for record in self.records[since:]:
                 event = record.event
-                ended = isinstance(event, CycleFinished) and event.service == service
-                if ended and event.outcome not in {Outcome.SUPERSEDED, Outcome.UNCHANGED}:
+                if isinstance(event, CycleFinished) and event.service == service and event.outcome not in _PASSING:
                     return event
             self._news.clear()
             await self._news.wait()
