@@ -5,14 +5,12 @@ gone, however that came about. Then nothing of it is left but what else is in th
 """
 
 import asyncio
-import contextlib
 import fcntl
 import json
 import os
 import shutil
 import signal
 import sys
-from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -67,27 +65,24 @@ def _forget(folder: Path) -> None:
         shutil.rmtree(folder / name, ignore_errors=True)
 
 
-@contextlib.contextmanager
-def _alone_in(folder: Path) -> Iterator[bool]:
-    """Whether nothing else runs in the folder."""
-    with (folder / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            yield False
-        else:
-            yield True
+def _alone_in(folder: Path) -> bool:
+    """Whether nothing else runs in the folder. It is this process's until the very end of it: nobody closes the file."""
+    lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def main(folder: Path) -> int:
     """Its exit code."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with _alone_in(folder) as alone:
-        if not alone:
-            print(json.dumps({"refused": "another sandbox runs in this folder"}), flush=True)  # noqa: T201
-            return 1
-        _forget(folder)  # of one that was killed
-        asyncio.run(serve(folder))
+    if not _alone_in(folder):
+        print(json.dumps({"refused": "another sandbox runs in this folder"}), flush=True)  # noqa: T201
+        return 1
+    _forget(folder)  # of one that was killed
+    asyncio.run(serve(folder))
     return 0
 
 

@@ -1,5 +1,6 @@
 """What the demo says: what it is, and what to try next."""
 
+import os
 from pathlib import Path
 
 from devloop.core.events import Outcome, Trigger
@@ -36,7 +37,7 @@ def as_usual(sandbox: Sandbox, said: str, greeting: str) -> list[str]:
     return [
         row("the page", sandbox.urls["web"]),
         row("the naive way", f'"{greeting}" was pushed to web:dev, and the Deployment restarted'),
-        row("and yet", f'the page still says "{said}": both nodes have a web:dev, and IfNotPresent asks no registry'),
+        row("and yet", f'the page still says "{said}": nodes that have a web:dev ask no registry'),
         row("now", "devloop takes over"),
     ]
 
@@ -55,7 +56,8 @@ def suggestions(sandbox: Sandbox, folder: Path) -> list[str]:
 
 def tip(sandbox: Sandbox, folder: Path) -> Tip:
     """The next thing, by what was done already."""
-    source, recipe = folder / SOURCE, folder / RECIPE
+    near = min(str(folder), os.path.relpath(folder), key=len)
+    source, recipe = Path(near) / SOURCE, Path(near) / RECIPE
 
     def next_one(_: SessionState, past: Chronicle) -> str:
         return f"sandbox, not Kubernetes · {_next(past.cycles('web'))}".format(
