@@ -66,7 +66,7 @@ def _forget(folder: Path) -> None:
 
 
 def _alone_in(folder: Path) -> bool:
-    """Whether nothing else runs in the folder. It is this process's until the very end of it: nobody closes the file."""
+    """Whether nothing else runs in the folder. It is so to the very end of this process: nobody closes the file."""
     lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

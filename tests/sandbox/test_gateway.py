@@ -34,21 +34,12 @@ class Pods:
 
 def slice_of(**ready: bool) -> dict[str, Any]:
     endpoints = [
-        {
-            "addresses": ["10.0.0.1"],
-            "conditions": {"ready": each},
-            "targetRef": {"kind": "Pod", "name": uid, "uid": uid},
-        }
+        {"addresses": ["10.0.0.1"], "conditions": {"ready": each}, "targetRef": {"name": uid, "uid": uid}}
         for uid, each in ready.items()
     ]
-    labels = {"kubernetes.io/service-name": "web"}
-    port = {"name": "", "protocol": "TCP", "port": 8080}
-    return {
-        "metadata": {"name": "web-1", "labels": labels},
-        "addressType": "IPv4",
-        "endpoints": endpoints,
-        "ports": [port],
-    }
+    metadata = {"name": "web-1", "labels": {"kubernetes.io/service-name": "web"}}
+    ports = [{"name": "", "protocol": "TCP", "port": 8080}]
+    return {"metadata": metadata, "addressType": "IPv4", "endpoints": endpoints, "ports": ports}
 
 
 @asynccontextmanager

@@ -8,6 +8,7 @@ from devloop.core.events import Outcome, Trigger
 from devloop.core.state import FinishedCycle, SessionState, Want
 from devloop.session.demo.sandboxed import Sandbox
 from devloop.session.demo.words import tip
+from devloop.tui.part import Part
 from devloop.views.chronicle import Chronicle
 from tests.tui.stage import on_stage
 from tests.tui.states import STATES
@@ -49,9 +50,9 @@ def test_the_next_thing(ended: list[tuple[Trigger, Outcome]], words: str) -> Non
 
 async def test_it_stands_above_the_keys_where_there_is_room() -> None:
     async with on_stage(STATES["verified"]()) as stage:
-        part = stage.app.main.query_one("#tip")
-        assert not part.display
+        part = stage.app.main.query_one("#tip", Part)
+        shown = [part.display]
         stage.app.tip = lambda state, past: f"{len(state.services)} to try"
         stage.app.paint()
-        assert part.display
-        assert part.region.height <= 1
+        shown.append(part.display)
+        assert shown == [False, True]
