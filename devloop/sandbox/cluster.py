@@ -26,6 +26,7 @@ from devloop.sandbox.controllers.scheduler import Scheduler
 from devloop.sandbox.kubelet import Kubelet, Nodes
 from devloop.sandbox.resources import Resources
 from devloop.sandbox.runtimeport import NodeRuntime
+from devloop.sandbox.serviceports import ServicePorts
 from devloop.sandbox.store import Store
 
 Raw = dict[str, Any]
@@ -45,13 +46,18 @@ _CONTROLLERS: tuple[type[Controller], ...] = (
 class Cluster:
     """A running sandbox cluster; see `start`."""
 
-    def __init__(self, kubeconfig: Path, server: ApiServer, resources: Resources, nodes: Nodes) -> None:
+    def __init__(self, kubeconfig: Path, server: ApiServer, resources: Resources, services: ServicePorts) -> None:
         self.kubeconfig = kubeconfig
         """A file with one context."""
         self.context = CONTEXT
         self.server = server
         self.resources = resources
-        self.nodes = nodes
+        self.services = services
+
+    def url(self, namespace: str, service: str, port: int = 80) -> str | None:
+        """Where that port of a Service is for a browser on this machine; None while there is no such Service."""
+        local = self.services.local_port(namespace, service, port)
+        return None if local is None else f"http://127.0.0.1:{local}/"
 
     @classmethod
     @asynccontextmanager
@@ -64,30 +70,33 @@ class Cluster:
         """
         resources = Resources(Store())
         _populate(resources, registry)
-        kubelets = [
-            Kubelet(name, number, runtime, resources, timing or Timing(), lambda _: {})
+        kubelets: list[Kubelet] = []
+        services = ServicePorts(resources, Nodes(kubelets))
+        kubelets += [
+            Kubelet(name, number, runtime, resources, timing or Timing(), services.environment)
             for number, (name, runtime) in enumerate(runtimes.items(), 1)
         ]
         token = secrets.token_urlsafe(32)
         certificate, key = make_certificate(CONTEXT)
-        nodes = Nodes(kubelets)
-        server = ApiServer(resources, nodes, token, server_context(certificate, key))
+        server = ApiServer(resources, Nodes(kubelets), token, server_context(certificate, key))
         await server.start()
         kubeconfig = folder / "kubeconfig"
         tasks = [asyncio.create_task(each(resources).run()) for each in _CONTROLLERS]
         try:
             # Controllers subscribe when their tasks begin, and nodes are news for the scheduler.
             await asyncio.sleep(0)
+            services.start()
             for kubelet in kubelets:
                 kubelet.start()
                 resources.create(kinds.NODE, "", _node(kubelet), "kubelet")
             _write_private(kubeconfig, yaml.safe_dump(_kubeconfig(server.port, certificate, token)))
-            yield cls(kubeconfig, server, resources, nodes)
+            yield cls(kubeconfig, server, resources, services)
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await server.stop()
+            await services.stop()
             await asyncio.gather(*(kubelet.stop() for kubelet in kubelets))
             kubeconfig.unlink(missing_ok=True)
 

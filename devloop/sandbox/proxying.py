@@ -1,5 +1,6 @@
 """Requests to Pods and Services through the API server."""
 
+import random
 from typing import Any
 
 import aiohttp
@@ -25,7 +26,8 @@ async def answer(
         pod = resources.get(kinds.POD, target.namespace, name)
         port = port or _first_port(pod)
     else:
-        pod, port = _behind(resources, target.namespace, name, port)
+        pods, port = ready_behind(resources, target.namespace, name, port)
+        pod = random.choice(pods)  # noqa: S311
     there = access.host_port(pod["metadata"]["uid"], port)
     if there is None:
         raise _unreachable(f"dial tcp {pod['status'].get('podIP', '')}:{port}: connect: connection refused")
@@ -55,22 +57,24 @@ def _first_port(pod: Raw) -> str:
     return str(ports[0]["containerPort"]) if ports else "80"
 
 
-def _behind(resources: Resources, namespace: str, name: str, port: str) -> tuple[Raw, str]:
-    """A ready Pod of a Service, and the port there."""
+def ready_behind(resources: Resources, namespace: str, name: str, port: str) -> tuple[list[Raw], str]:
+    """The ready Pods of a Service, at least one, and the port there."""
     service = resources.get(kinds.SERVICE, namespace, name)
     ports = service["spec"].get("ports") or []
     chosen = next((p for p in ports if port in {str(p["port"]), p.get("name", ""), ""}), None)
     if chosen is None:
         raise ApiError(503, "ServiceUnavailable", f'no service port "{port}" found for service "{name}"')
-    for each in resources.all_of(kinds.ENDPOINT_SLICE, namespace):
-        if each["metadata"].get("labels", {}).get("kubernetes.io/service-name") != name:
-            continue
-        ready = [e for e in each.get("endpoints") or [] if e.get("conditions", {}).get("ready")]
-        for endpoint in ready:
-            pod = resources.find(kinds.POD, namespace, endpoint["targetRef"]["name"])
-            if pod is not None:
-                return pod, str(chosen.get("targetPort", chosen["port"]))
-    raise ApiError(503, "ServiceUnavailable", f'no endpoints available for service "{name}"')
+    slices = [
+        each
+        for each in resources.all_of(kinds.ENDPOINT_SLICE, namespace)
+        if each["metadata"].get("labels", {}).get("kubernetes.io/service-name") == name
+    ]
+    ready = [e for each in slices for e in each.get("endpoints") or [] if e.get("conditions", {}).get("ready")]
+    pods = [resources.find(kinds.POD, namespace, e["targetRef"]["name"]) for e in ready]
+    there = [pod for pod in pods if pod is not None]
+    if not there:
+        raise ApiError(503, "ServiceUnavailable", f'no endpoints available for service "{name}"')
+    return there, str(chosen.get("targetPort", chosen["port"]))
 
 
 def _unreachable(why: str) -> ApiError:

@@ -13,8 +13,8 @@ from devloop.sandbox.kinds import Kind
 
 Raw = dict[str, Any]
 ChangeType = Literal["ADDED", "MODIFIED", "DELETED"]
-_REMEMBERED = 5000
-"""Changes that a watch may still ask for, as many as a restarted real one has after a while; older ones are gone."""
+_REMEMBERED = 2000
+"""Changes that a watch may still ask for; a real server, too, forgets them after some minutes."""
 _FIRST_VERSION = 100
 
 

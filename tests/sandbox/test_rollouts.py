@@ -1,5 +1,6 @@
 """Deployments on the sandbox: how their Pods are replaced, and what their status says meanwhile."""
 
+from functools import partial
 from typing import Any
 
 from tests.sandbox.client import APPS, CORE, MERGE, Api, Raw, conditions, deployment, pod, rolled_out
@@ -28,6 +29,10 @@ async def sizes(api: Api) -> dict[str, int]:
 def stuck(runtime: ScriptedRuntime) -> None:
     """Nothing that starts from now on becomes ready."""
     runtime.begin = lambda program: setattr(program, "answers", lambda _: (1, "not yet"))
+
+
+def has_items(count: int, found: Raw) -> bool:
+    return len(found["items"]) == count
 
 
 async def said(api: Api, name: str) -> list[str]:
@@ -140,7 +145,7 @@ async def test_scaled_to_zero_and_back(api: Api, nodes: Nodes) -> None:
     for count in (0, 3):
         await api.patch(f"{WEB}/scale", {"spec": {"replicas": count}}, MERGE)
         found = await api.until(WEB, rolled_out)
-        await api.until(f"{CORE}/pods", lambda listed, count=count: len(listed["items"]) == count)
+        await api.until(f"{CORE}/pods", partial(has_items, count))
     assert found["status"]["readyReplicas"] == 3
 
 

@@ -37,7 +37,7 @@ class GarbageCollector(Controller):
     """Deletes what has owners, and none that exists."""
 
     def concerned(self, change: Change) -> Iterable[Key]:
-        if change.type == "DELETED":
+        if change.type == "DELETED" and change.plural != kinds.EVENT.plural:
             yield "", change.object["metadata"]["uid"]
 
     def reconcile(self, key: Key) -> None:
