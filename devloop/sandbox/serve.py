@@ -14,10 +14,10 @@ import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+from devloop.sandbox import kinds
 from devloop.sandbox.baseimage import put_base_image
 from devloop.sandbox.cluster import CONTEXT, Cluster
-from devloop.sandbox.demoapp import SERVICES
-from devloop.sandbox.gateway import Gateway
+from devloop.sandbox.demoapp import SERVICES, manifests
 from devloop.sandbox.registry.server import Registry
 from devloop.sandbox.runtime.node import Runtime
 
@@ -35,10 +35,10 @@ async def serve(folder: Path) -> None:
         await put_base_image(registry.host)
         nodes = {name: await stack.enter_async_context(Runtime(folder / name)) for name in NODES}
         cluster = await stack.enter_async_context(Cluster.start(folder, nodes, registry=registry.host))
-        urls = {}
-        for name in SERVICES:
-            gateway = Gateway(cluster.resources, cluster.nodes, NAMESPACE, name)
-            urls[name] = (await stack.enter_async_context(gateway)).url
+        for each in manifests(registry=registry.host, namespace=NAMESPACE, api_url=""):
+            if each["kind"] == "Service":  # there before the app, whose web has to be told where api is
+                cluster.resources.create(kinds.SERVICE, NAMESPACE, each, "kubectl-client-side-apply")
+        urls = {name: cluster.url(NAMESPACE, name) for name in SERVICES}
         where = {
             "registry": registry.host, "kubeconfig": str(cluster.kubeconfig), "context": CONTEXT,
             "namespace": NAMESPACE, "urls": urls,

@@ -7,9 +7,9 @@ resolved: there is no DNS.
 
 import asyncio
 import contextlib
-import random
 import socket
 from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 from devloop.sandbox import kinds
@@ -33,6 +33,7 @@ class ServicePorts:
         self._access = access
         self._sockets: dict[_Id, socket.socket] = {}
         self._tasks: dict[_Id, asyncio.Task[None]] = {}
+        self._turns = count()
         self._unsubscribe: Callable[[], None] = lambda: None
 
     def start(self) -> None:
@@ -121,14 +122,20 @@ class ServicePorts:
         namespace, name, port = id_
         with contextlib.suppress(OSError, ApiError):
             pods, target = ready_behind(self._resources, namespace, name, str(port))
-            there = self._access.host_port(random.choice(pods)["metadata"]["uid"], target)  # noqa: S311
-            if there is None:
-                return
-            back, forth = await asyncio.open_connection("127.0.0.1", there)
+            back, forth = await self._connected([pod["metadata"]["uid"] for pod in pods], target)
             try:
                 await asyncio.gather(_copy(reader, forth), _copy(back, writer))
             finally:
                 forth.close()
+
+    async def _connected(self, uids: list[str], port: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """To one of the Pods, each in its turn; one that ended a moment ago is passed over. Raises `OSError`."""
+        first = next(self._turns) % len(uids)
+        for uid in uids[first:] + uids[:first]:
+            if (there := self._access.host_port(uid, port)) is not None:
+                with contextlib.suppress(OSError):
+                    return await asyncio.open_connection("127.0.0.1", there)
+        raise ConnectionRefusedError
 
 
 def _upper(name: str) -> str:

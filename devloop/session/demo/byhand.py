@@ -1,6 +1,7 @@
 """What one does without devloop: build, push to the same tag, apply, restart, and look at the page."""
 
 import asyncio
+import html
 import re
 import shutil
 import time
@@ -32,7 +33,6 @@ from devloop.session.restoring import Restored, restore, rolled_out
 
 YESTERDAY = "Yesterday's page"
 _GREETING = re.compile(r'^GREETING = ".*"$', re.MULTILINE)
-_PLURALS = {"Deployment": "/apis/apps/v1/namespaces/{}/deployments", "Service": "/api/v1/namespaces/{}/services"}
 PATIENCE = 30.0
 """Seconds for a rollout, or for a page to change."""
 
@@ -80,8 +80,8 @@ class ByHand:
             await self.push(replace(web, build=spec))
         finally:
             shutil.rmtree(with_old, ignore_errors=True)
-        made = [await self._create(each) for each in self._manifests()]
-        await asyncio.gather(*(self._rolled_out(each) for each in made if each["kind"] == "Deployment"))
+        made = [await self._create(each) for each in self._deployments()]
+        await asyncio.gather(*(self._rolled_out(each) for each in made))
 
     async def push(self, service: Service) -> str:
         """Build it and push it to its tag; the short digest."""
@@ -131,18 +131,24 @@ class ByHand:
         return len(pods), len({pod.node for pod in pods})
 
     async def _greeting(self) -> str:
-        async with self._http.get(self.sandbox.urls["web"]) as answer:
-            found = re.search(r"<h1>(.*?)</h1>", await answer.text())
-        return found[1].replace("&#x27;", "'") if found else ""
+        """Empty while nothing answers."""
+        try:
+            async with self._http.get(self.sandbox.urls["web"]) as answer:
+                found = re.search(r"<h1>(.*?)</h1>", await answer.text())
+        except aiohttp.ClientError:
+            return ""
+        return html.unescape(found[1]) if found else ""
 
     # requests ----------------------------------------------------------------------------------------------------
 
-    def _manifests(self) -> list[dict[str, Any]]:
+    def _deployments(self) -> list[dict[str, Any]]:
+        """The Services are there already."""
         at = self.sandbox
-        return manifests(registry=at.registry, namespace=at.namespace, api_url=at.urls["api"])
+        made = manifests(registry=at.registry, namespace=at.namespace, api_url=at.urls["api"])
+        return [each for each in made if each["kind"] == "Deployment"]
 
     async def _create(self, body: dict[str, Any]) -> dict[str, Any]:
-        path = _PLURALS[body["kind"]].format(body["metadata"]["namespace"])
+        path = f"/apis/apps/v1/namespaces/{body['metadata']['namespace']}/deployments"
         return self._made(await self._request("POST", path, {"fieldManager": "kubectl-client-side-apply"}, body))
 
     async def _request(self, *words: Any) -> Reply | Failure:
@@ -153,6 +159,8 @@ class ByHand:
 
     async def _rolled_out(self, raw: dict[str, Any]) -> None:
         made = parse_deployment(raw)
+        # What the watches saw before it was there would look as if it had been deleted.
+        await self._observations.until(made.key, lambda seen: True if seen.deployment is not None else None)
         waited = Restored(made.key, made.uid, made.generation, ("made",))
         _so(await rolled_out(self._observations, waited, PATIENCE))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 
 from devloop.adapters.assembling import AssemblingBuilder
-from devloop.core.events import CycleFinished, Outcome, PodVerified, Record, Verdict
+from devloop.core.events import CheckFinished, CycleFinished, Outcome, PodVerified, Record, Verdict
 from devloop.core.failure import ExitCode
 from devloop.core.image import short
 from devloop.core.plan import DELTA
@@ -115,8 +115,10 @@ class Script:
         await asyncio.wait({doing, session}, timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
         if not doing.done():
             doing.cancel()
-            said = [r.event for r in self._heard.records if getattr(r.event, "ok", True) is False]
-            raise NotAsToldError(f"the session {'ended' if session.done() else 'took too long'}: {said[-1:]}")
+            checks = (each.event for each in self._heard.records if isinstance(each.event, CheckFinished))
+            failed = [each.message for each in checks if not each.ok]
+            what = "ended" if session.done() else f"took more than {PATIENCE:g} s"
+            raise NotAsToldError(": ".join([f"the session of devloop {what}", *failed]))
         await doing
 
     async def _mends(self) -> None:
