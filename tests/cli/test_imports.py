@@ -63,7 +63,9 @@ def test_help_loads_nothing_that_is_slow() -> None:
     assert modules.isdisjoint({*HEAVY, "asyncio"})
 
 
-@pytest.mark.parametrize("command", ["up", "demo", "plan", "doctor", "restore", "replay", "validate", "schema", "completion"])
+@pytest.mark.parametrize(
+    "command", ["up", "demo", "plan", "doctor", "restore", "replay", "validate", "schema", "completion"]
+)
 def test_a_commands_help_loads_nothing_that_is_slow(command: str) -> None:
     assert loaded(f"from devloop.cli import main; main([{command!r}, '--help'])").isdisjoint({*HEAVY, "asyncio"})
 

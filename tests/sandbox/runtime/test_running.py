@@ -114,7 +114,7 @@ async def test_output_without_a_newline_and_both_streams(run: Run) -> None:
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z", first)
 
 
-STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, lambda *_: print('no', flush=True)); print('up', flush=True)\nwhile True: time.sleep(0.05)"  # noqa: E501
+STUBBORN = "import os, signal, time; signal.signal(signal.SIGTERM, lambda *_: os.write(1, b'no\\n')); print('up', flush=True)\nwhile True: time.sleep(0.05)"  # noqa: E501
 POLITE = "import signal, sys, time; signal.signal(signal.SIG, lambda *_: sys.exit(3)); print('up', flush=True); time.sleep(99)"  # noqa: E501
 
 
