@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint types layers e2e faults bench soak constraints clean
+.PHONY: help run demo test check lint types layers e2e faults bench soak constraints clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,6 +19,9 @@ $(READY): pyproject.toml constraints.txt
 
 run: $(READY) ## Run devloop: make run ARGS="up --help"
 	@$(BIN)/devloop $(ARGS)
+
+demo: $(READY) ## Try it in a sandbox, without Docker or cluster: make demo ARGS="--script"
+	@$(BIN)/devloop demo $(ARGS)
 
 test: $(READY) ## Run the tests; those that need a cluster are skipped when none is named
 	$(BIN)/pytest $(ARGS)

@@ -1,6 +1,5 @@
 """The command line: commands and options. What a command needs is imported inside it, so that help is instant."""
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from devloop import __version__, options
+from devloop.democommand import demo
 from devloop.initcommand import init
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ def main() -> None:
 
 
 main.add_command(init)
+main.add_command(demo)
 
 
 @main.command()
@@ -97,7 +98,7 @@ def up(
 
     Ctrl-C ends the session; what it left on the workloads is told, with the command that undoes it.
     """
-    if not (headless or once or output) and logs is None and _on_terminal():
+    if not (headless or once or output) and logs is None and options.on_terminal():
         from devloop.session.terminal import run_terminal
 
         asked = _request(services, file, context, namespace, build)
@@ -314,7 +315,7 @@ def replay(recording: Path, output: str | None, speed: float | None, at_once: bo
         raise click.UsageError("--at-once leaves no time for a --speed: name one of them")
     if speed is not None and not 0 < speed < float("inf"):
         raise click.UsageError(f"--speed {speed:g} is no pace: name a number above 0, like 4 or 0.5")
-    printed = Output(output) if output else None if _on_terminal() else Output.PLAIN
+    printed = Output(output) if output else None if options.on_terminal() else Output.PLAIN
     sys.exit(run_replay(recording, speed=speed or 1.0, at_once=at_once, output=printed))
 
 
@@ -360,12 +361,6 @@ def _request(
 
     confirm = _confirm if sys.stdin.isatty() and sys.stderr.isatty() else None
     return Request(names, file, context, namespace, build, writes=writes, confirm=confirm)
-
-
-def _on_terminal() -> bool:
-    """The full-screen view needs all three, and a terminal that can move its cursor."""
-    streams = (sys.stdin, sys.stdout, sys.stderr)
-    return all(stream.isatty() for stream in streams) and os.environ.get("TERM", "dumb") != "dumb"
 
 
 def _confirm(context: str, failure: "Failure") -> bool:

@@ -1,5 +1,7 @@
 """Options that several commands have, and that mean the same on each."""
 
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -31,3 +33,9 @@ def output(help_text: str) -> Callable[[_F], _F]:
 
 def take_over(help_text: str) -> Callable[[_F], _F]:
     return click.option("--take-over", is_flag=True, help=help_text)
+
+
+def on_terminal() -> bool:
+    """The full-screen view needs all three, and a terminal that can move its cursor."""
+    streams = (sys.stdin, sys.stdout, sys.stderr)
+    return all(stream.isatty() for stream in streams) and os.environ.get("TERM", "dumb") != "dumb"

@@ -26,7 +26,7 @@ from devloop.core.image import DOCKER_HUB, platform_of, sha256_of
 from devloop.core.why.imageconfig import time_of
 
 _T = TypeVar("_T")
-_GZIPPED = {
+GZIPPED = {
     "application/vnd.docker.distribution.manifest.v2+json": "application/vnd.docker.image.rootfs.diff.tar.gzip",
     "application/vnd.oci.image.manifest.v1+json": "application/vnd.oci.image.layer.v1.tar+gzip",
 }
@@ -67,14 +67,14 @@ class Appended:
 
 async def read_base(http: RegistryHttp, scope: Scope, digest: str) -> Appendable | Failure:
     """The image of that digest; raises `NoLayerError` where nothing can be appended to it."""
-    answer = await http.request("GET", scope, f"/v2/{scope.repository}/manifests/{digest}", accept=(*_GZIPPED,))
+    answer = await http.request("GET", scope, f"/v2/{scope.repository}/manifests/{digest}", accept=(*GZIPPED,))
     if isinstance(answer, Failure):
         return answer
     if answer.status != 200:
         raise NoLayerError("the registry does not have the last full build any more")
     manifest = _read(answer.body)
     media_type = manifest.get("mediaType") or answer.headers.get("Content-Type", "")
-    if media_type not in _GZIPPED:
+    if media_type not in GZIPPED:
         raise NoLayerError("the last full build is no image of one platform")
     described = manifest.get("config") or {}
     config = await http.request("GET", scope, f"/v2/{scope.repository}/blobs/{described.get('digest')}")
@@ -142,7 +142,7 @@ async def send(http: RegistryHttp, scope: Scope, base: Appendable, layer: Layer)
 
 async def _upload_all(http: RegistryHttp, scope: Scope, layer: Layer, config: bytes) -> Failure | None:
     failures = await asyncio.gather(
-        _upload(http, scope, layer.blob, layer.digest), _upload(http, scope, config, sha256_of(config))
+        upload(http, scope, layer.blob, layer.digest), upload(http, scope, config, sha256_of(config))
     )
     return next((failure for failure in failures if failure), None)
 
@@ -178,12 +178,13 @@ def _documents(base: Appendable, layer: Layer) -> tuple[bytes, bytes]:
     config["history"] = [*(config.get("history") or ()), {key: value for key, value in step.items() if value}]
     config_body = _encoded(config)
     described = {**base.manifest["config"], "size": len(config_body), "digest": sha256_of(config_body)}
-    added = {"mediaType": _GZIPPED[base.media_type], "size": len(layer.blob), "digest": layer.digest}
+    added = {"mediaType": GZIPPED[base.media_type], "size": len(layer.blob), "digest": layer.digest}
     manifest = {**base.manifest, "config": described, "layers": [*base.manifest["layers"], added]}
     return config_body, _encoded(manifest)
 
 
-async def _upload(http: RegistryHttp, scope: Scope, body: bytes, digest: str) -> Failure | None:
+async def upload(http: RegistryHttp, scope: Scope, body: bytes, digest: str) -> Failure | None:
+    """One blob, if the registry does not have it; raises `NoLayerError`."""
     blobs = f"/v2/{scope.repository}/blobs/"
     if len(body) >= _WORTH_ASKING:
         known = await http.request("HEAD", scope, blobs + digest)

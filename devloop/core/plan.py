@@ -9,7 +9,7 @@ from devloop.core.masking import MASK, Masker, secret_like, secrets_of_args, sec
 from devloop.core.ports import BuildRequest
 from devloop.core.service import BuildSpec, Load
 
-BUILDX, DELTA = "buildx", "delta"
+BUILDX, DELTA, ASSEMBLED = "buildx", "delta", "assembled"
 NO_LAYER = "the image is loaded into the nodes, and layers are added in a registry"
 """Why a build is always a full one."""
 

@@ -21,13 +21,15 @@ from devloop.adapters.watcher import FileWatcher
 from devloop.core.failure import Connection, Failure, FailureCode
 from devloop.core.image import ImageRef, InvalidReferenceError
 from devloop.core.manifest import deployment as parse_deployment
-from devloop.core.ports import StateFolder
+from devloop.core.ports import Builder, StateFolder
 from devloop.core.service import Service, WorkloadKey
 from devloop.core.workload import Deployment, Snapshot
 from devloop.engine.observations import Observations
 from devloop.session.project import Project
 from devloop.session.restoring import restore, rolled_out
 
+MakeBuilder = Callable[[HttpRegistry], Builder]
+"""Of full builds, where that is not buildx; it pushes through the session's registry client."""
 _EARLIER_LINES = 10
 """Of what Pods wrote before the session; the whole would bury its beginning."""
 _LAST_LOOK = 1.0
@@ -39,11 +41,11 @@ class Assembly:
     """Everything that touches the world."""
 
     engine: DockerEngine
-    builder: BuildxBuilder
+    buildx: BuildxBuilder
     loader: ClusterLoader
     old_images: OldImages
     full: LoadBuilder
-    """Builds, and pushes or loads."""
+    """Builds by `buildx`, if nothing else was given, and pushes or loads."""
     registry: HttpRegistry
     cluster: KubeCluster
     observer: KubeObserver
@@ -119,11 +121,13 @@ def assemble(
     warn: Callable[[str], None] = lambda _: None,
     services: Callable[[], Iterable[Service]] | None = None,
     state: StateFolder | None = None,
+    builder: MakeBuilder | None = None,
 ) -> Assembly:
     """`observed` gets every snapshot, `connection` hears when the watches break and when they are back.
 
     `warn` hears what may not be read here, and what is not known because of it. `services` are those of the moment,
     where they come and go. `state` is where is kept what is needed while the engine is away.
+    `builder` makes full builds in place of buildx.
     """
     engine = DockerEngine()
     cluster = KubeCluster(project.place.pinned)
@@ -148,14 +152,14 @@ def assemble(
         Connection.ENGINE: engine.ping,
         Connection.REGISTRY: ping_registries,
     }
-    builder, loader = BuildxBuilder(project.place.root), ClusterLoader(project.place.pinned, cluster.nodes)
+    buildx, loader = BuildxBuilder(project.place.root), ClusterLoader(project.place.pinned, cluster.nodes)
     old_images = OldImages(state, project.place.pinned.name, loader, cluster.all_pods)
     return Assembly(
         engine,
-        builder,
+        buildx,
         loader,
         old_images,
-        LoadBuilder(builder, loader, old_images),
+        LoadBuilder(builder(registry) if builder else buildx, loader, old_images),
         registry,
         cluster,
         observer,

@@ -18,10 +18,18 @@ from devloop.session.signals import ignore_from_here_on
 
 if TYPE_CHECKING:
     from devloop.session.init.request import InitRequest
+    from devloop.session.trial import Trial
 
 
 def run_up(
-    request: Request, output: Output, *, once: bool, pod_logs: bool, on_exit: str | None, take_over: bool
+    request: Request,
+    output: Output,
+    *,
+    once: bool,
+    pod_logs: bool,
+    on_exit: str | None,
+    take_over: bool,
+    trial: "Trial | None" = None,
 ) -> int:
     async def command() -> ExitCode:
         from devloop.core.config import OnExit
@@ -30,7 +38,8 @@ def run_up(
         project = await _opened(request)
         if isinstance(project, ExitCode):
             return project
-        return await up(project, Options(output, once, pod_logs, OnExit(on_exit) if on_exit else None, take_over))
+        at_exit = OnExit(on_exit) if on_exit else None
+        return await up(project, Options(output, once, pod_logs, at_exit, take_over, trial))
 
     code = _run(command)
     ignore_from_here_on()

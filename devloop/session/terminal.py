@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from devloop.core.service import Service
     from devloop.session.project import Project
     from devloop.session.request import Request
+    from devloop.session.trial import Trial
     from devloop.session.up import Session
 
 _HEAVY = ("devloop.session.project", "devloop.session.up", "devloop.session.assembly", "devloop.adapters.watcher")
@@ -32,12 +33,21 @@ _BY_LINE = {"code": "-g {file}:{line}", "subl": "{file}:{line}", "hx": "{file}:{
 """How editors take a line where it is not `+LINE FILE`."""
 
 
-def run_terminal(request: "Request", *, on_exit: str | None, take_over: bool) -> int:
+def run_terminal(
+    request: "Request",
+    *,
+    on_exit: str | None,
+    take_over: bool,
+    trial: "Trial | None" = None,
+) -> int:
     """Run the session in the app; the last words stay in the terminal's scrollback."""
-    return show(lambda screen: _behind(screen, request, on_exit, take_over))
+    return show(lambda screen: _behind(screen, request, on_exit, take_over, trial))
 
 
-async def _behind(app: Screen, request: "Request", on_exit: str | None, take_over: bool) -> Ended:
+async def _behind(
+    app: Screen, request: "Request", on_exit: str | None, take_over: bool, trial: "Trial | None"
+) -> Ended:
+    app.tip = trial.tip if trial else None
     await asyncio.to_thread(_import_what_is_heavy)
     from devloop.core.config import OnExit
     from devloop.session.renderers import Output
@@ -46,7 +56,7 @@ async def _behind(app: Screen, request: "Request", on_exit: str | None, take_ove
     project = await _opened(app, request)
     if isinstance(project, Ended):
         return project
-    options = Options(Output.PLAIN, on_exit=OnExit(on_exit) if on_exit else None, take_over=take_over)
+    options = Options(Output.PLAIN, on_exit=OnExit(on_exit) if on_exit else None, take_over=take_over, trial=trial)
     session = Session(project, options, app.feed)
 
     def use(project: "Project") -> None:

@@ -44,6 +44,7 @@ from devloop.views import AUDITED, audit_words, exit_code, summary
 if TYPE_CHECKING:
     from devloop.adapters.watcher import FileWatcher
     from devloop.session.assembly import Assembly
+    from devloop.session.trial import Trial
 
 Feed = Callable[[list[ev.Record]], None]
 """Takes what happened, batch by batch."""
@@ -62,6 +63,7 @@ class Options:
     """None: what the configuration says at the end."""
     take_over: bool = False
     """Whether workloads that somebody else works on are taken over."""
+    trial: "Trial | None" = None
 
 
 async def up(project: Project, options: Options) -> ExitCode:
@@ -185,8 +187,9 @@ class Session:
         from devloop.session.assembly import assemble
 
         assembly = self._assembly = assemble(
-            project, self._observed, self._connection, self._unreadable, lambda: self._project.services, self._state
-        )
+            project, self._observed, self._connection, self._unreadable, lambda: self._project.services, self._state,
+            self._options.trial.builder if self._options.trial else None,
+        )  # fmt: skip
         self._tidying = Tidying(assembly.old_images, lambda: self._project.services, self._log.emit)
         try:
             return await self._loop(assembly)
@@ -390,7 +393,7 @@ class Session:
         keys, on_exit = self._keys(), self._options.on_exit or self._project.place.config.loop.on_exit
         code = self._signalled or (exit_code(self._log.state) if self._options.once else ExitCode.DONE)
         self._last_words = [phrase.text for phrase in summary(self._log.state)]
-        for key in sorted(keys | self._left):
+        for key in sorted(keys | self._left) if self._options.trial is None else ():
             deployment = await assembly.as_it_is(key, self._observations)
             if deployment is None or not is_marked(deployment):
                 continue

@@ -26,6 +26,7 @@ from devloop.tui.panes import TextPane, build_text, history_text, pods_text
 from devloop.tui.part import Part
 from devloop.tui.ring import Ring
 from devloop.tui.scene import Scene
+from devloop.tui.talk import Tip
 from devloop.views import Phrase, Tone
 from devloop.views.band import Band, band
 from devloop.views.board import STOPPED, row, title
@@ -56,6 +57,8 @@ class Board(Coloured):
         self.clock = clock
         self.scene = Scene()
         self.pane = "logs"
+        self.tip: Tip | None = None
+        """What to try next, where somebody tries devloop: a line above the keys."""
         self.answer: Sequence[Phrase] = ()
         """Of `why`."""
         self.level: Level | None = None
@@ -80,6 +83,7 @@ class Board(Coloured):
             yield LogView(id="logs")
             for name in [*PANES][1:]:
                 yield TextPane(id=name)
+        yield Part(id="tip")
         yield Part(id="keys")
 
     def on_mount(self) -> None:
@@ -224,6 +228,8 @@ class Board(Coloured):
         is_low = texts.is_low(height)
         tabs = [(key, name) for name, key in PANES.items() if name != "why" or self.answer]
         self._put("tabs", texts.tabs_text(tabs, self.pane, about, right, width) if where.begun and not is_low else None)
+        tip = self.tip(state, past) if self.tip is not None and not is_low else ""
+        self._put("tip", texts.told_text(tip, Tone.PLAIN, width) if tip else None)
         keys = texts.keys_text(foot(where), self._unusual(where, about, right) if is_low else "", width)
         self._put("keys", texts.told_text(*self._told, width) if self._told else keys)
         self._paint_pane(now, max(20, width - 2))

@@ -1,12 +1,17 @@
 """What the app asks of the session behind it, and what it is told at the start."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from devloop.core.commands import Command
 from devloop.core.failure import ExitCode, Failure
+from devloop.core.state import SessionState
 from devloop.views import Phrase
+from devloop.views.chronicle import Chronicle
+
+Tip = Callable[[SessionState, Chronicle], str]
+"""What to try next, in one line."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,7 @@ def test_help_loads_nothing_that_is_slow() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["init", "up", "plan", "doctor", "restore", "replay", "validate", "schema", "completion"]
+    "command", ["init", "up", "demo", "plan", "doctor", "restore", "replay", "validate", "schema", "completion"]
 )
 def test_a_commands_help_loads_nothing_that_is_slow(command: str) -> None:
     assert loaded(f"from devloop.cli import main; main([{command!r}, '--help'])").isdisjoint({*HEAVY, "asyncio"})

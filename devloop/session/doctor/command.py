@@ -38,7 +38,7 @@ async def doctor(request: Request, *, json: bool) -> ExitCode:
 
 
 async def _look(subject: Subject, assembly: Assembly) -> list[Check]:
-    services, builder, registry = subject.services, assembly.builder, assembly.registry
+    services, builder, registry = subject.services, assembly.buildx, assembly.registry
     registries = images.by_registry(services)
     found = await asyncio.gather(
         _within(Topic.CONTEXT_SIZE, "looking through the source", local.of_source(services)),

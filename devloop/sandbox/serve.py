@@ -1,0 +1,90 @@
+"""The whole sandbox as a process of its own: `python -m devloop.sandbox.serve FOLDER`.
+
+It says in one line of JSON where everything is, and runs until its stdin ends, as it does when whoever started it is
+gone, however that came about. Then nothing of it is left but what else is in the folder.
+"""
+
+import asyncio
+import fcntl
+import json
+import os
+import shutil
+import signal
+import sys
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from devloop.sandbox import kinds
+from devloop.sandbox.baseimage import put_base_image
+from devloop.sandbox.cluster import CONTEXT, Cluster
+from devloop.sandbox.demoapp import SERVICES, manifests
+from devloop.sandbox.registry.server import Registry
+from devloop.sandbox.runtime.node import Runtime
+
+NAMESPACE = "default"
+NODES = ("node1", "node2")
+_REGISTRY = "registry"
+
+
+async def serve(folder: Path) -> None:
+    """Run until stdin ends or SIGTERM comes."""
+    over = _over()
+    async with AsyncExitStack() as stack:
+        stack.callback(_forget, folder)
+        registry = await stack.enter_async_context(Registry(folder / _REGISTRY))
+        await put_base_image(registry.host)
+        nodes = {name: await stack.enter_async_context(Runtime(folder / name)) for name in NODES}
+        cluster = await stack.enter_async_context(Cluster.start(folder, nodes, registry=registry.host))
+        for each in manifests(registry=registry.host, namespace=NAMESPACE, api_url=""):
+            if each["kind"] == "Service":  # there before the app, whose web has to be told where api is
+                cluster.resources.create(kinds.SERVICE, NAMESPACE, each, "kubectl-client-side-apply")
+        urls = {name: cluster.url(NAMESPACE, name) for name in SERVICES}
+        where = {
+            "registry": registry.host, "kubeconfig": str(cluster.kubeconfig), "context": CONTEXT,
+            "namespace": NAMESPACE, "urls": urls,
+        }  # fmt: skip
+        print(json.dumps(where), flush=True)  # noqa: T201 - what whoever started it waits for
+        await over.wait()
+
+
+def _over() -> asyncio.Event:
+    loop, over = asyncio.get_running_loop(), asyncio.Event()
+
+    def read() -> None:
+        if not os.read(sys.stdin.fileno(), 4096):
+            loop.remove_reader(sys.stdin.fileno())
+            over.set()
+
+    loop.add_reader(sys.stdin.fileno(), read)
+    loop.add_signal_handler(signal.SIGTERM, over.set)
+    return over
+
+
+def _forget(folder: Path) -> None:
+    for name in (_REGISTRY, *NODES):
+        shutil.rmtree(folder / name, ignore_errors=True)
+
+
+def _alone_in(folder: Path) -> bool:
+    """Whether nothing else runs in the folder. It is so to the very end of this process: nobody closes the file."""
+    lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def main(folder: Path) -> int:
+    """Its exit code."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not _alone_in(folder):
+        print(json.dumps({"refused": "another sandbox runs in this folder"}), flush=True)  # noqa: T201
+        return 1
+    _forget(folder)  # of one that was killed
+    asyncio.run(serve(folder))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

@@ -1,0 +1,75 @@
+"""The demo's folder: the app, and below `.sandbox` all that the demo writes beside it."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from devloop.core.failure import ExitCode
+from devloop.sandbox.demoapp import copy_app, steered
+from devloop.session.project import Refusal
+
+DEFAULT = "devloop-demo"
+_OWN = ".sandbox"
+_VALUES = "values.json"
+
+
+@dataclass(frozen=True, slots=True)
+class DemoFolder:
+    """A folder that is the demo's own."""
+
+    path: Path
+
+    @property
+    def own(self) -> Path:
+        """Where the sandbox and the session keep what is theirs."""
+        return self.path / _OWN
+
+    def put_app(self, values: Mapping[str, str]) -> None:
+        """Copy the app; in one that is there, edited perhaps, only the sandbox's addresses are brought up to date."""
+        file = self.own / _VALUES
+        if file.exists():
+            before: dict[str, str] = json.loads(file.read_text("utf-8"))
+            for path in (self.path / name for name in steered()):
+                if path.is_file():
+                    path.write_text(_moved(path.read_text("utf-8"), before, values), "utf-8")
+        file.write_text(json.dumps(dict(values)), "utf-8")
+        copy_app(self.path, **values)
+
+    def environment(self, kubeconfig: str) -> dict[str, str]:
+        """What makes an ordinary session one of the sandbox: nothing of the user's is read or written."""
+        return {
+            "KUBECONFIG": kubeconfig,
+            "DEVLOOP_STATE_DIR": str(self.own / "state"),
+            "DOCKER_HOST": f"unix://{self.own / 'no-docker.sock'}",
+            "DOCKER_CONFIG": str(self.own / "no-docker"),
+            "NO_PROXY": "127.0.0.1",
+            "no_proxy": "127.0.0.1",
+        }
+
+
+def open_folder(chosen: Path | None) -> DemoFolder | Refusal:
+    """The folder to work in; nothing that is not the demo's is written to."""
+    path = Path(os.path.abspath(chosen or DEFAULT))  # noqa: PTH100 - links stay as they were named
+    folder = DemoFolder(path)
+    try:
+        if path.exists() and not (folder.own / _VALUES).exists() and any(_foreign(path)):
+            lines = (f"{path} is there and not the demo's", "→ name another folder: devloop demo --folder DIR")
+            return Refusal(ExitCode.USAGE, lines)
+        folder.own.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        lines = (f"{path} cannot be written: {error.strerror}", "→ name another folder: devloop demo --folder DIR")
+        return Refusal(ExitCode.USAGE, lines)
+    return folder
+
+
+def _foreign(path: Path) -> list[str]:
+    return [name for name in os.listdir(path) if name != _OWN]  # noqa: PTH208 - raises where it is no folder
+
+
+def _moved(text: str, before: Mapping[str, str], now: Mapping[str, str]) -> str:
+    for name, value in now.items():
+        if before.get(name):
+            text = text.replace(before[name], value)
+    return text

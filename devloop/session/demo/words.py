@@ -1,0 +1,82 @@
+"""What the demo says: what it is, and what to try next."""
+
+import os
+from pathlib import Path
+
+from devloop.core.events import Outcome, Trigger
+from devloop.core.state import FinishedCycle, SessionState
+from devloop.session.demo.sandboxed import Sandbox
+from devloop.tui.talk import Tip
+from devloop.views.chronicle import Chronicle
+
+TITLE = 24
+"""Columns before what is said about a step."""
+SOURCE, RECIPE = Path("web", "web.py"), Path("web", "Dockerfile")
+BREAKING = "RUN make"
+
+
+def row(title: str, text: str) -> str:
+    return f"{title:{TITLE}}{text}"
+
+
+def beginning(folder: Path) -> list[str]:
+    """What this is, and is not."""
+    return [
+        row("devloop demo", f"a sandbox in {folder}"),
+        row("", "it stands in for a cluster of two nodes and a registry, for trying devloop; it is not Kubernetes"),
+    ]
+
+
+def end(folder: Path) -> list[str]:
+    """What is left."""
+    return [row("the end", f"the sandbox is gone with all that ran in it; {folder} stays, and is yours to delete")]
+
+
+def as_usual(sandbox: Sandbox, said: str, greeting: str) -> list[str]:
+    """What became of a push to the same tag."""
+    return [
+        row("the page", sandbox.urls["web"]),
+        row("the naive way", f'"{greeting}" was pushed to web:dev, and the Deployment restarted'),
+        row("and yet", f'the page still says "{said}": nodes that have a web:dev ask no registry'),
+        row("now", "devloop takes over"),
+    ]
+
+
+def suggestions(sandbox: Sandbox, folder: Path) -> list[str]:
+    """All that there is to try, for whoever has no screen."""
+    kubeconfig, state = sandbox.kubeconfig, folder / ".sandbox" / "state"
+    return [
+        row("to try", f"open {sandbox.urls['web']}"),
+        row("", f"edit GREETING in {folder / SOURCE} and save"),
+        row("", f"break the build: write `{BREAKING}` at the end of {folder / RECIPE}, save; take it out again"),
+        row("in another terminal", f"export KUBECONFIG={kubeconfig} DEVLOOP_STATE_DIR={state}; cd {folder}"),
+        row("", "devloop why web; devloop status; kubectl get pods"),
+    ]
+
+
+def tip(sandbox: Sandbox, folder: Path) -> Tip:
+    """The next thing, by what was done already."""
+    near = min(str(folder), os.path.relpath(folder), key=len)
+    source, recipe = Path(near) / SOURCE, Path(near) / RECIPE
+
+    def next_one(_: SessionState, past: Chronicle) -> str:
+        return f"sandbox, not Kubernetes · {_next(past.cycles('web'))}".format(
+            url=sandbox.urls["web"], source=source, recipe=recipe
+        )
+
+    return next_one
+
+
+def _next(cycles: tuple[FinishedCycle, ...]) -> str:
+    ended = [each for each in cycles if each.outcome in {Outcome.VERIFIED, Outcome.UNCHANGED, Outcome.FAILED}]
+    edited = [each for each in ended if each.want.trigger is Trigger.FILES and each.outcome is Outcome.VERIFIED]
+    failed = [at for at, each in enumerate(ended) if each.outcome is Outcome.FAILED]
+    if not ended:
+        return "devloop takes over: {url} is stale, watch what becomes of it"
+    if failed and failed[-1] == len(ended) - 1:
+        return "the old page still answers at {url}; mend what you broke, and save"
+    if failed:
+        return "d asks why it runs what it runs; R puts back what was there; q ends all of it"
+    if not edited:
+        return "open {url}, then edit GREETING in {source} and save"
+    return "look at {url}; then break the build: write `" + BREAKING + "` at the end of {recipe}"

@@ -1,0 +1,1 @@
+"""The registry of the sandbox, over real HTTP."""

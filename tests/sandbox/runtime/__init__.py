@@ -1,0 +1,1 @@
+"""The runtime of the nodes, with real processes and a real registry."""

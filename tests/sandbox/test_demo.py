@@ -1,0 +1,199 @@
+"""`devloop demo` as a person starts it who has nothing: a clean home, no kubeconfig, no engine."""
+
+import fcntl
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+import devloop
+from devloop.session.demo.leftovers import Footprint
+from devloop.session.demo.place import DemoFolder, open_folder
+from devloop.session.demo.sandboxed import Sandbox, running
+from devloop.session.project import Refusal
+
+VALUES = {"registry": "127.0.0.1:1", "context": "c", "namespace": "n", "api_url": "http://127.0.0.1:2/"}
+STEPS = (
+    "The app runs", "The naive way", "devloop why web", "devloop takes over", "An edit", "A broken build",
+    "devloop restore", "Nothing is left",
+)  # fmt: skip
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """With a short path, as homes have: the session's socket is below it."""
+    with TemporaryDirectory(prefix="demo") as folder:
+        (made := Path(folder).resolve() / "home").mkdir()
+        yield made
+
+
+@contextmanager
+def demo(home: Path, *options: str) -> Iterator["subprocess.Popen[str]"]:
+    """The command, in a folder beside the home."""
+    env = {
+        "HOME": str(home), "PATH": os.environ["PATH"], "DOCKER_HOST": "unix:///nowhere/docker.sock",
+        "PYTHONPATH": str(Path(devloop.__file__).parent.parent), "PYTHONDONTWRITEBYTECODE": "1",
+    }  # fmt: skip
+    command = [sys.executable, "-m", "devloop", "demo", *options]
+    with subprocess.Popen(
+        command, cwd=home.parent, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        text=True, start_new_session=True,
+    ) as process:  # fmt: skip
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def until_said(process: "subprocess.Popen[str]", words: str) -> str:
+    """All that was said up to there."""
+    assert process.stdout is not None
+    said = ""
+    for line in process.stdout:
+        said += line
+        if words in line:
+            return said
+    raise AssertionError(f"it ended without {words!r}:\n{said}")
+
+
+def wait_for_the_sandbox(folder: Path) -> None:
+    """Until it is over: it holds the lock while it runs."""
+    with (folder / ".sandbox" / "lock").open("r+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+
+
+def nothing_is_left(home: Path) -> None:
+    """No process that has anything to do with the folders of the test, and no file outside the demo's."""
+    place = str(home.parent)
+    assert [what for what in _processes() if place in what] == []
+    assert list(home.rglob("*")) == []
+    assert {path.name for path in home.parent.iterdir()} == {"home", "devloop-demo"}
+    own = {path.name for path in (home.parent / "devloop-demo" / ".sandbox").iterdir()}
+    assert own == {"lock", "sandbox.log", "state", "values.json"}
+    assert (home.parent / "devloop-demo" / ".sandbox" / "sandbox.log").read_text() == ""
+
+
+def _processes() -> Iterator[str]:
+    """How each process was started, where and with which variables."""
+    for process in Path("/proc").glob("[0-9]*"):
+        if process.name == str(os.getpid()):
+            continue
+        try:
+            told = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
+            yield f"{told.decode(errors='replace')} {(process / 'cwd').readlink()}"
+        except OSError:
+            continue
+
+
+@pytest.mark.timeout(180)
+def test_the_script_shows_and_proves_all_of_it(home: Path) -> None:
+    with demo(home, "--script") as process:
+        out, _ = process.communicate()
+    assert process.returncode == 0, out
+    assert "not Kubernetes" in out
+    steps = re.split(r"^\d  ", out, flags=re.MULTILINE)[1:]
+    assert [step[: len(title)] for step, title in zip(steps, STEPS, strict=True)] == [*STEPS]
+    assert max(step.rstrip().count("\n") for step in steps) < 4
+    assert max(len(line) for step in steps[:-1] for line in step.splitlines()) <= 120
+    said = dict(zip(STEPS, steps, strict=True))
+    assert """says "Yesterday's page", from 2 Pods on 2 nodes""" in said["The app runs"]
+    assert '''the page still says "Yesterday's page"''' in said["The naive way"]
+    assert "node-cache: all 2 Pods of deployment/web" in said["devloop why web"]
+    assert 'the page says "Good morning!"' in said["devloop takes over"]
+    assert said["devloop takes over"].rstrip().endswith("verified")
+    assert "a delta" in said["An edit"]
+    assert "cannot run `RUN make`" in said["A broken build"]
+    assert "IfNotPresent again" in said["devloop restore"]
+    nothing_is_left(home)
+    source = (home.parent / "devloop-demo" / "web" / "web.py").read_text()
+    assert 'GREETING = "Good morning!"' in source, "the app is as it was copied"
+
+
+@pytest.mark.timeout(120)
+def test_an_interrupt_ends_the_session_and_all_of_the_sandbox(home: Path) -> None:
+    with demo(home, "--headless") as process:
+        said = until_said(process, "web  VERIFIED")
+        process.send_signal(signal.SIGINT)
+        last, _ = process.communicate()
+    assert process.returncode == 130
+    assert "devloop-sandbox" in said
+    assert "edit GREETING in" in said
+    assert "undo:" not in last, "what is gone needs none"
+    assert "the sandbox is gone" in last
+    nothing_is_left(home)
+
+
+@pytest.mark.timeout(120)
+def test_nothing_is_left_of_a_demo_that_was_killed(home: Path) -> None:
+    with demo(home, "-o", "json") as process:
+        assert process.stdout is not None
+        until_said(process, '"event":"cycle_started"')
+        process.kill()
+        process.communicate()
+    wait_for_the_sandbox(home.parent / "devloop-demo")
+    nothing_is_left(home)
+
+
+def test_with_json_stdout_holds_nothing_else(home: Path) -> None:
+    command = [sys.executable, "-m", "devloop", "demo", "-o", "json", "--folder", str(home.parent / "devloop-demo")]
+    env = {**os.environ, "HOME": str(home), "PYTHONPATH": str(Path(devloop.__file__).parent.parent)}
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        first = process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        rest, _ = process.communicate()
+    assert process.returncode == 143
+    events = [json.loads(line)["event"] for line in (first, *rest.splitlines())]
+    assert (events[0], events[-1]) == ("session_started", "session_finished")
+
+
+def test_what_is_not_the_demos_is_left_alone(home: Path) -> None:
+    (home.parent / "devloop-demo").mkdir()
+    (home.parent / "devloop-demo" / "thesis.txt").write_text("mine")
+    with demo(home, "--script") as process:
+        out, _ = process.communicate()
+    assert process.returncode == 2
+    assert "is there and not the demo's" in out
+    assert "--folder" in out
+    assert [path.name for path in (home.parent / "devloop-demo").iterdir()] == ["thesis.txt"]
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert isinstance(open_folder(tmp_path / "file"), Refusal)
+
+
+def test_an_app_that_was_edited_stays_so_and_finds_the_new_sandbox(tmp_path: Path) -> None:
+    folder = open_folder(tmp_path / "demo")
+    assert isinstance(folder, DemoFolder)
+    folder.put_app(VALUES)
+    dockerfile, source = folder.path / "web" / "Dockerfile", folder.path / "web" / "web.py"
+    dockerfile.write_text(dockerfile.read_text() + "ENV MINE=1\n")
+    source.write_text("mine")
+    assert open_folder(folder.path) == folder
+    folder.put_app({**VALUES, "registry": "127.0.0.1:3"})
+    assert "FROM 127.0.0.1:3/python:3\n" in dockerfile.read_text()
+    assert dockerfile.read_text().endswith("ENV MINE=1\n")
+    assert source.read_text() == "mine"
+    assert "127.0.0.1:3/demo/web:dev" in (folder.path / "devloop.toml").read_text()
+
+
+def test_two_in_one_folder_do_not_disturb_each_other(tmp_path: Path) -> None:
+    with running(tmp_path) as first:
+        assert isinstance(first, Sandbox)
+        footprint = Footprint.of(first)
+        with running(tmp_path) as second:
+            assert isinstance(second, Refusal)
+            assert "another sandbox runs in this folder" in second.lines[0]
+        assert Path(first.kubeconfig).exists()
+        assert len(footprint.left()) == len(footprint.processes) + len(footprint.ports) >= 5
+    assert footprint.left() == []
+    assert {path.name for path in tmp_path.iterdir()} == {"lock", "sandbox.log"}
