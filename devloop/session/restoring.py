@@ -200,7 +200,8 @@ async def _open(request: Request, *, everything: bool) -> _Opened | Refusal:
     names = [name for name in request.names if "/" not in name]
     if names and not place.file:
         message = f"there is no devloop.toml here or above, so `{names[0]}` names no service"
-        return Refusal(ExitCode.USAGE, (message, f"→ name the workload: devloop restore deployment/{names[0]}"))
+        command = request.typed(*(name if "/" in name else f"deployment/{name}" for name in request.names))
+        return Refusal(ExitCode.USAGE, (message, f"→ name the workload: {command}"))
     if names:
         services = resolve_services(place, names, request.namespace)
         if isinstance(services, Refusal):

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shlex
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from devloop.adapters.sessionsocket import Message, Running, ask, running
 from devloop.adapters.statefolder import default_root
 from devloop.core.failure import ExitCode
 from devloop.session import say
-from devloop.session.request import Asked
+from devloop.session.request import Asked, Request
 from devloop.views import with_hint
 from devloop.views.times import moment
 
@@ -120,8 +121,16 @@ def _nobody(asked: Asked, found: Sequence[Running]) -> ExitCode:
         names = sorted({name for session in found for name in session.about.get("services", ())})
         say.err(f"no session runs for the service {', '.join(asked.services)}", f"→ there are: {', '.join(names)}")
         return ExitCode.USAGE
-    say.err(f"no session runs for {'this folder' if place == '.' else place}", "→ start one: devloop up")
+    say.err(f"no session runs for {'this folder' if place == '.' else place}", f"→ start one: {_start(asked)}")
     return ExitCode.UNREACHABLE
+
+
+def _start(asked: Asked) -> str:
+    """What starts a session with those services; without a file it takes a workload and its namespace."""
+    if asked.file or find(Path.cwd()):
+        return Request(asked.services, asked.file).typed()
+    workload = asked.services[0].rpartition("/")[2] if asked.services else "NAME"
+    return f"devloop up {shlex.quote(f'deployment/{workload}')} -n NAMESPACE"
 
 
 def _status_lines(answers: Sequence[Message]) -> Iterator[str]:

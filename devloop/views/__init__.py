@@ -225,7 +225,8 @@ def _lease(event: ev.LeaseChanged, state: SessionState) -> list[Phrase]:
         case ev.LeaseChange.HELD:
             since = f" since {moment(event.since, state.started)}" if event.since else ""
             told = f"{who} works on {what}{since}: read-only until that session ends"
-            return [Phrase(told, Tone.WARN), Phrase("→ to take it over: devloop up --take-over", Tone.WARN)]
+            command = f"{state.command or 'devloop up'} --take-over"
+            return [Phrase(told, Tone.WARN), Phrase(f"→ to take it over: {command}", Tone.WARN)]
         case ev.LeaseChange.LOST:
             return [Phrase(f"LOST {what}: {who} took it over, and nothing is written to it any more", Tone.BAD)]
         case ev.LeaseChange.TAKEN_OVER:
