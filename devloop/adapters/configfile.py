@@ -77,6 +77,21 @@ def load(path: Path | None, cwd: Path, environ: Mapping[str, str]) -> LoadedConf
     return LoadedConfig(found, paths[1] if len(paths) > 1 else None, config, found.parent)
 
 
+def cluster_named(cwd: Path, environ: Mapping[str, str]) -> tuple[str, str]:
+    """The context and the namespace that a file with mistakes names, as far as it can be read; empty where it does not.
+
+    What is to be done without the file still goes where the file would have sent it.
+    """
+    found, tables = find(cwd), dict[str, Any]()
+    for path in (found, found.with_name(OVERLAY)) if found else ():
+        source = _read(path, cwd, environ)
+        tables = merge(tables, source.tables) if isinstance(source, _Source) else tables
+    cluster = tables.get("cluster")
+    values = [cluster.get(key) if isinstance(cluster, dict) else None for key in ("context", "namespace")]
+    context, namespace = (value if isinstance(value, str) else "" for value in values)
+    return context, namespace
+
+
 def _read(path: Path, cwd: Path, environ: Mapping[str, str]) -> _Source | Problem:
     shown = os.path.relpath(path, cwd)
     try:
