@@ -129,7 +129,11 @@ def _checked(sources: Iterable[_Source], root: Path) -> tuple[Config, list[Findi
     anywhere = Scope(root, namespace="", local=False, user="somebody", branch="some-branch")
     resolved, contradictions = examine(config, anywhere, doubtful=services_of(findings))
     findings += [*contradictions, *missing_paths(config, resolved, root)]
-    return config, [checked.written(finding) for finding in first_at_each_place(findings)]
+    told: dict[Place, Finding] = {}
+    for finding in map(checked.written, first_at_each_place(findings)):
+        # A value that does not fit the key that was guessed: the misspelt key has been told.
+        told.setdefault(finding.place, finding)
+    return config, [*told.values()]
 
 
 def _located(finding: Finding, sources: list[_Source]) -> Problem:

@@ -58,7 +58,9 @@ async def wait(asked: Asked, *, seconds: float | None) -> ExitCode:
 
 def _say_verdicts(verdicts: Sequence[Mapping[str, Any]]) -> None:
     for each in verdicts:
-        line = f"{each['service']}: {each['message']}"
+        # What is wrong with the configuration begins with its file, and the line in it.
+        named = each["message"].startswith(f"{each['service']}:")
+        line = each["message"] if named else f"{each['service']}: {each['message']}"
         if each["code"]:
             say.err(*with_hint(line, each["hint"]))
         else:

@@ -4,6 +4,8 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from devloop.adapters.kubeconfig import PinnedContext
 from devloop.core import events as ev
 from devloop.core.commands import Command, Rebuild
@@ -12,6 +14,7 @@ from devloop.core.problems import Problem
 from devloop.engine.eventlog import EventLog
 from devloop.session.project import Place, Project
 from devloop.session.remote import Remote
+from devloop.session.talking import _say_verdicts
 from tests.tui.stories import Story
 
 
@@ -88,8 +91,12 @@ async def test_a_service_that_leaves_is_answered_for() -> None:
     assert await Asked(look=(ev.ServiceRemoved("api"),)).verdicts() == [("web", 0)]
 
 
-async def test_an_edit_that_is_refused_is_not_proved() -> None:
+async def test_an_edit_that_is_refused_is_not_proved(capsys: pytest.CaptureFixture[str]) -> None:
     wrong = Problem("devloop.toml", 3, "services.web.image", "is missing", "add it")
     asked = Asked(look=(ev.ConfigRefused("devloop.toml", (wrong,)),))
     (verdict,) = (await asked.ask("wait", "web"))["verdicts"]
     assert (verdict["code"], verdict["message"]) == (2, str(wrong))
+    _say_verdicts([verdict])
+    assert capsys.readouterr().err == "devloop.toml:3: services.web.image: is missing; add it\n"
+    _say_verdicts([{**verdict, "service": "web", "message": "it crashes"}])
+    assert capsys.readouterr().err == "web: it crashes\n"
