@@ -143,3 +143,6 @@ def _status_lines(answers: Sequence[Message]) -> Iterator[str]:
             yield f"  {each['service']:{width}}  {each['state']}  {each['pods']}".rstrip() + f"  {each['message']}"
         for to, text in answer["away"].items():
             yield f"  the {to} is away: {text}"
+        if refused := answer.get("refused"):
+            more = f" (and {len(refused) - 1} more: devloop validate)" if len(refused) > 1 else ""
+            yield f"  an edit is refused, and what was in force stays: {refused[0]}{more}"

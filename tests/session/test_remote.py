@@ -14,7 +14,7 @@ from devloop.core.problems import Problem
 from devloop.engine.eventlog import EventLog
 from devloop.session.project import Place, Project
 from devloop.session.remote import Remote
-from devloop.session.talking import _say_verdicts
+from devloop.session.talking import _say_verdicts, _status_lines
 from tests.tui.stories import Story
 
 
@@ -89,6 +89,19 @@ async def test_a_service_that_leaves_is_answered_for() -> None:
     assert await waiting == [("api", 2)]
     assert await Asked(look=(ev.ServiceRemoved("api"),)).verdicts("api") == [("api", 2)]
     assert await Asked(look=(ev.ServiceRemoved("api"),)).verdicts() == [("web", 0)]
+
+
+async def test_the_status_tells_of_an_edit_that_is_refused_in_one_line() -> None:
+    asked = Asked()
+    assert (await asked.ask("status"))["refused"] == []
+    wrong = [Problem("devloop.toml", line, "loop.quiet", "unknown key", "remove it") for line in (3, 4)]
+    first = "  an edit is refused, and what was in force stays: devloop.toml:3: loop.quiet: unknown key; remove it"
+    asked.tell(ev.ConfigRefused("devloop.toml", (wrong[0],)))
+    assert [*_status_lines([await asked.ask("status")])][-1] == first
+    asked.tell(ev.ConfigRefused("devloop.toml", tuple(wrong)))
+    assert [*_status_lines([await asked.ask("status")])][-1] == f"{first} (and 1 more: devloop validate)"
+    asked.tell(ev.ConfigAccepted("devloop.toml", (), ()))
+    assert "refused" not in "".join(_status_lines([await asked.ask("status")]))
 
 
 async def test_an_edit_that_is_refused_is_not_proved(capsys: pytest.CaptureFixture[str]) -> None:
