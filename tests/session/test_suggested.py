@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from devloop.cli import main
 from devloop.core.failure import ExitCode
 from devloop.session.project import Project, open_project
 from devloop.session.request import Asked, Request
@@ -79,3 +81,9 @@ async def test_a_session_is_told_what_started_it(folder: Path) -> None:
     project = await open_project(Request(("web",), namespace="stranger", writes=False))
     assert isinstance(project, Project)
     assert project.command == "devloop up web -n stranger"
+
+
+@pytest.mark.usefixtures("folder")
+def test_the_command_that_was_typed_is_the_one_that_is_suggested() -> None:
+    done = CliRunner().invoke(main, ["restore", "hello", "-n", "stranger"])
+    assert "→ name the workload: devloop restore deployment/hello -n stranger" in done.output
