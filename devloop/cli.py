@@ -360,7 +360,8 @@ def _request(
     from devloop.session.request import Request
 
     confirm = _confirm if sys.stdin.isatty() and sys.stderr.isatty() else None
-    return Request(names, file, context, namespace, build, writes=writes, confirm=confirm)
+    verb = click.get_current_context().info_name or "up"
+    return Request(names, file, context, namespace, build, writes=writes, confirm=confirm, verb=verb)
 
 
 def _confirm(context: str, failure: "Failure") -> bool:

@@ -32,6 +32,13 @@ def test_the_exit_codes_are_all_in_the_readme_and_in_the_help() -> None:
         assert re.search(rf"\b{code.value}\b", epilog), code
 
 
+def test_the_readme_says_what_stays_and_what_is_live() -> None:
+    prose = " ".join(README.split())
+    assert "devloop-base-" in (ROOT / "devloop" / "adapters" / "deltabuilder.py").read_text()
+    for told in ("`devloop-base-...`", "Edits of it apply while a session runs", "put it into the `.dockerignore`"):
+        assert told in prose
+
+
 def test_every_make_target_that_is_named_exists() -> None:
     targets = set(re.findall(r"^([a-z0-9]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for document in DOCUMENTS:

@@ -87,6 +87,21 @@ def check_texts(texts: Mapping[str, str], root: Path, environ: Mapping[str, str]
     return Problems(problems) if problems else config
 
 
+def cluster_named(cwd: Path, environ: Mapping[str, str]) -> tuple[str, str]:
+    """The context and the namespace that a file with mistakes names, as far as it can be read; empty where it does not.
+
+    What is to be done without the file still goes where the file would have sent it.
+    """
+    found, tables = find(cwd), dict[str, Any]()
+    for path in (found, found.with_name(OVERLAY)) if found else ():
+        source = _read(path, cwd, environ)
+        tables = merge(tables, source.tables) if isinstance(source, _Source) else tables
+    cluster = tables.get("cluster")
+    values = [cluster.get(key) if isinstance(cluster, dict) else None for key in ("context", "namespace")]
+    context, namespace = (value if isinstance(value, str) else "" for value in values)
+    return context, namespace
+
+
 def _read(path: Path, cwd: Path, environ: Mapping[str, str]) -> _Source | Problem:
     shown = os.path.relpath(path, cwd)
     try:
@@ -128,7 +143,11 @@ def _checked(sources: Iterable[_Source], root: Path) -> tuple[Config, list[Findi
     anywhere = Scope(root, namespace="", local=False, user="somebody", branch="some-branch")
     resolved, contradictions = examine(config, anywhere, doubtful=services_of(findings))
     findings += [*contradictions, *missing_paths(config, resolved, root)]
-    return config, [checked.written(finding) for finding in first_at_each_place(findings)]
+    told: dict[Place, Finding] = {}
+    for finding in map(checked.written, first_at_each_place(findings)):
+        # A value that does not fit the key that was guessed: the misspelt key has been told.
+        told.setdefault(finding.place, finding)
+    return config, [*told.values()]
 
 
 def _located(finding: Finding, sources: list[_Source]) -> Problem:

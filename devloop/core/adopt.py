@@ -95,11 +95,13 @@ def _last_part(image: str) -> str:
     return ref.repository.rpartition("/")[2] if ref else ""
 
 
-def match_deployments(deployments: Sequence[Deployment], folder_name: str) -> Deployment | Failure:
+def match_deployments(
+    deployments: Sequence[Deployment], folder_name: str, namespace: str, naming: Callable[[str], str]
+) -> Deployment | Failure:
     """The Deployment that the source in a folder of this name is for, among all those of the namespace.
 
     The first of these rules that finds exactly one decides: it is called like the folder; an image of its is; it is
-    the only one.
+    the only one. `naming`: the command with that workload named.
     """
     folder = folder_name.lower().replace("_", "-")
     rules: tuple[Callable[[Deployment], bool], ...] = (
@@ -112,19 +114,19 @@ def match_deployments(deployments: Sequence[Deployment], folder_name: str) -> De
         if len(candidates) == 1:
             return candidates[0]
         if candidates:
-            return _undecided(candidates, folder_name)
+            return _undecided(candidates, folder_name, naming)
     return Failure(
         FailureCode.WORKLOAD_ABSENT,
-        "there is no Deployment in this namespace",
+        f"there is no Deployment in namespace {namespace}",
         "name another namespace with `-n NAMESPACE`, or create the Deployment first",
     )
 
 
-def _undecided(candidates: Sequence[Deployment], folder_name: str) -> Failure:
+def _undecided(candidates: Sequence[Deployment], folder_name: str, naming: Callable[[str], str]) -> Failure:
     names = sorted(str(each.key) for each in candidates)
     listed = quoted(names) if len(names) <= _MOST_LISTED else f"{quoted(names[:_MOST_LISTED])} and more"
     return Failure(
         FailureCode.WORKLOAD_ABSENT,
         f"{len(names)} Deployments could be built from `{folder_name}`: {listed}",
-        f"name one: `devloop up {names[0]}`",
+        f"name one: `{naming(names[0])}`",
     )

@@ -195,6 +195,8 @@ class SessionStarted(Event):
     services: tuple[str, ...]
     session: str = ""
     """Identifies this session in the mark that it leaves on a workload's template."""
+    command: str = ""
+    """What starts such a session again."""
 
 
 @dataclass(frozen=True, slots=True)

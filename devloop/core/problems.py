@@ -12,6 +12,8 @@ from dataclasses import dataclass
 Place = tuple[str | int, ...]
 """Keys and list indices from the root: `("services", "web", "watch", 0)`."""
 
+_CLOSE = 0.65
+"""How alike two names have to be (`difflib`): `wbe` is meant for `web` (0.67), `quiet` not for `audit` (0.6)."""
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -62,7 +64,7 @@ def quoted(names: Iterable[str], last: str = "and") -> str:
 def closest(name: str, known: Iterable[str]) -> str | None:
     """The known name that was probably meant."""
     by_lower = {candidate.lower(): candidate for candidate in known}
-    found = difflib.get_close_matches(name.lower(), by_lower, n=1)
+    found = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=_CLOSE)
     return by_lower[found[0]] if found else None
 
 

@@ -38,6 +38,7 @@ def reduce(state: SessionState, record: ev.Record) -> SessionState:
                 context=event.context,
                 namespace=event.namespace,
                 session=event.session,
+                command=event.command,
                 started=record.time,
             )
         case ev.CheckFinished():

@@ -221,6 +221,8 @@ class SessionState:
     context: str = ""
     namespace: str = ""
     session: str = ""
+    command: str = ""
+    """What starts such a session again; empty where a recording does not tell."""
     started: float = 0.0
     checks: tuple[CheckFinished, ...] = ()
     lost: Mapping[Connection, str] = field(default_factory=dict)

@@ -64,6 +64,8 @@ class Project:
     """The services that were asked for; empty: all."""
     namespace: str = ""
     """As it was chosen on the command line; empty when it was not."""
+    command: str = ""
+    """What starts it again, as it was typed; empty where nobody is told."""
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -130,11 +132,11 @@ async def open_project(request: Request) -> Project | Refusal:
     if isinstance(services, Refusal):
         return services
     if not request.writes:
-        return Project(place, services, "", adopted, names, request.namespace)
+        return Project(place, services, "", adopted, names, request.namespace, request.typed())
     reason = ask_guard(place, {key.namespace for service in services for key in service.workloads}, request.confirm)
     if isinstance(reason, Refusal):
         return reason
-    return Project(place, services, reason, adopted, names, request.namespace)
+    return Project(place, services, reason, adopted, names, request.namespace, request.typed())
 
 
 def reopen(project: Project, loaded: LoadedConfig) -> Project | Problems:
@@ -221,12 +223,12 @@ async def _adopt(request: Request, place: Place) -> Config | Refusal:
     key = parse_key(request.names[0], place.namespace) if request.names else None
     if isinstance(key, Refusal):
         return key
-    found = await _live(place, key, source.name)
+    found = await _live(place, key, source.name, request)
     config = found if isinstance(found, Failure) else adopt(found, build=folder)
     return Refusal.of(config) if isinstance(config, Failure) else config
 
 
-async def _live(place: Place, key: WorkloadKey | None, folder: str) -> Deployment | Failure:
+async def _live(place: Place, key: WorkloadKey | None, folder: str, request: Request) -> Deployment | Failure:
     """The workload of that key, or the one of the namespace that fits the folder's name."""
     from devloop.adapters.kube import KubeCluster
 
@@ -236,7 +238,9 @@ async def _live(place: Place, key: WorkloadKey | None, folder: str) -> Deploymen
             raw = await cluster.read(key)
             return raw if isinstance(raw, Failure) else parse_deployment(raw) if raw else absent(key)
         listed = await cluster.list_deployments(place.namespace)
-        return listed if isinstance(listed, Failure) else match_deployments([*map(parse_deployment, listed)], folder)
+        if isinstance(listed, Failure):
+            return listed
+        return match_deployments([*map(parse_deployment, listed)], folder, place.namespace, request.typed)
     finally:
         await cluster.close()
 

@@ -90,6 +90,7 @@ class Remote:
             "pid": os.getpid(),
             "started": state.started,
             "away": {str(to): clean(text) for to, text in state.lost.items()},
+            "refused": [clean(str(problem)) for problem in state.refused],
             "status": [self._of(state.services[name], clean) for name in names],
         }
 

@@ -2,15 +2,19 @@
 
 import asyncio
 import json
+import os
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 
+from devloop.adapters import configfile
 from devloop.adapters.kube import KubeCluster
 from devloop.adapters.kubeconfig import PinnedContext
 from devloop.adapters.kubelease import KubeLeases
 from devloop.adapters.observer import KubeObserver
+from devloop.core.config import Problems
 from devloop.core.failure import ExitCode, Failure, FailureCode
 from devloop.core.manifest import deployment as parse_deployment
 from devloop.core.restore import RestorePlan, plan_restore, strip_managed_fields
@@ -21,7 +25,16 @@ from devloop.core.workload import Snapshot, absent
 from devloop.engine.observations import Observations
 from devloop.session import say
 from devloop.session.leases import leaseholder, let_go, others
-from devloop.session.project import Refusal, ask_guard, find_place, parse_key, resolve_services
+from devloop.session.project import (
+    Place,
+    Refusal,
+    ask_guard,
+    chosen_context,
+    find_place,
+    parse_key,
+    place_of,
+    resolve_services,
+)
 from devloop.session.request import Request
 from devloop.session.undo import is_marked
 
@@ -193,14 +206,15 @@ class _Opened:
 
 async def _open(request: Request, *, everything: bool) -> _Opened | Refusal:
     """Workloads need no file, but one that is there names context and namespace; services come from it."""
-    place = await find_place(request)
+    place = await _without_file(request) if not everything and _is_in_the_way(request) else await find_place(request)
     if isinstance(place, Refusal):
         return place
     keys: list[WorkloadKey] = []
     names = [name for name in request.names if "/" not in name]
     if names and not place.file:
         message = f"there is no devloop.toml here or above, so `{names[0]}` names no service"
-        return Refusal(ExitCode.USAGE, (message, f"→ name the workload: devloop restore deployment/{names[0]}"))
+        command = request.typed(*(name if "/" in name else f"deployment/{name}" for name in request.names))
+        return Refusal(ExitCode.USAGE, (message, f"→ name the workload: {command}"))
     if names:
         services = resolve_services(place, names, request.namespace)
         if isinstance(services, Refusal):
@@ -217,6 +231,26 @@ async def _open(request: Request, *, everything: bool) -> _Opened | Refusal:
     if isinstance(refused, Refusal):
         return refused
     return _Opened(place.pinned, place.namespace, tuple(dict.fromkeys(keys)), place.config.loop.rollout_timeout)
+
+
+def _is_in_the_way(request: Request) -> bool:
+    """Whether the file has mistakes, and nothing is asked for that it would have to say."""
+    if request.file or any("/" not in name for name in request.names):
+        return False
+    return isinstance(configfile.load(None, Path.cwd(), os.environ), Problems)
+
+
+async def _without_file(request: Request) -> Place | Refusal:
+    """Beside a file with mistakes: where it would be, and nothing that it allows."""
+    context, namespace = configfile.cluster_named(Path.cwd(), os.environ)
+    asked = replace(request, context=request.context or context, namespace=request.namespace or namespace)
+    pinned = chosen_context(None, asked)
+    if isinstance(pinned, Failure):
+        return Refusal.of(pinned)
+    place = await place_of(None, asked, pinned)
+    where = f"context {pinned.name}, namespace {place.namespace}"
+    say.err(f"devloop.toml has mistakes (`devloop validate` tells them); restoring without it: {where}")
+    return place
 
 
 async def _restore_one(

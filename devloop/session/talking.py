@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shlex
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from devloop.adapters.sessionsocket import Message, Running, ask, running
 from devloop.adapters.statefolder import default_root
 from devloop.core.failure import ExitCode
 from devloop.session import say
-from devloop.session.request import Asked
+from devloop.session.request import Asked, Request
 from devloop.views import with_hint
 from devloop.views.times import moment
 
@@ -57,7 +58,9 @@ async def wait(asked: Asked, *, seconds: float | None) -> ExitCode:
 
 def _say_verdicts(verdicts: Sequence[Mapping[str, Any]]) -> None:
     for each in verdicts:
-        line = f"{each['service']}: {each['message']}"
+        # What is wrong with the configuration begins with its file, and the line in it.
+        named = each["message"].startswith(f"{each['service']}:")
+        line = each["message"] if named else f"{each['service']}: {each['message']}"
         if each["code"]:
             say.err(*with_hint(line, each["hint"]))
         else:
@@ -120,8 +123,16 @@ def _nobody(asked: Asked, found: Sequence[Running]) -> ExitCode:
         names = sorted({name for session in found for name in session.about.get("services", ())})
         say.err(f"no session runs for the service {', '.join(asked.services)}", f"→ there are: {', '.join(names)}")
         return ExitCode.USAGE
-    say.err(f"no session runs for {'this folder' if place == '.' else place}", "→ start one: devloop up")
+    say.err(f"no session runs for {'this folder' if place == '.' else place}", f"→ start one: {_start(asked)}")
     return ExitCode.UNREACHABLE
+
+
+def _start(asked: Asked) -> str:
+    """What starts a session with those services; without a file it takes a workload and its namespace."""
+    if asked.file or find(Path.cwd()):
+        return Request(asked.services, asked.file).typed()
+    workload = asked.services[0].rpartition("/")[2] if asked.services else "NAME"
+    return f"devloop up {shlex.quote(f'deployment/{workload}')} -n NAMESPACE"
 
 
 def _status_lines(answers: Sequence[Message]) -> Iterator[str]:
@@ -132,3 +143,6 @@ def _status_lines(answers: Sequence[Message]) -> Iterator[str]:
             yield f"  {each['service']:{width}}  {each['state']}  {each['pods']}".rstrip() + f"  {each['message']}"
         for to, text in answer["away"].items():
             yield f"  the {to} is away: {text}"
+        if refused := answer.get("refused"):
+            more = f" (and {len(refused) - 1} more: devloop validate)" if len(refused) > 1 else ""
+            yield f"  an edit is refused, and what was in force stays: {refused[0]}{more}"

@@ -182,7 +182,8 @@ class Session:
         project = self._project
         names = tuple(service.name for service in project.services)
         context = project.place.pinned.name
-        self._log.emit(ev.SessionStarted(ev.PROTOCOL, __version__, context, project.place.namespace, names, self._id))
+        namespace, command = project.place.namespace, project.command
+        self._log.emit(ev.SessionStarted(ev.PROTOCOL, __version__, context, namespace, names, self._id, command))
         await asyncio.sleep(0)  # the first line is on its way before anything heavy is imported
         from devloop.session.assembly import assemble
 

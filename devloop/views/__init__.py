@@ -13,6 +13,7 @@ from devloop.core import events as ev
 from devloop.core.failure import ExitCode
 from devloop.core.image import ImageRef, InvalidReferenceError, digest_of, short
 from devloop.core.state import ServiceState, SessionState
+from devloop.views.meanwhile import still_runs as still_runs
 from devloop.views.times import moment
 
 _CONTAINER_FIELD = re.compile(r"spec\.template\.spec\.\w+\[([^]]+)\]\.(\w+)")
@@ -118,17 +119,6 @@ def _left(service: ServiceState) -> Phrase:
         return Phrase(f"{service.name}: {last.outcome} {short(last.digest)}{pods}{drift}", tone)
     still = given or still_runs(service)
     return Phrase(f"{service.name}: failed: {last.failure.message}{f'; {still}' if still else ''}", Tone.BAD)
-
-
-def still_runs(service: ServiceState) -> str:
-    """What runs while the newest save does not, as its Pods were seen last; empty when nothing is known of it."""
-    live, serving = service.live, service.serving
-    was = f"{short(live.digest)} of cycle {live.number}" if live else ""
-    if serving is not None and not serving:
-        return f"no Pod is ready; the last that was proved is {was}" if was else "no Pod is ready"
-    if live and service.serves_live:
-        return f"the cluster still runs {was}"
-    return "the cluster runs what it ran before" if serving else ""
 
 
 def _session(event: ev.SessionStarted, _: SessionState) -> list[Phrase]:
@@ -237,7 +227,8 @@ def _lease(event: ev.LeaseChanged, state: SessionState) -> list[Phrase]:
         case ev.LeaseChange.HELD:
             since = f" since {moment(event.since, state.started)}" if event.since else ""
             told = f"{who} works on {what}{since}: read-only until that session ends"
-            return [Phrase(told, Tone.WARN), Phrase("→ to take it over: devloop up --take-over", Tone.WARN)]
+            command = f"{state.command or 'devloop up'} --take-over"
+            return [Phrase(told, Tone.WARN), Phrase(f"→ to take it over: {command}", Tone.WARN)]
         case ev.LeaseChange.LOST:
             return [Phrase(f"LOST {what}: {who} took it over, and nothing is written to it any more", Tone.BAD)]
         case ev.LeaseChange.TAKEN_OVER:

@@ -7,11 +7,13 @@ broke, what still runs meanwhile. Pure; `now` is Unix seconds.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from devloop.core.events import Outcome, Phase, PodVerified, StepState, Trigger, Verdict
+from devloop.core.events import Outcome, Phase, StepState, Trigger
 from devloop.core.state import FinishedCycle, RunningCycle, ServiceState, SessionState, Want
 from devloop.views import Tone, files, seconds
 from devloop.views.chronicle import Chronicle, trend
-from devloop.views.times import minute, moment
+from devloop.views.meanwhile import NOTHING_SERVES as NOTHING_SERVES
+from devloop.views.meanwhile import another, meanwhile
+from devloop.views.times import moment
 
 _RUNNING = {
     Phase.BUILD: "building",
@@ -20,7 +22,6 @@ _RUNNING = {
     Phase.ROLLOUT: "rolling out",
     Phase.VERIFY: "verifying",
 }
-NOTHING_SERVES = "no Pod is ready"
 FAILED, STOPPED, BUSY, WAITING, FINE = range(5)
 """Ranks: where there is no room for all, the lower ones are shown."""
 
@@ -157,45 +158,13 @@ def phases_line(service: ServiceState, past: Chronicle, now: float) -> str:
     return f"last: {line}" if line and running is None and service.want is not None else line
 
 
-def meanwhile(service: ServiceState, now: float) -> str:
-    """What runs while the newest save does not."""
-    live, last = service.live, service.last
-    if service.serving is not None and not service.serving:
-        return NOTHING_SERVES
-    if last is not None and last.failure is not None and (told := _not_all(last.verdicts)):
-        return told
-    if live is not None and service.serves_live:
-        if live.want.trigger is Trigger.FILES:
-            return f"the cluster runs your {minute(live.want.since, now)} save"
-        return f"the cluster runs what was live at {minute(live.finished, now)}"
-    if service.unproved is not None or (last and any(span.phase is Phase.ROLLOUT for span in last.phases)):
-        return "what the cluster runs is not proved"
-    return "the cluster runs what it ran before"
-
-
 def _how_bad(service: ServiceState) -> str:
     """Of a service whose newest save does not run: nothing does, some Pods have it, or what ran before still does."""
     if service.serving is not None and not service.serving:
         return "DOWN"
     verdicts = service.last.verdicts if service.last else ()
-    others, pods = _another(verdicts)
+    others, pods = another(verdicts)
     return "PARTLY LIVE" if 0 < others < pods else "NOT LIVE"
-
-
-def _not_all(verdicts: Sequence[PodVerified]) -> str:
-    """`1 of 3 Pods runs another image`; empty where none was seen to run another."""
-    others, pods = _another(verdicts)
-    if not others:
-        return ""
-    if others == pods:
-        return "no Pod runs the new image"
-    return f"{others} of {pods} Pods run{'s' if others == 1 else ''} another image"
-
-
-def _another(verdicts: Sequence[PodVerified]) -> tuple[int, int]:
-    """How many Pods run another image than the pushed one, and how many were looked at."""
-    others = {each.pod for each in verdicts if each.verdict is Verdict.MISMATCH}
-    return len(others), len({each.pod for each in verdicts})
 
 
 def short_pod(pod: str) -> str:

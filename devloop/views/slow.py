@@ -11,6 +11,8 @@ from devloop.views import Phrase, Tone, seconds
 
 _INDENT = 9
 """Columns of the seconds, and of what stands below them."""
+_EXACT = 1.0
+"""Seconds: Kubernetes keeps the times of Pods in whole ones, so less than that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +35,8 @@ def answer_lines(answer: Answer, width: int = 110) -> list[Phrase]:
     if found.found is Found.NOTHING:
         none = "no Pod of its newest rollout is ready and was not started again since, so nothing can be measured"
         return [*lines, Phrase(none, Tone.WARN), Phrase(f"→ {answer.instead}")]
-    what = (
-        f"its newest rollout ({found.revision}) took {seconds(found.seconds)} until its {_pods(found.pods)} available"
-    )
+    took = "under 1s" if found.seconds < _EXACT else seconds(found.seconds)
+    what = f"its newest rollout ({found.revision}) took {took} until its {_pods(found.pods)} available"
     lines.append(Phrase(what))
     lines += [Phrase(line, Tone.WARN) for line in _left_out(found)]
     if not answer.events:
@@ -47,7 +48,7 @@ def answer_lines(answer: Answer, width: int = 110) -> list[Phrase]:
     if not found.waits:
         return [*lines, Phrase(""), Phrase("nothing in the workload keeps it waiting", Tone.GOOD)]
     rest = "the rest: controllers, scheduler, kubelet and the container runtime"
-    return [*lines, Phrase(""), Phrase(f"{seconds(found.rest):>{_INDENT - 2}}  {rest}", Tone.QUIET)]
+    return [*lines, Phrase(""), Phrase(f"{_rest(found):>{_INDENT - 2}}  {rest}", Tone.QUIET)]
 
 
 def _left_out(found: Slowness) -> Iterator[str]:
@@ -59,6 +60,10 @@ def _left_out(found: Slowness) -> Iterator[str]:
         yield "1 Pod was made, started or ready anew since: it is no part of it"
     elif found.later:
         yield f"{found.later} Pods were made, started or ready anew since: they are no part of it"
+
+
+def _rest(found: Slowness) -> str:
+    return "< 1s" if found.rest < _EXACT else seconds(found.rest)
 
 
 def _pods(count: int) -> str:

@@ -114,39 +114,44 @@ WEB = deployment("web", ("app", "h:5000/shop/front_end:1"))
 DB = deployment("db", ("pg", "postgres:16"))
 
 
+def naming(workload: str) -> str:
+    return f"devloop plan {workload} -n shop"
+
+
 @pytest.mark.parametrize(
     ("folder", "found"),
     [("api", API), ("API", API), ("backend", API), ("front-end", WEB), ("front_end", WEB), ("postgres", DB)],
 )
 def test_the_deployment_that_a_folder_belongs_to(folder: str, found: Deployment) -> None:
-    assert match_deployments([API, WEB, DB], folder) is found
+    assert match_deployments([API, WEB, DB], folder, "shop", naming) is found
 
 
 def test_a_name_goes_before_an_image() -> None:
     other = deployment("other", ("app", "h:5000/api:1"))
-    assert match_deployments([other, API], "api") is API
+    assert match_deployments([other, API], "api", "shop", naming) is API
 
 
 def test_the_only_one_needs_no_name() -> None:
-    assert match_deployments([DB], "src") is DB
+    assert match_deployments([DB], "src", "shop", naming) is DB
 
 
 def test_undecided() -> None:
-    found = match_deployments([WEB, API], "src")
+    found = match_deployments([WEB, API], "src", "shop", naming)
     assert isinstance(found, Failure)
     assert found.message == "2 Deployments could be built from `src`: `deployment/api` and `deployment/web`"
-    assert found.hint == "name one: `devloop up deployment/api`"
+    assert found.hint == "name one: `devloop plan deployment/api -n shop`"
 
 
 def test_several_of_one_image_are_undecided_even_beside_others() -> None:
     twins = [deployment(f"job-{n}", ("app", "h:5000/src:1")) for n in range(12)]
-    found = match_deployments([*twins, API], "src")
+    found = match_deployments([*twins, API], "src", "shop", naming)
     assert isinstance(found, Failure)
     assert found.message.startswith("12 Deployments")
     assert found.message.endswith("and more")
 
 
 def test_none() -> None:
-    found = match_deployments([], "src")
+    found = match_deployments([], "src", "shop", naming)
     assert isinstance(found, Failure)
     assert found.code is FailureCode.WORKLOAD_ABSENT
+    assert found.message == "there is no Deployment in namespace shop"

@@ -246,6 +246,10 @@ def test_who_works_on_a_workload() -> None:
         r"jo@laptop/4711 works on deployment/web since \d\d:\d\d:00: read-only until that session ends", held[0]
     )
     assert held[1:] == ["→ to take it over: devloop up --take-over"]
+    typed = replace(STARTED, command="devloop up deployment/web -n shop")
+    assert told(_lease(ev.LeaseChange.HELD), typed)[1:] == [
+        "→ to take it over: devloop up deployment/web -n shop --take-over"
+    ]
     assert told(_lease(ev.LeaseChange.HELD))[0].startswith("jo@laptop/4711 works on deployment/web: read-only")
     assert told(_lease(ev.LeaseChange.LOST)) == [
         "LOST deployment/web: jo@laptop/4711 took it over, and nothing is written to it any more"

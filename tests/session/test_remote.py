@@ -4,6 +4,8 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from devloop.adapters.kubeconfig import PinnedContext
 from devloop.core import events as ev
 from devloop.core.commands import Command, Rebuild
@@ -12,6 +14,7 @@ from devloop.core.problems import Problem
 from devloop.engine.eventlog import EventLog
 from devloop.session.project import Place, Project
 from devloop.session.remote import Remote
+from devloop.session.talking import _say_verdicts, _status_lines
 from tests.tui.stories import Story
 
 
@@ -88,8 +91,25 @@ async def test_a_service_that_leaves_is_answered_for() -> None:
     assert await Asked(look=(ev.ServiceRemoved("api"),)).verdicts() == [("web", 0)]
 
 
-async def test_an_edit_that_is_refused_is_not_proved() -> None:
+async def test_the_status_tells_of_an_edit_that_is_refused_in_one_line() -> None:
+    asked = Asked()
+    assert (await asked.ask("status"))["refused"] == []
+    wrong = [Problem("devloop.toml", line, "loop.quiet", "unknown key", "remove it") for line in (3, 4)]
+    first = "  an edit is refused, and what was in force stays: devloop.toml:3: loop.quiet: unknown key; remove it"
+    asked.tell(ev.ConfigRefused("devloop.toml", (wrong[0],)))
+    assert [*_status_lines([await asked.ask("status")])][-1] == first
+    asked.tell(ev.ConfigRefused("devloop.toml", tuple(wrong)))
+    assert [*_status_lines([await asked.ask("status")])][-1] == f"{first} (and 1 more: devloop validate)"
+    asked.tell(ev.ConfigAccepted("devloop.toml", (), ()))
+    assert "refused" not in "".join(_status_lines([await asked.ask("status")]))
+
+
+async def test_an_edit_that_is_refused_is_not_proved(capsys: pytest.CaptureFixture[str]) -> None:
     wrong = Problem("devloop.toml", 3, "services.web.image", "is missing", "add it")
     asked = Asked(look=(ev.ConfigRefused("devloop.toml", (wrong,)),))
     (verdict,) = (await asked.ask("wait", "web"))["verdicts"]
     assert (verdict["code"], verdict["message"]) == (2, str(wrong))
+    _say_verdicts([verdict])
+    assert capsys.readouterr().err == "devloop.toml:3: services.web.image: is missing; add it\n"
+    _say_verdicts([{**verdict, "service": "web", "message": "it crashes"}])
+    assert capsys.readouterr().err == "web: it crashes\n"

@@ -76,7 +76,7 @@ def test_a_last_line_without_its_end_counts_when_it_is_whole(written: Path) -> N
         (LATER_EVENT.encode() + b"\n", "is no recording of a devloop session, or its beginning is cut off"),
         (GOLDEN.read_bytes().partition(b"\n")[2], "is no recording of a devloop session, or its beginning is cut off"),
         (GOLDEN.read_bytes()[40:], "is no recording of a devloop session: line 1 is no event"),
-        (GOLDEN.read_bytes()[:900] + b"\n" + GOLDEN.read_bytes(), "is no recording of a devloop session: line 7 is no"),
+        (GOLDEN.read_bytes()[:900] + b"\n" + GOLDEN.read_bytes(), "is no recording of a devloop session: line 6 is no"),
     ],
 )
 def test_what_is_none_is_one_sentence(written: Path, content: bytes, why: str) -> None:

@@ -1,24 +1,22 @@
-"""Checks of the cluster: what answers there, what may be done, and what devloop left behind. Nothing is written."""
+"""Checks of the cluster: what answers there, and what may be done. Nothing is written."""
 
 import asyncio
 import shlex
 from collections.abc import Sequence
 
 from devloop.adapters import kubeconfig
-from devloop.adapters.kube import KubeCluster, Raw
-from devloop.core.checkup import Check, Topic, counted
+from devloop.adapters.kube import KubeCluster
+from devloop.core.checkup import Check, Topic
 from devloop.core.failure import Failure, FailureCode
 from devloop.core.guard import Refused, judge
 from devloop.core.judgements import judge_skew
 from devloop.core.lease import API_GROUP as LEASE_GROUP
-from devloop.core.manifest import deployment as parse_deployment
 from devloop.core.nodes import Node, judge_nodes, judge_platform
 from devloop.core.ports import Access
 from devloop.core.service import Service, WorkloadKey
 from devloop.engine.preflight import Claims, permissions, workload
 from devloop.session.assembly import Assembly
 from devloop.session.project import Place
-from devloop.session.undo import left_on, undo_command
 
 
 def of_context(place: Place, namespaces: Sequence[str]) -> list[Check]:
@@ -122,31 +120,3 @@ async def of_nodes(services: Sequence[Service], assembly: Assembly) -> list[Chec
     platforms = {service.name: service.build.platform or default for service in services}
     built = [(name, platform) for name, platform in platforms.items() if platform and usable]
     return [judge_nodes(nodes), *(judge_platform(name, platform, usable) for name, platform in built)]
-
-
-async def of_left_behind(cluster: KubeCluster, namespaces: Sequence[str], context: str) -> list[Check]:
-    """Every workload that carries devloop's changes: in all namespaces where that may be asked, else in these."""
-    everywhere = await cluster.list_marked()
-    if not isinstance(everywhere, Failure):
-        return _of_marked(everywhere, "in all namespaces", context)
-    if everywhere.code is not FailureCode.CLUSTER_DENIED:
-        return [Topic.LEFT_BEHIND.because(everywhere)]
-    listed = await asyncio.gather(*map(cluster.list_marked, namespaces))
-    seen = {name: found for name, found in zip(namespaces, listed, strict=True) if not isinstance(found, Failure)}
-    if not seen:
-        return []
-    where = f"in {counted(len(seen), 'namespace').split()[1]} {', '.join(seen)}, as you may not list others"
-    return _of_marked([raw for found in seen.values() for raw in found], where, context)
-
-
-def _of_marked(listed: Sequence[Raw], where: str, context: str) -> list[Check]:
-    if not listed:
-        return [Topic.LEFT_BEHIND.ok(f"no Deployment carries changes of devloop (looked {where})")]
-    marked = [parse_deployment(raw) for raw in listed]
-    return [
-        Topic.LEFT_BEHIND.note(
-            f"{each.key} in namespace {each.key.namespace} is on {left_on(each)} (looked {where})",
-            undo_command(each.key, context),
-        )
-        for each in marked
-    ]

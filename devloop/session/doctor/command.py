@@ -12,6 +12,7 @@ from devloop.session import say
 from devloop.session.assembly import Assembly, assemble
 from devloop.session.clean import without_secrets
 from devloop.session.doctor import bases, cluster, images, local
+from devloop.session.doctor.leftbehind import of_left_behind
 from devloop.session.doctor.report import Report, as_json, as_lines
 from devloop.session.doctor.subject import Subject, open_subject
 from devloop.session.project import Project
@@ -62,7 +63,7 @@ async def _of_cluster(subject: Subject, assembly: Assembly) -> list[Check]:
         *(_within(Topic.RIGHTS, f"rights in {name}", cluster.of_namespace(kube, name)) for name in namespaces),
         _within(Topic.WORKLOAD, "workloads", cluster.of_workloads(services, kube)),
         _within(Topic.NODES, "nodes", cluster.of_nodes(services, assembly)),
-        _within(Topic.LEFT_BEHIND, "Deployments", cluster.of_left_behind(kube, namespaces, subject.place.chosen)),
+        _within(Topic.LEFT_BEHIND, "Deployments", of_left_behind(kube, namespaces, subject.place.chosen)),
     ]
     return checks + [check for found in await asyncio.gather(*parts) for check in found]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from devloop.core.why.slow import Found, Slowness
+from devloop.core.why.slow import Found, Slowness, Wait, WaitCode
 from devloop.views.slow import Answer, answer_lines
 from tests.core.workloads import KEY
 
@@ -24,6 +24,14 @@ def said(found: Slowness) -> list[str]:
 def test_what_is_left_out(unready: int, later: int, words: list[str]) -> None:
     lines = said(Slowness(Found.SOME, "web-new", 1, 0.0, 4.0, unready=unready, later=later))
     assert [line for line in lines if line.endswith((" of it", " in it"))] == words
+
+
+def test_what_is_less_than_the_times_are_kept_in_is_not_told_to_the_hundredth() -> None:
+    (line,) = [line for line in said(Slowness(Found.ALL, "web-new", 2)) if "took" in line]
+    assert line == "its newest rollout (web-new) took under 1s until its 2 Pods were available"
+    wait = Wait(WaitCode.GRACE, 4.0, "it ends slowly", "end faster")
+    assert said(Slowness(Found.ALL, "web-new", 2, 0.0, 4.0, (wait,)))[-1].startswith("   < 1s  the rest")
+    assert " took 1.0s until" in said(Slowness(Found.ALL, "web-new", 2, 0.0, 1.0))[2]
 
 
 def test_nothing_to_measure_says_what_tells_why() -> None:

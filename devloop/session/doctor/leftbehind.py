@@ -1,0 +1,84 @@
+"""What carries changes of devloop: with what undoes it where one works, in one line elsewhere. Nothing is written."""
+
+import asyncio
+import shlex
+import time
+from collections.abc import Collection, Sequence
+
+from devloop.adapters.kube import KubeCluster, Raw
+from devloop.adapters.kubelease import KubeLeases
+from devloop.adapters.thisprocess import has_ended
+from devloop.core.checkup import Check, Topic, counted
+from devloop.core.failure import Failure, FailureCode
+from devloop.core.lease import seems_gone
+from devloop.core.manifest import deployment as parse_deployment
+from devloop.core.service import WorkloadKey
+from devloop.core.workload import Deployment
+from devloop.session.undo import left_on, undo_command
+
+_NAMED = 5
+"""Namespaces of others that are named."""
+
+
+async def of_left_behind(cluster: KubeCluster, namespaces: Sequence[str], context: str) -> list[Check]:
+    """Every workload that carries devloop's changes: in all namespaces where that may be asked, else in these."""
+    everywhere = await cluster.list_marked()
+    if not isinstance(everywhere, Failure):
+        return await _of_marked(cluster, everywhere, namespaces, "in all namespaces", context)
+    if everywhere.code is not FailureCode.CLUSTER_DENIED:
+        return [Topic.LEFT_BEHIND.because(everywhere)]
+    listed = await asyncio.gather(*map(cluster.list_marked, namespaces))
+    seen = {name: found for name, found in zip(namespaces, listed, strict=True) if not isinstance(found, Failure)}
+    if not seen:
+        return []
+    where = f"in {counted(len(seen), 'namespace').split()[1]} {', '.join(seen)}, as you may not list others"
+    return await _of_marked(cluster, [raw for found in seen.values() for raw in found], namespaces, where, context)
+
+
+async def _of_marked(
+    cluster: KubeCluster, listed: Sequence[Raw], namespaces: Collection[str], where: str, context: str
+) -> list[Check]:
+    if not listed:
+        return [Topic.LEFT_BEHIND.ok(f"no Deployment carries changes of devloop (looked {where})")]
+    marked = [parse_deployment(raw) for raw in listed]
+    leases = KubeLeases(cluster)
+    holders = await asyncio.gather(*(_holder(leases, each.key) for each in marked))
+    held = [(each, holder) for each, holder in zip(marked, holders, strict=True)]
+    here = [_of_one(each, who, where, context) for each, who in held if each.key.namespace in namespaces]
+    elsewhere = [each for each, who in held if each.key.namespace not in namespaces and not who]
+    return [*here, *_of_others(elsewhere, where, context)] or [
+        Topic.LEFT_BEHIND.ok(f"no Deployment that nobody works on carries changes of devloop (looked {where})")
+    ]
+
+
+async def _holder(leases: KubeLeases, key: WorkloadKey) -> str:
+    """The session that works on it, as far as the clocks of two machines tell; empty where none is known of."""
+    lease = await leases.read(key)
+    if lease is None or isinstance(lease, Failure) or has_ended(lease.holder) or seems_gone(lease, time.time()):
+        return ""
+    return lease.holder.identity
+
+
+def _of_one(left: Deployment, holder: str, where: str, context: str) -> Check:
+    stands = f"{left.key} in namespace {left.key.namespace} is on {left_on(left)}"
+    if holder:
+        return Topic.LEFT_BEHIND.ok(f"{stands}: {holder} works on it")
+    return Topic.LEFT_BEHIND.note(f"{stands} (looked {where})", undo_command(left.key, context))
+
+
+def _of_others(left: Sequence[Deployment], where: str, context: str) -> list[Check]:
+    """Whose they are is not written on them."""
+    if not left:
+        return []
+    names = sorted({each.key.namespace for each in left})
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    spaces = f"other namespaces ({', '.join(names[:_NAMED])}{more})"
+    verb = "carries" if len(left) == 1 else "carry"
+    there = f" --context {shlex.quote(context)}" if context else ""
+    return [
+        Topic.LEFT_BEHIND.note(
+            f"{counted(len(left), 'Deployment')} in {spaces} {verb} changes of devloop, and nobody works on "
+            f"{'it' if len(left) == 1 else 'them'} (looked {where})",
+            f"where it is yours: devloop restore --all -n NAMESPACE{there}",
+        )
+    ]

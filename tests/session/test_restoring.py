@@ -1,0 +1,67 @@
+"""What `devloop restore` takes its targets for, where devloop.toml has mistakes."""
+
+from pathlib import Path
+
+import pytest
+
+from devloop.core.failure import ExitCode
+from devloop.core.service import WorkloadKey
+from devloop.session.project import Refusal
+from devloop.session.request import Request
+from devloop.session.restoring import _open
+from tests.adapters.fakeapi import pinned
+
+SYNTAX = "[services.web\n"
+MISSPELT = """
+[cluster]
+namespace = "shop"
+[services.web]
+imago = "localhost:5001/shop/web"
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    pinned(tmp_path, "https://127.0.0.1:1", {})
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+async def opened(request: Request, *, everything: bool = False) -> tuple[WorkloadKey, ...] | ExitCode:
+    found = await _open(request, everything=everything)
+    return found.exit_code if isinstance(found, Refusal) else found.keys
+
+
+def asked(*names: str, **more: str) -> Request:
+    return Request(names, confirm=lambda context, failure: True, **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("text", [SYNTAX, MISSPELT])
+async def test_a_workload_is_found_without_the_file(
+    text: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "devloop.toml").write_text(text)
+    assert await opened(asked("deployment/hello", namespace="stranger")) == (
+        WorkloadKey("stranger", "deployment", "hello"),
+    )
+    assert capsys.readouterr().err == (
+        "devloop.toml has mistakes (`devloop validate` tells them); restoring without it: "
+        "context fake, namespace stranger\n"
+    )
+
+
+async def test_it_is_looked_for_where_the_file_says(folder: Path) -> None:
+    """As far as it can be read: nothing is put back in another cluster because of a misspelt key."""
+    (folder / "devloop.toml").write_text(MISSPELT)
+    assert await opened(asked("deployment/hello")) == (WorkloadKey("shop", "deployment", "hello"),)
+    (folder / "devloop.local.toml").write_text('[cluster]\ncontext = "away"\n')
+    assert isinstance(await opened(asked("deployment/hello")), ExitCode), "there is no context of that name"
+
+
+async def test_what_needs_the_file_is_refused(folder: Path) -> None:
+    (folder / "devloop.toml").write_text(MISSPELT)
+    assert await opened(asked("web")) is ExitCode.USAGE
+    assert await opened(asked("deployment/hello", "web")) is ExitCode.USAGE
+    assert await opened(asked(), everything=True) is ExitCode.USAGE
+    assert await opened(asked("deployment/hello", file=Path("devloop.toml"))) is ExitCode.USAGE  # type: ignore[arg-type]
