@@ -76,6 +76,8 @@ class Authorizer:
         self._challenges: dict[str, Challenge] = {}
         self._headers: dict[Scope, tuple[str, float]] = {}
         self._credentials: dict[str, Credentials] = {}
+        self._unmet: set[str] = set()
+        """Hosts that asked for credentials when there were none."""
         self._asking: dict[str, asyncio.Lock] = {}
 
     async def header(self, session: "aiohttp.ClientSession", scope: Scope) -> str | Failure:
@@ -103,7 +105,7 @@ class Authorizer:
     def user(self, host: str) -> str | None:
         """Whose credentials were given to it; empty when there are none for it, None when it asked for none."""
         if host not in self._challenges:
-            return None
+            return "" if host in self._unmet else None
         found = self._credentials.get(host)
         return found.shown_user if found else ""
 
@@ -119,6 +121,7 @@ class Authorizer:
             return await self._token(session, scope, challenge, credentials)
         if credentials is None:
             self._challenges.pop(scope.host, None)  # it may ask for nothing again, as one that was set up wrongly
+            self._unmet.add(scope.host)
             return self.denied(scope, "there are no credentials for it")
         header = _basic(credentials)
         self._headers[scope] = (header, float("inf"))

@@ -34,6 +34,8 @@ def image() -> str:
 def app(tmp_path: Path, kubectl: Kubectl, namespace: str, registry: str, image: str, tools: StandIns) -> App:
     """The service `web` on both nodes, with an image that runs already, and that somebody else has loaded."""
     app = App.create(tmp_path / "web", registry, "zero")
+    with (app.folder / "Dockerfile").open("a") as file:  # a content that no other test takes away from the nodes
+        file.write(f"LABEL test={image}\n")
     tools.load(app.folder, f"{image}:v0")
     app.say("one")
     spread = [
