@@ -8,7 +8,7 @@ import io
 import os
 import stat
 import tarfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -37,6 +37,12 @@ class Layer:
     newest: int
     """When the newest of its files was saved, in Unix seconds, rounded up."""
 
+    @classmethod
+    def of(cls, archive: bytes, level: int, newest: int) -> "Layer":
+        """Of a tar archive, compressed at that level of gzip."""
+        blob = gzip.compress(archive, level, mtime=0)
+        return cls(blob, sha256_of(blob), sha256_of(archive), newest)
+
 
 def pack(puts: Iterable[Put], context: Path) -> Layer:
     """The layer of a delta, its files read from the context; raises `NoLayerError`."""
@@ -44,11 +50,10 @@ def pack(puts: Iterable[Put], context: Path) -> Layer:
     with tarfile.open(fileobj=archive, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for put in puts:
             info = _info(put)
-            data = _read(context / put.source, put.source, info) if put.source else b""
+            data = read_plain(context / put.source, put.source, info, _refuse_special) if put.source else b""
             tar.addfile(info, io.BytesIO(data))
             newest = max(newest, int(info.mtime) + 1 if put.source else 0)
-    blob = gzip.compress(archive.getvalue(), _LEVEL, mtime=0)
-    return Layer(blob, sha256_of(blob), sha256_of(archive.getvalue()), newest)
+    return Layer.of(archive.getvalue(), _LEVEL, newest)
 
 
 def looked_into(file: BinaryIO) -> dict[str, Folder | None]:
@@ -75,23 +80,36 @@ def _info(put: Put) -> tarfile.TarInfo:
     return info
 
 
-def _read(path: Path, name: str, info: tarfile.TarInfo) -> bytes:
-    """Its content; its size and its time, in whole seconds as BuildKit keeps them, go into `info`."""
+def read_plain(
+    path: Path,
+    name: str,
+    info: tarfile.TarInfo,
+    refuse: Callable[[str, int, os.stat_result], None] = lambda *_: None,
+) -> bytes:
+    """The content of a plain file; its size and its time, in whole seconds as BuildKit keeps them, go into `info`.
+
+    Raises `NoLayerError`, as `refuse` may: it is given the name, the open file and what it is.
+    """
     try:
         handle = os.open(path, _FLAGS)
         with os.fdopen(handle, "rb") as file:
             status = os.fstat(handle)
             if not stat.S_ISREG(status.st_mode):
                 raise NoLayerError(f"{name} is no plain file any more")
-            if status.st_nlink > 1:
-                raise NoLayerError(f"{name} is a hard link")
-            if _has_attributes(handle):
-                raise NoLayerError(f"{name} has extended attributes")
+            refuse(name, handle, status)
             data = file.read()
     except OSError as error:
         raise NoLayerError(f"{name} cannot be read: {error.strerror}") from error
     info.size, info.mtime = len(data), int(status.st_mtime)
     return data
+
+
+def _refuse_special(name: str, handle: int, status: os.stat_result) -> None:
+    """What a full build keeps of a file, and a layer would not."""
+    if status.st_nlink > 1:
+        raise NoLayerError(f"{name} is a hard link")
+    if _has_attributes(handle):
+        raise NoLayerError(f"{name} has extended attributes")
 
 
 def _has_attributes(handle: int) -> bool:

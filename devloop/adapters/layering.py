@@ -3,20 +3,15 @@
 These functions block: call them in a thread.
 """
 
-import gzip
 import io
-import os
-import stat
 import tarfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from devloop.adapters.layer import Layer, NoLayerError
+from devloop.adapters.layer import Layer, NoLayerError, read_plain
 from devloop.core.assemble_copy import Placed
-from devloop.core.image import sha256_of
 from devloop.core.picture import EntryType
 
-_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
 _LEVEL = 6
 _ARCHIVES = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd")
 """How gzip, bzip2, xz and zstd begin; BuildKit looks at the content, too, and not at the name."""
@@ -34,13 +29,12 @@ def layer_of(placed: Iterable[Placed], context: Path, *, unpacks: bool = False) 
     with tarfile.open(fileobj=archive, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for each in placed:
             info = _info(each)
-            data = _read(context / each.source, each.source, info) if each.type is EntryType.FILE else b""
+            data = read_plain(context / each.source, each.source, info) if each.type is EntryType.FILE else b""
             if unpacks and each.named and _is_archive(data):
                 raise NoLayerError(f"the sandbox has no engine and cannot unpack {each.source}; COPY takes it as it is")
             tar.addfile(info, io.BytesIO(data))
             newest = max(newest, int(info.mtime) + 1 if each.type is EntryType.FILE else 0)
-    blob = gzip.compress(archive.getvalue(), _LEVEL, mtime=0)
-    return Layer(blob, sha256_of(blob), sha256_of(archive.getvalue()), newest)
+    return Layer.of(archive.getvalue(), _LEVEL, newest)
 
 
 def _info(placed: Placed) -> tarfile.TarInfo:
@@ -49,21 +43,6 @@ def _info(placed: Placed) -> tarfile.TarInfo:
     info.type, info.linkname = _TYPES[placed.type], placed.target
     info.mode, info.uid, info.gid = placed.mode, placed.uid, placed.gid
     return info
-
-
-def _read(path: Path, name: str, info: tarfile.TarInfo) -> bytes:
-    """Its content; its size and its time, in whole seconds as BuildKit keeps them, go into `info`."""
-    try:
-        handle = os.open(path, _FLAGS)
-        with os.fdopen(handle, "rb") as file:
-            status = os.fstat(handle)
-            if not stat.S_ISREG(status.st_mode):
-                raise NoLayerError(f"{name} is no plain file any more")
-            data = file.read()
-    except OSError as error:
-        raise NoLayerError(f"{name} cannot be read: {error.strerror}") from error
-    info.size, info.mtime = len(data), int(status.st_mtime)
-    return data
 
 
 def _is_archive(data: bytes) -> bool:
