@@ -1,6 +1,7 @@
 """Who this process is, and whether another one of this machine has ended."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,14 @@ from devloop.adapters.thisprocess import has_ended, started, this_process
 from devloop.core.lease import Holder
 
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="made of files of /proc")
+
+
+@pytest.fixture(autouse=True)
+def known(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The machine has a name of its own, which not every container has."""
+    file = tmp_path_factory.mktemp("etc") / "machine-id"
+    file.write_text("5f2c\n")
+    monkeypatch.setattr(thisprocess, "_MACHINE_IDS", (file,))
 
 
 @pytest.fixture
@@ -92,6 +101,7 @@ def test_a_name_with_parentheses_and_spaces(tmp_path: Path) -> None:
     assert started(8, tmp_path) is None
 
 
+@pytest.mark.skipif(not shutil.which("ps"), reason="needs ps")
 def test_where_there_is_no_proc_ps_is_asked(child: "subprocess.Popen[bytes]", tmp_path: Path) -> None:
     told = started(child.pid, tmp_path)
     assert told

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from devloop.adapters.thisprocess import started
 from devloop.sandbox.runtime.process import Container
 from devloop.sandbox.runtimeport import ContainerSpec
 from tests.sandbox.runtime.conftest import Run, Site, lines
@@ -144,7 +145,7 @@ def _runs(pid: int) -> bool:
     """Whether a process is there, and is more than an entry that nobody has read."""
     try:
         os.kill(pid, 0)
-        return subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True).stdout[:1] not in {b"Z", b""}
+        return bool(started(pid))
     except ProcessLookupError:
         return False
 
