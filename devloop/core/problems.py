@@ -30,16 +30,18 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One sentence about one value of a configuration file."""
+    """What is wrong with one value of the configuration, and what to do about it."""
 
     file: str
-    """As shown to the user, relative to where they are."""
+    """The file, `devloop.toml` or `devloop.local.toml`, as shown to the user."""
     line: int | None
-    """Counts from 1; None when it is not known."""
+    """Its line, counted from 1; null when it is not known."""
     key: str
-    """Dotted, as TOML would write it; empty for the file as a whole."""
+    """The key as TOML would write it, `services.web.image`; empty for the file as a whole."""
     message: str
+    """What is wrong, naming the value."""
     fix: str
+    """What to do about it."""
 
     def __str__(self) -> str:
         where = self.file if self.line is None else f"{self.file}:{self.line}"

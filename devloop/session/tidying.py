@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from devloop.adapters.oldimages import OldImages
-from devloop.core.events import Log, LogSource, WarningRaised
+from devloop.core.events import Log, LogSource, WarningCode, WarningRaised
 from devloop.core.image import same_image
 from devloop.core.load import Loaded
 from devloop.core.ports import BuildRequest
@@ -67,7 +67,7 @@ class Tidying:
         failure = await self._old.remove(request, load, lambda text: self._emit(Log(service, LogSource.BUILD, text)))
         if failure and failure.message not in self._told:
             self._told.add(failure.message)
-            self._emit(WarningRaised(service, "load", failure.message, failure.hint))
+            self._emit(WarningRaised(service, WarningCode.LOAD, failure.message, failure.hint))
 
 
 def _runs_none_of(old: Sequence[Loaded], newest: Loaded, snapshot: Snapshot | None) -> bool:

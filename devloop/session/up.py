@@ -345,7 +345,7 @@ class Session:
             self._conductor.post(FilesChanged(service, files))
 
     def _notice(self, service: str, message: str, hint: str) -> None:
-        self._log.emit(ev.WarningRaised(service, "watch", message, hint))
+        self._log.emit(ev.WarningRaised(service, ev.WarningCode.WATCH, message, hint))
 
     def _audited(self, request: BuildRequest, differing: tuple[str, ...]) -> None:
         """Tell every service that is built so what the audit of its newest layer found."""
@@ -353,7 +353,7 @@ class Session:
             if (service.build, service.push) != (request.spec, request.push):
                 continue
             if differing:
-                self._log.emit(ev.WarningRaised(service.name, "audit", *audit_words(differing)))
+                self._log.emit(ev.WarningRaised(service.name, ev.WarningCode.AUDIT, *audit_words(differing)))
             else:
                 self._log.emit(ev.Log(service.name, ev.LogSource.BUILD, AUDITED))
 
@@ -378,11 +378,11 @@ class Session:
 
     def _unreadable(self, text: str) -> None:
         for service in self._project.services:
-            self._log.emit(ev.WarningRaised(service.name, "unreadable", text))
+            self._log.emit(ev.WarningRaised(service.name, ev.WarningCode.UNREADABLE, text))
 
     def _unguarded(self, key: WorkloadKey, failure: Failure) -> None:
         for service in [each for each in self._project.services if key in each.workloads][:1]:
-            self._log.emit(ev.WarningRaised(service.name, "lease", *unguarded(key, failure)))
+            self._log.emit(ev.WarningRaised(service.name, ev.WarningCode.LEASE, *unguarded(key, failure)))
 
     def _pod_line(self, service: str, pod: str, container: str, text: str) -> None:
         self._log.emit(ev.Log(service, ev.LogSource.POD, text, pod=pod, container=container))
@@ -423,7 +423,7 @@ class Session:
         self._unrecorded = error.strerror or str(error)
         message = f"the recording {self._recording} ends here: {self._unrecorded}"
         for service in self._project.services[:1]:
-            self._log.emit(ev.WarningRaised(service.name, "recording", message, "free space there"))
+            self._log.emit(ev.WarningRaised(service.name, ev.WarningCode.RECORDING, message, "free space there"))
 
     def _reader_gone(self) -> None:
         self._deaf = True
