@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check lint types layers e2e faults bench soak constraints clean
+.PHONY: help run demo test check lint types layers reference e2e faults bench soak constraints clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ layers: $(READY)
 	$(BIN)/lint-imports
 
 check: lint types layers test ## Style, types, layers and tests: what has to pass before a commit
+
+reference: $(READY) ## Write the generated parts of the documents anew: commands, configuration, events, codes
+	$(BIN)/python -m tests.reference
 
 e2e: $(READY) ## Run the tests against a real cluster (DEVLOOP_E2E_CONTEXT, DEVLOOP_E2E_REGISTRY)
 	@if [ -z "$$DEVLOOP_E2E_CONTEXT" ] || [ -z "$$DEVLOOP_E2E_REGISTRY" ]; then \

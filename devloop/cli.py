@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from devloop import __version__, options
+from devloop.core.failure import MEANINGS
 from devloop.democommand import demo
 from devloop.initcommand import init
 
@@ -14,19 +15,7 @@ if TYPE_CHECKING:
     from devloop.core.failure import Failure
     from devloop.session.request import Request
 
-_EXIT_CODES = """
-\b
-Exit codes:
-  0  done: everything is verified, unchanged or applied
-  1  a mistake in devloop; a report file is named
-  2  wrong usage or configuration
-  3  engine, registry or cluster unreachable, access denied, workload absent or held
-  4  a build, push or load failed
-  5  a rollout failed
-  6  the Pods do not provably run what was pushed
-  7  the kube context is refused
-  129, 130, 143  the terminal closed, interrupted, terminated
-"""
+_EXIT_CODES = "\n".join(["\b", "Exit codes:", *(f"  {code:<3}  {meaning}" for code, meaning in MEANINGS.items())])
 
 
 class _Commands(click.Group):
@@ -97,6 +86,9 @@ def up(
     Where another session works on a workload, this one looks on, read-only, until that one ends or --take-over.
 
     Ctrl-C ends the session; what it left on the workloads is told, with the command that undoes it.
+
+    Exits with 2, 3 or 7 when it cannot begin, with 0 at q on the screen and 130 at Ctrl-C, and under --once with the
+    highest exit code of all failures, 0 when there is none.
     """
     if not (headless or once or output) and logs is None and options.on_terminal():
         from devloop.session.terminal import run_terminal
@@ -124,6 +116,8 @@ def plan(
 
     For each service: the buildx command line, what is watched and what is ignored by which pattern, the containers,
     and the exact patch.
+
+    Exits with 0, with 2 when the file is wrong, or with 3 when a workload cannot be planned for.
     """
     from devloop.session.commands import run_plan
 
@@ -216,6 +210,9 @@ def restore(
     TARGETS are services of devloop.toml or workloads (`deployment/api`), for which no file is needed. Only what still
     holds what devloop wrote goes back; what somebody else changed meanwhile is kept and reported. Every mark of devloop
     is removed. Waits for the rollout. What a session works on that still runs is put back with --take-over only.
+
+    Exits with 0 when everything is back, 3 when something cannot be reached or a session works on it, 5 when a rollout
+    fails, 7 when the kube context is refused.
     """
     from devloop.session.commands import run_restore
 
@@ -307,6 +304,8 @@ def replay(recording: Path, output: str | None, speed: float | None, at_once: bo
     Examples:
       devloop replay 3b5daf82.ndjson --speed 4
       devloop replay 3b5daf82.ndjson -o plain | less
+
+    Exits with 0, or with 2 when FILE cannot be read as a recording.
     """
     from devloop.session.renderers import Output
     from devloop.session.replay import run_replay
@@ -323,7 +322,10 @@ def replay(recording: Path, output: str | None, speed: float | None, at_once: bo
 @options.file
 @options.output("How to print what is wrong.")
 def validate(file: Path | None, output: str | None) -> None:
-    """Check devloop.toml alone: no engine, no cluster."""
+    """Check devloop.toml alone: no engine, no cluster.
+
+    Exits with 0 when it is valid, else with 2.
+    """
     from devloop.session.commands import run_validate
 
     sys.exit(run_validate(file, as_json=output == "json"))

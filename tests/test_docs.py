@@ -1,4 +1,4 @@
-"""The prose is true: commands, exit codes, make targets and links in the documents exist."""
+"""The prose is true: commands, make targets and links in the documents exist."""
 
 import re
 from pathlib import Path
@@ -6,10 +6,9 @@ from pathlib import Path
 import pytest
 
 from devloop.cli import main
-from devloop.core.failure import ExitCode
 
 ROOT = Path(__file__).parent.parent
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 README = (ROOT / "README.md").read_text()
 
 
@@ -22,14 +21,6 @@ def test_no_document_names_a_command_that_does_not_exist() -> None:
     for document in DOCUMENTS:
         unknown = set(re.findall(r"(?:\$ |`)devloop ([a-z]+)", document.read_text())) - set(main.commands)
         assert not unknown, document.name
-
-
-def test_the_exit_codes_are_all_in_the_readme_and_in_the_help() -> None:
-    table = README.partition("## Exit codes")[2].partition("##")[0]
-    epilog = main.epilog or ""
-    for code in ExitCode:
-        assert re.search(rf"^\| (?:[\d, ]*\b)?{code.value}\b", table, re.MULTILINE), code
-        assert re.search(rf"\b{code.value}\b", epilog), code
 
 
 def test_the_readme_says_what_stays_and_what_is_live() -> None:
@@ -45,7 +36,25 @@ def test_every_make_target_that_is_named_exists() -> None:
         assert set(re.findall(r"`make ([a-z0-9]+)", document.read_text())) <= targets, document.name
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def anchors(document: Path) -> set[str]:
+    """What its headings are called in links."""
+    headings = re.findall(r"^#+ (.+)$", document.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_lead_somewhere(document: Path) -> None:
-    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", document.read_text()):
-        assert target.startswith("https://") or (document.parent / target).exists(), target
+    text = document.read_text()
+    for target in re.findall(r"\]\(([^)]+)\)", text) + re.findall(r"^\[[^\]]+\]: (\S+)$", text, re.MULTILINE):
+        path, _, anchor = target.partition("#")
+        found = (document.parent / path) if path else document
+        assert target.startswith("https://") or found.exists(), target
+        assert not anchor or target.startswith("https://") or anchor in anchors(found), target
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_short_link_is_defined(document: Path) -> None:
+    text = document.read_text()
+    prose = re.sub(r"```.*?```|`[^`\n]*`", "", text, flags=re.DOTALL)
+    used = set(re.findall(r"(?<![\]\w])\[([^\]\[]+)\](?![\[(:])", prose))
+    assert used <= set(re.findall(r"^\[([^\]]+)\]: ", text, re.MULTILINE))

@@ -1,6 +1,6 @@
 """The models of `devloop.toml`.
 
-The docstring of each field is its documentation: the JSON schema and the table in `docs/configuration.md` are made of
+The docstring of each field is its documentation: the JSON schema and the tables in `docs/configuration.md` are made of
 them. Values are as written (paths relative, names to fill in not filled in); `devloop.core.resolve` makes `Service`s.
 """
 

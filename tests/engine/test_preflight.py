@@ -12,7 +12,7 @@ from devloop.core.ports import Access, BuildProgress, BuildRequest, Built
 from devloop.core.service import Service, WorkloadKey
 from devloop.engine.preflight import preflight
 from tests.core.workloads import container, raw, service
-from tests.headless.test_events_doc import rows
+from tests.headless.test_events_doc import TEXT
 
 AWAY = Failure(FailureCode.CLUSTER_UNREACHABLE, "the API server refuses the connection", "start it")
 NO_ENGINE = Failure(FailureCode.ENGINE_UNREACHABLE, "the engine does not answer", "start it")
@@ -186,7 +186,8 @@ async def test_every_check_is_in_the_contract() -> None:
     web = service()
     named = replace(web, workloads=(), build=replace(web.build, builder="remote"))
     _, checks = await checked(World(), web, named)
-    told = {name for row in rows("Checks") for name in re.findall("`([^`]+)`", row[0])}
+    table = re.findall(r"^\| (`.+?) \|", TEXT.partition("\n## Checks\n")[2].partition("\n## ")[0], re.MULTILINE)
+    told = {name for first in table for name in re.findall("`([^`]+)`", first)}
     filled = {re.sub(r"KIND/NAME|NAMESPACE|NAME", "x", name) for name in told}
     names = r"deployment/web|localhost:5001/shop/web|remote|(?<= in )shop"
     assert {re.sub(names, "x", name) for name in checks} == filled
