@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.reference import codes, commands, configuration, events, why
+from tests.reference import codes, commands, configuration, doctor, events, why
 from tests.reference.markdown import filled
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -11,6 +11,7 @@ PAGES: dict[str, Callable[[], Mapping[str, str]]] = {
     "reference/commands.md": commands.blocks,
     "reference/codes.md": codes.blocks,
     "configuration.md": configuration.blocks,
+    "doctor.md": doctor.blocks,
     "events.md": events.blocks,
     "why.md": why.blocks,
 }
