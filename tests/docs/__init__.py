@@ -1,0 +1,1 @@
+"""The documents are true: their examples are read, checked, and run."""
