@@ -14,12 +14,9 @@ NOT_RUN = {
     "README.md: $ devloop up deployment/web -n shop": "tests/e2e/test_services.py goes without a file",
     "README.md: make demo": "tests/sandbox/test_demo.py runs both",
     "README.md: pipx install devloop-k8s": _INSTALLED,
-    "README.md: $ devloop init": f"{_WORDS}tests/e2e/test_init.py",
     "README.md: $ devloop why deployment/api -n shop": f"{_WORDS}tests/e2e/test_why.py",
     "docs/contributing.md: export DEVLOOP_E2E_CONTEXT=kind-kind DEVLOOP_E2E_REGISTRY=localhost:5001": _DEVELOPING,
     "docs/doctor.md: $ devloop doctor": f"{_WORDS}tests/e2e/test_doctor.py",
-    'docs/events.md: devloop up --once --output json | jq -r \'select(.event == "cycle_finished") | '
-    '"\\(.service): \\(.outcome) \\(.digest)"\'': "docs/howto/ci.md has the same in two steps",
     "docs/howto/builders.md: docker buildx create --name team --driver docker-container "
     "ssh://build@builder.example.com": _FOREIGN,
     "docs/howto/builders.md: docker buildx create --name team --driver remote \\": _FOREIGN,
@@ -39,6 +36,7 @@ NOT_RUN = {
         "by then it is restored; tests/core/test_restore.py reads such records"
     ),
     "docs/howto/several-people.md: $ devloop up web": f"{_WORDS}tests/e2e/test_two_people.py",
+    "docs/init.md: $ devloop init": f"{_WORDS}tests/e2e/test_init.py",
     "docs/init.md: devloop init": "asks on a terminal: tests/cli/test_init_terminal.py",
     "docs/reliability-soak.md: make soak": _DEVELOPING,
     "docs/reliability.md: export DEVLOOP_E2E_CONTEXT=kind-kind DEVLOOP_E2E_REGISTRY=localhost:5001 "

@@ -28,7 +28,7 @@ def plain(line: str) -> str:
     """Without what differs from run to run."""
     for pattern, word in _MADE_UP:
         line = re.sub(pattern, word, line)
-    return re.sub(r"(?<=\S) {2,}", "  ", line).rstrip()
+    return re.sub(r" {2,}", "  ", line).rstrip()
 
 
 def _pattern(line: str) -> str:

@@ -17,6 +17,7 @@ from tests.docs.world import World, in_cluster, in_sandbox
 TUTORIAL = "docs/tutorial.md"
 WALKED = {
     TUTORIAL: False,
+    "docs/events.md": True,
     "docs/howto/ci.md": True,
     "docs/howto/from-skaffold-or-tilt.md": True,
     "docs/howto/monorepo.md": False,
