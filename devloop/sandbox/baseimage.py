@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import tarfile
+from collections.abc import Sequence
 from typing import Any
 
 import aiohttp
@@ -26,9 +27,11 @@ _FOLDERS = {
 _RELEASE = b'NAME="devloop sandbox"\nID=devloop-sandbox\nPRETTY_NAME="The sandbox of devloop: Python of this machine"\n'
 
 
-async def put_base_image(host: str, *, platform: str = "") -> str:
-    """Push it to the registry there; its name, `HOST/python:3`."""
-    layer, config = _layer(), _config(platform or own_platform())
+async def put_base_image(
+    host: str, *, name: str = NAME, tag: str = TAG, command: Sequence[str] = ("python3",), platform: str = ""
+) -> str:
+    """Push it to the registry there, to start with that command; its name, `HOST/python:3`."""
+    layer, config = _layer(), _config(command, platform or own_platform())
     blob = gzip.compress(layer, mtime=0)
     document = json.dumps({**config, "rootfs": {"type": "layers", "diff_ids": [sha256_of(layer)]}}).encode()
     manifest = {
@@ -39,20 +42,20 @@ async def put_base_image(host: str, *, platform: str = "") -> str:
     }
     async with aiohttp.ClientSession(f"http://{host}", raise_for_status=True) as session:
         for content in (blob, document):
-            path = f"/v2/{NAME}/blobs/uploads/?digest={sha256_of(content)}"
+            path = f"/v2/{name}/blobs/uploads/?digest={sha256_of(content)}"
             async with session.post(path, data=content):
                 pass
         headers = {"Content-Type": _MANIFEST}
-        async with session.put(f"/v2/{NAME}/manifests/{TAG}", data=json.dumps(manifest), headers=headers):
+        async with session.put(f"/v2/{name}/manifests/{tag}", data=json.dumps(manifest), headers=headers):
             pass
-    return f"{host}/{NAME}:{TAG}"
+    return f"{host}/{name}:{tag}"
 
 
-def _config(platform: str) -> dict[str, Any]:
+def _config(command: Sequence[str], platform: str) -> dict[str, Any]:
     system, _, machine = platform.partition("/")
     # As a COPY: then a builder that appends layers looks into it, and knows the folders.
     step = {"created": _CREATED, "created_by": "COPY . / # devloop sandbox"}
-    config = {"Env": [f"PATH={_PATH}"], "Cmd": ["python3"], "WorkingDir": "/"}
+    config = {"Env": [f"PATH={_PATH}"], "Cmd": [*command], "WorkingDir": "/"}
     return {"os": system, "architecture": machine, "created": _CREATED, "config": config, "history": [step]}
 
 

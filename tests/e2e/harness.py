@@ -5,7 +5,6 @@ import os
 import queue
 import signal
 import subprocess
-import sys
 import threading
 import time
 import urllib.request
@@ -15,21 +14,28 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
-DEVLOOP = [sys.executable, "-m", "devloop"]
+from tests.e2e.place import CLUSTER
+
+HERE = CLUSTER
+"""Where the scenario runs that runs now; the fixture `place` says so."""
+DEVLOOP = [*CLUSTER.devloop]
+"""The command on the real cluster, for what runs nowhere else."""
 PATIENCE = 60.0
 """Seconds that a test waits for an event before it fails with all that was said until then."""
 
 SERVER = """\
-import http.server, pathlib, signal, sys
+import http.server, os, pathlib, signal, sys
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200)
         self.end_headers()
-        self.wfile.write(pathlib.Path("/app/message.txt").read_bytes())
+        self.wfile.write(pathlib.Path(__file__).with_name("message.txt").read_bytes())
 print("listening", flush=True)
-http.server.HTTPServer(("", 8080), Handler).serve_forever()
+address = ("127.0.0.1", int(os.environ["PORT"])) if "PORT" in os.environ else ("", 8080)
+http.server.HTTPServer(address, Handler).serve_forever()
 """
+"""In a sandbox, where programs are processes of this machine, PORT names the port to listen on."""
 QUIET = SERVER.replace("    def do_GET", "    def log_message(*_): pass\n\n    def do_GET")
 """The same server, without a line for each request."""
 PROBE = {"httpGet": {"path": "/", "port": 8080}, "periodSeconds": 1}
@@ -127,8 +133,7 @@ def registry_digest(ref: str) -> str:
 
 def build_and_push(app: App, ref: str) -> str:
     """Build and push without devloop, as somebody else would; the digest in the registry."""
-    command = ["docker", "buildx", "build", "--quiet", "--provenance=false", "--push", "-t", ref, str(app.folder)]
-    subprocess.run(command, check=True, capture_output=True, timeout=PATIENCE)
+    HERE.push(app.folder, ref)
     return registry_digest(ref)
 
 
@@ -160,8 +165,8 @@ class Devloop:
     def process_of(cwd: Path, *args: str, env: Mapping[str, str] | None = None) -> "subprocess.Popen[str]":
         """The process of `devloop up ARGS`."""
         return subprocess.Popen(
-            [*DEVLOOP, "up", *args], cwd=cwd, env={**os.environ, **(env or {})}, stdin=subprocess.DEVNULL, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+            [*HERE.devloop, "up", *args], cwd=cwd, env={**os.environ, **(env or {})}, text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
 
     def __enter__(self) -> Self:
@@ -265,7 +270,7 @@ def once(cwd: Path, *args: str, env: Mapping[str, str] | None = None) -> tuple[i
 def run(cwd: Path, *args: str, env: Mapping[str, str] | None = None) -> "subprocess.CompletedProcess[str]":
     """Any other devloop command."""
     return subprocess.run(
-        [*DEVLOOP, *args], cwd=cwd, env={**os.environ, **(env or {})}, stdin=subprocess.DEVNULL,
+        [*HERE.devloop, *args], cwd=cwd, env={**os.environ, **(env or {})}, stdin=subprocess.DEVNULL,
         capture_output=True, text=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""The loop on a real cluster: the seed of the project, and what follows from it."""
+"""The loop: the seed of the project, and what follows from it."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from tests.e2e.harness import (
     write_toml,
 )
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.shared, pytest.mark.timeout(120)]
 
 
 def test_a_moved_tag_under_if_not_present_becomes_verified_on_every_node(

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -91,7 +92,8 @@ def inside(monkeypatch: pytest.MonkeyPatch, shell: str) -> None:
     able = subprocess.run([*unshare, "true"], capture_output=True, check=False).returncode == 0
     if sys.platform != "linux" or not able:
         pytest.skip("user namespaces cannot be made here")
-    monkeypatch.setattr(harness, "DEVLOOP", [*unshare, "sh", "-c", f'{shell}\nexec "$@"', "-", *harness.DEVLOOP])
+    command = [*unshare, "sh", "-c", f'{shell}\nexec "$@"', "-", *harness.HERE.devloop]
+    monkeypatch.setattr(harness, "HERE", replace(harness.HERE, devloop=command))
 
 
 @pytest.mark.parametrize(

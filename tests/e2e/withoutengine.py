@@ -1,0 +1,49 @@
+"""`devloop` as it is where there is no engine: full builds are assembled, all else is as ever.
+
+Run as a program it takes the arguments of `devloop`.
+"""
+
+import asyncio
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from devloop.adapters.assembling import AssemblingBuilder
+from devloop.adapters.registry import HttpRegistry
+from devloop.core.image import ImageRef
+from devloop.core.ports import BuildRequest, Built
+from devloop.core.service import BuildSpec
+from devloop.sandbox.runtime.images import own_platform
+from devloop.session import assembly
+
+_with_an_engine = assembly.assemble
+
+
+def assemble(*args: Any, **named: Any) -> assembly.Assembly:
+    """In place of `assembly.assemble`, whose seventh argument is the builder."""
+    return _with_an_engine(*args[:6], **{**named, "builder": AssemblingBuilder})
+
+
+def push(folder: Path, ref: str) -> None:
+    """Build and push by itself, also where a loop runs already."""
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, _push(folder, ImageRef.parse(ref))).result()
+
+
+async def _push(folder: Path, ref: ImageRef) -> None:
+    registry = HttpRegistry()
+    try:
+        request = BuildRequest(BuildSpec(folder, folder / "Dockerfile"), ref, own_platform())
+        built = await AssemblingBuilder(registry).build(request, lambda _: None)
+        assert isinstance(built, Built), built
+    finally:
+        await registry.close()
+
+
+if __name__ == "__main__":
+    from devloop.cli import main
+
+    assembly.assemble = assemble
+    sys.argv[0] = "devloop"
+    main()
