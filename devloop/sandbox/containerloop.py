@@ -28,6 +28,8 @@ class Timing:
     longest: float = 300.0
     calm: float = 600.0
     """A container that ran that long begins anew."""
+    notice: float = 1.0
+    """Between a container's first end and its next start: so often a kubelet looks at what still runs."""
     next_look: float = 1.5
     """Until what is wrong is looked at again, when there is no back-off."""
 
@@ -226,6 +228,7 @@ class ContainerLoop:
     async def _back_off(self, delay: float) -> None:
         state = self.state
         if not delay:
+            await asyncio.sleep(self._place.timing.notice)
             if state.terminated:
                 state.last = {"terminated": state.terminated}
             return

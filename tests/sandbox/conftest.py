@@ -11,7 +11,7 @@ from tests.sandbox.client import Api
 from tests.sandbox.scripted import ScriptedRuntime
 
 IMAGES = {f"r/app:{tag}": f"r/app@sha256:{digit * 64}" for tag, digit in (("1", "a"), ("2", "b"))}
-QUICK = Timing(back_off=0.02, longest=0.1, calm=60.0, next_look=0.01)
+QUICK = Timing(back_off=0.02, longest=0.1, calm=60.0, notice=0.01, next_look=0.01)
 
 
 @pytest.fixture

@@ -126,6 +126,20 @@ async def test_a_program_that_ends_is_started_again_with_a_growing_back_off(api:
     await api.until(WEB, is_ready)
 
 
+async def test_a_first_end_is_seen_before_the_next_start(api: Api, node: ScriptedRuntime) -> None:
+    """As on a real node, whose kubelet looks once a second: whoever watches can read the log of that start."""
+    node.begin = lambda program: program.exit(3)
+    made = await api.create(f"{CORE}/pods", pod(nodeSelector={"kubernetes.io/hostname": "node1"}))
+    ends = []
+    async for event in api.watch(f"{CORE}/pods?resourceVersion={made['metadata']['resourceVersion']}"):
+        own = status(event["object"])
+        if "terminated" in own["state"]:
+            ends.append((own["restartCount"], own["lastState"]))
+        if waits("CrashLoopBackOff")(event["object"]):
+            break
+    assert ends[0] == (0, {})
+
+
 async def test_a_command_that_is_not_there(api: Api, node: ScriptedRuntime) -> None:
     node.refuse = 'exec: "/nope": stat /nope: no such file or directory'
     found = await run(api, waits("RunContainerError"))
