@@ -14,6 +14,7 @@ from typing import Any
 
 from devloop.adapters.appending import GZIPPED, Appendable, append, read_base, upload
 from devloop.adapters.audit import GONE, Entries, contents_of
+from devloop.adapters.buildoutcome import no_base
 from devloop.adapters.layer import Layer, NoLayerError
 from devloop.adapters.layering import layer_of
 from devloop.adapters.mounting import bring
@@ -116,7 +117,7 @@ class AssemblingBuilder:
         if isinstance(resolved, Failure):
             return resolved
         if resolved is None:
-            raise NoLayerError(f"FROM: {ref} is not in its registry")
+            return no_base(str(ref), "not found")
         fitting = [each for each in resolved.manifests if not platform or fits(each.platform, platform)]
         chosen = next(iter(fitting or (resolved.manifests if len(resolved.manifests) == 1 else ())), None)
         if chosen is None:

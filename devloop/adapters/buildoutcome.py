@@ -154,12 +154,16 @@ def _step_failure(request: BuildRequest, failed: FailedStep | None, said: str) -
     exit_code = _EXIT_CODE.search(failed.error)
     cause = _cleaned(failed.error)
     if base := _BASE.match(failed.name):
-        message = f"the base image {base.group(1)} cannot be read: {cause.removeprefix(f'{base.group(1)}: ')}"
-        return Failure(FailureCode.BUILD_FAILED, message, _advice(cause))
+        return no_base(base.group(1), cause.removeprefix(f"{base.group(1)}: "))
     if exit_code:
         line = decisive_line(failed.last_lines)
         cause = f"{line} (exit code {exit_code.group(1)})" if line else f"exit code {exit_code.group(1)}"
     return Failure(FailureCode.BUILD_FAILED, f"`{_shortened(failed.name)}` failed: {cause}", _advice(cause))
+
+
+def no_base(base: str, cause: str) -> Failure:
+    """What FROM names cannot be had."""
+    return Failure(FailureCode.BUILD_FAILED, f"the base image {base} cannot be read: {cause}", _advice(cause))
 
 
 def _advice(cause: str) -> str:

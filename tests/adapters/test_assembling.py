@@ -215,7 +215,7 @@ async def test_a_dockerfile_or_a_base_that_is_not_there(builds: Builds) -> None:
     write(builds.folder, "Dockerfile", f"FROM {builds.base}.14\n")
     failure = await builds.build()
     assert isinstance(failure, Failure)
-    assert failure.message == f"Dockerfile: FROM: {builds.base}.14 is not in its registry"
+    assert failure.message == f"the base image {builds.base}.14 cannot be read: not found"
 
 
 async def test_a_registry_that_is_away(builds: Builds, tmp_path: Path) -> None:
