@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Callable, Mapping
@@ -16,6 +15,7 @@ from typing import Any
 from click.testing import CliRunner
 
 from devloop.cli import main
+from tests.e2e import harness
 from tests.e2e.harness import PATIENCE, App, apply, build_and_push, deployment, get, registry_digest, run
 from tests.e2e.recorder import record
 from tests.e2e.scene import SERVE, Scene
@@ -84,7 +84,7 @@ def fine(scene: Scene, target: str = "deployment/web", *options: str) -> None:
 
 def do(scene: Scene, fix: str) -> None:
     """Run a fix as a person does who copies it into a shell."""
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    path = f"{harness.HERE.programs}:{os.environ['PATH']}"
     subprocess.run(
         ["sh", "-ec", fix], cwd=scene.folder, env={**os.environ, "PATH": path}, stdin=subprocess.DEVNULL,
         check=True, capture_output=True, timeout=PATIENCE,

@@ -54,7 +54,7 @@ def registry(place: Place) -> str:
 @pytest.fixture
 def kubectl(place: Place, kubectl: Kubectl) -> Kubectl:
     """Runs kubectl in the place."""
-    return kubectl
+    return place.kubectl if isinstance(place, SandboxPlace) else kubectl
 
 
 @pytest.fixture

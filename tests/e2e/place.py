@@ -18,6 +18,8 @@ class Place:
 
     devloop: Sequence[str]
     """The command."""
+    programs: Path
+    """The folder of what is typed in a shell: `devloop`, and whatever else this machine may lack."""
     full: str
     """What makes full builds, as events name it."""
     push: Callable[[Path, str], None]
@@ -29,4 +31,4 @@ def _push_by_buildx(folder: Path, ref: str) -> None:
     subprocess.run(command, check=True, capture_output=True, timeout=60)
 
 
-CLUSTER = Place((sys.executable, "-m", "devloop"), BUILDX, _push_by_buildx)
+CLUSTER = Place((sys.executable, "-m", "devloop"), Path(sys.executable).parent, BUILDX, _push_by_buildx)

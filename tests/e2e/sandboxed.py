@@ -1,8 +1,9 @@
 """A sandbox as the place of shared scenarios: it needs nothing, and all that tells where it is goes into variables."""
 
 import asyncio
+import shlex
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,8 @@ import yaml
 from devloop.core.plan import ASSEMBLED
 from devloop.sandbox.baseimage import put_base_image
 from devloop.session.demo.sandboxed import Sandbox, running
-from tests.e2e import withoutengine
+from tests.e2e import littlekubectl, withoutengine
+from tests.e2e.littlekubectl import LittleKubectl
 from tests.e2e.place import Place
 
 CONTEXT = "kind-sandbox"
@@ -22,6 +24,7 @@ CONTEXT = "kind-sandbox"
 @dataclass(frozen=True)
 class SandboxPlace(Place):
     environment: Mapping[str, str]
+    kubectl: LittleKubectl
 
 
 @contextmanager
@@ -31,15 +34,31 @@ def sandbox(folder: Path) -> Iterator[SandboxPlace]:
         assert isinstance(found, Sandbox), found
         asyncio.run(put_base_image(found.registry, name="busybox", tag="1", command=("sh",)))
         devloop = (sys.executable, "-P", withoutengine.__file__)
-        yield SandboxPlace(devloop, ASSEMBLED, withoutengine.push, _environment(found, folder))
+        kubeconfig = _kubeconfig(found, folder / "scenarios.kubeconfig")
+        programs = {"devloop": devloop, "kubectl": (sys.executable, "-P", littlekubectl.__file__)}
+        bin_ = _programs(folder / "bin", programs)
+        environment, kubectl = _environment(found, folder, kubeconfig), LittleKubectl(kubeconfig)
+        yield SandboxPlace(devloop, bin_, ASSEMBLED, withoutengine.push, environment, kubectl)
     assert (folder / "sandbox.log").read_text() == ""
 
 
-def _environment(found: Sandbox, folder: Path) -> dict[str, str]:
+def _kubeconfig(found: Sandbox, path: Path) -> Path:
     config = yaml.safe_load(Path(found.kubeconfig).read_text())
     config["contexts"][0]["name"] = config["current-context"] = CONTEXT
-    kubeconfig = folder / "scenarios.kubeconfig"
-    kubeconfig.write_text(yaml.safe_dump(config))
+    path.write_text(yaml.safe_dump(config))
+    return path
+
+
+def _programs(folder: Path, programs: Mapping[str, Sequence[str]]) -> Path:
+    """What a person types in a shell, and scenarios too."""
+    folder.mkdir()
+    for name, command in programs.items():
+        (folder / name).write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n')
+        (folder / name).chmod(0o755)
+    return folder
+
+
+def _environment(found: Sandbox, folder: Path, kubeconfig: Path) -> dict[str, str]:
     return {
         "DEVLOOP_E2E_CONTEXT": CONTEXT,
         "DEVLOOP_E2E_REGISTRY": found.registry,

@@ -26,11 +26,14 @@ class Shop:
     def image(self, name: str) -> str:
         return f"{self.registry}/{self.namespace}/{name}"
 
-    def source(self, name: str, *lines: str, message: str = "one") -> Path:
-        """An image of busybox that holds `message.txt` and then does what these Dockerfile lines say."""
+    def source(self, name: str, *lines: str, message: str = "one", says: str = "") -> Path:
+        """An image of busybox that holds `message.txt`, does what these lines say, and logs what that shell line says.
+
+        Paths in a shell line are relative: in a sandbox the root of a container is a folder of this machine.
+        """
         folder = self.folder / name
         folder.mkdir(exist_ok=True)
-        head = (f"FROM {self.registry}/busybox:1", "COPY . /", *lines, f'CMD ["sh", "-c", "{SERVE}"]')
+        head = (f"FROM {self.registry}/busybox:1", "COPY . /", *lines, f'CMD ["sh", "-c", "{_program(says)}"]')
         (folder / "Dockerfile").write_text("\n".join(head) + "\n")
         (folder / "message.txt").write_text(message)
         return folder
@@ -53,9 +56,10 @@ class Shop:
         own = list(containers) or [self.container(name)]
         apply(self.kubectl, self.namespace, deployment(name, "", replicas=replicas, containers=own, **spec))
 
-    def running(self, name: str, **spec: Any) -> None:
-        """A Deployment with Pods that run, from an image of another repository."""
-        busy = {"name": name, "image": f"{self.registry}/busybox:1", "command": ["sh", "-c", SERVE]}
+    def running(self, name: str, says: str = "", **spec: Any) -> None:
+        """A Deployment with Pods that run, from an image of another repository; by a command of its own."""
+        command = ["sh", "-c", _program(says)]
+        busy = {"name": name, "image": f"{self.registry}/busybox:1", "command": command}
         self.deploy(name, busy, **spec)
         self.settle(name)
 
@@ -109,6 +113,10 @@ class Shop:
     def elsewhere(self) -> tuple[str, ...]:
         """The options that say where to work when no file does."""
         return "--context", os.environ["DEVLOOP_E2E_CONTEXT"], "-n", self.namespace
+
+
+def _program(says: str) -> str:
+    return f"{says}; {SERVE}" if says else SERVE
 
 
 def written(metadata: Mapping[str, Any]) -> list[Any]:

@@ -9,7 +9,7 @@ from tests.e2e.admission import forbidden
 from tests.e2e.harness import apply, deployment, registry_digest
 from tests.e2e.scene import SERVE, Scene, failed, logged, warned
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.shared, pytest.mark.timeout(90)]
 
 SHORT = ('rollout_timeout = "4s"',)
 SURGE_ONLY = {"spec": {"strategy": {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}}}
@@ -18,6 +18,7 @@ SURGE_ONLY = {"spec": {"strategy": {"rollingUpdate": {"maxSurge": 1, "maxUnavail
 # the build -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.e2e  # BuildKit's words
 def test_a_dockerfile_that_cannot_be_read_as_one(scene: Scene) -> None:
     scene.deploy()
     scene.dockerfile(f"FROM {scene.registry}/busybox:1", "RUM echo hello")
@@ -33,6 +34,7 @@ def test_a_dockerfile_that_cannot_be_read_as_one(scene: Scene) -> None:
     assert not scene.patched()
 
 
+@pytest.mark.e2e  # a sandbox runs no step
 def test_a_step_that_fails_is_told_with_its_last_lines(scene: Scene) -> None:
     scene.deploy()
     scene.dockerfile(
@@ -87,6 +89,7 @@ def test_a_crash_is_told_at_once_and_ends_the_rollout_at_its_second_exit(scene: 
     assert status["restartCount"] <= 1, "it ended without waiting for a third start"
 
 
+@pytest.mark.e2e  # programs of a sandbox have no limits
 def test_a_container_that_is_killed_for_its_memory(scene: Scene) -> None:
     scene.deploy()
     limits = {"limits": {"memory": "16Mi"}}
@@ -144,6 +147,7 @@ def test_an_image_of_another_container_that_cannot_be_pulled(scene: Scene, kind:
     assert f"{pod['spec']['nodeName']} cannot pull {missing} for container side: not found" in failure["message"]
 
 
+@pytest.mark.e2e  # nodes of a sandbox ask nobody but its registry
 def test_an_image_name_that_nodes_cannot_resolve(scene: Scene) -> None:
     scene.deploy()
     scene.program(SERVE)
@@ -183,6 +187,7 @@ def test_a_node_selector_that_fits_no_node_is_told_at_once(scene: Scene) -> None
     assert failure["message"].startswith(warned(devloop, "unschedulable")["message"])
 
 
+@pytest.mark.e2e  # nodes of a sandbox do not add up what Pods request
 def test_no_room_for_a_second_pod(scene: Scene) -> None:
     """The only node that may run it gives the old Pod more than half of what it has."""
     node = scene.kubectl("get", "nodes", "-o", "jsonpath={.items[0].metadata.name}")
@@ -211,6 +216,7 @@ def test_no_room_for_a_second_pod(scene: Scene) -> None:
     assert len(scene.new_pods()) == 1
 
 
+@pytest.mark.e2e  # a sandbox has no quotas
 def test_a_quota_without_room_for_a_second_pod(scene: Scene) -> None:
     scene.deploy_running()
     scene.patch(SURGE_ONLY)
@@ -229,6 +235,7 @@ def test_a_quota_without_room_for_a_second_pod(scene: Scene) -> None:
     assert not scene.new_pods()
 
 
+@pytest.mark.e2e  # a sandbox has no limit ranges
 def test_a_limit_range_that_refuses_the_pods(scene: Scene) -> None:
     scene.deploy_running()
     container = {"name": "web", "resources": {"limits": {"memory": "64Mi"}}}
@@ -249,6 +256,7 @@ def test_a_limit_range_that_refuses_the_pods(scene: Scene) -> None:
     assert scene.new_pods() == []
 
 
+@pytest.mark.e2e  # a sandbox has no admission policies
 def test_admission_that_denies_the_pods(scene: Scene) -> None:
     scene.deploy_running()
     rule = "object.spec.containers.all(c, c.imagePullPolicy != 'Always')"
@@ -265,6 +273,7 @@ def test_admission_that_denies_the_pods(scene: Scene) -> None:
     assert scene.patched()
 
 
+@pytest.mark.e2e  # a sandbox has no admission policies
 def test_admission_that_denies_the_patch(scene: Scene) -> None:
     scene.deploy_running()
     rule = "object.spec.template.spec.containers.all(c, c.imagePullPolicy != 'Always')"
@@ -366,7 +375,7 @@ def test_a_save_mends_a_build_and_a_crash_loop(scene: Scene) -> None:
     scene.deploy()
     scene.program(SERVE)
     right = (scene.folder / "web" / "Dockerfile").read_text()
-    scene.dockerfile(*right.splitlines(), "RUN exit 9")
+    scene.dockerfile(*right.splitlines(), "COPY absent /")
     scene.configure()
     with scene.start() as devloop:
         end = devloop.wait_for("cycle_finished", outcome="failed")

@@ -1,4 +1,4 @@
-"""`devloop plan` on a real cluster: it shows what `up` would do, and writes nothing."""
+"""`devloop plan`: it shows what `up` would do, and writes nothing."""
 
 import urllib.error
 from typing import Any
@@ -8,7 +8,7 @@ import pytest
 from tests.e2e.harness import registry_digest
 from tests.e2e.shop import Shop, lines_of_json, written
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.shared, pytest.mark.timeout(60)]
 
 
 @pytest.fixture

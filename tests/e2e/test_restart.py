@@ -9,7 +9,7 @@ from tests.e2e.insession import in_session
 from tests.e2e.scene import Scene
 from tests.e2e.talk import speak
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.shared, pytest.mark.timeout(120)]
 
 
 def running(scene: Scene) -> dict[str, str]:

@@ -10,7 +10,7 @@ from tests.e2e.scene import SERVE, Scene
 from tests.e2e.shop import Shop, lines_of_json, written
 from tests.e2e.talk import speak
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.shared, pytest.mark.timeout(120)]
 
 
 def _assert_nothing_left(shop: Shop, name: str) -> None:

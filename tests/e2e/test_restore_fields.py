@@ -14,7 +14,7 @@ from devloop.core.restore import plan_restore, strip_managed_fields
 from devloop.core.service import Pin
 from devloop.core.workload import Deployment
 
-pytestmark = pytest.mark.e2e
+pytestmark = pytest.mark.shared
 
 Kubectl = Callable[..., str]
 DIGEST = "sha256:" + "a" * 64
@@ -166,6 +166,6 @@ def test_stripping_fails_safely_when_the_entry_has_changed(workload: Workload) -
     strip = strip_managed_fields(workload.read())
     workload.patch({"metadata": {"labels": {"another": "label"}}})
     assert strip is not None
-    with pytest.raises(AssertionError, match="test"):
+    with pytest.raises(AssertionError, match="the server rejected our request due to an error in our request"):
         workload.patch(strip, "json")
     assert "devloop" in managers(workload.read())

@@ -9,7 +9,7 @@ import pytest
 from tests.e2e.harness import DEVLOOP, run
 from tests.e2e.scene import SERVE, Scene
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(150)]
+pytestmark = [pytest.mark.shared, pytest.mark.timeout(150)]
 
 
 def _status(scene: Scene) -> dict[str, Any]:

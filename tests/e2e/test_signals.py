@@ -14,7 +14,7 @@ from tests.e2e.proxies import Ways, ways
 from tests.e2e.scene import SERVE, SLEEP, Scene
 from tests.e2e.talk import speak
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.shared, pytest.mark.timeout(120)]
 
 SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="other processes' environment is read from /proc")
@@ -53,6 +53,7 @@ def undo_command(scene: Scene, devloop: Devloop) -> list[str]:
     return command[1:]
 
 
+@pytest.mark.e2e  # no build takes long in a sandbox
 @pytest.mark.parametrize(("number", "code"), SIGNALS)
 def test_a_signal_during_a_build_ends_the_build_and_the_session(
     scene: Scene, number: signal.Signals, code: int
@@ -109,6 +110,7 @@ def test_an_interrupted_rollout_goes_on_in_the_cluster(scene: Scene) -> None:
 
 
 @on_linux
+@pytest.mark.e2e  # a sandbox has no engine
 @pytest.mark.engine
 def test_an_interrupt_during_the_preflight_ends_its_children(scene: Scene, way: Ways) -> None:
     speak(scene, "one")

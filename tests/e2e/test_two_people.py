@@ -1,4 +1,4 @@
-"""Two sessions on one Deployment of a real cluster: who writes, who looks on, and what is left of it."""
+"""Two sessions on one Deployment: who writes, who looks on, and what is left of it."""
 
 import json
 import signal
@@ -11,7 +11,7 @@ from tests.e2e.harness import Devloop, Event, get, once, run
 from tests.e2e.proxies import only_context, write_kubeconfig
 from tests.e2e.shop import Shop, lines_of_json
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(150)]
+pytestmark = [pytest.mark.shared, pytest.mark.timeout(150)]
 
 LEASE = "devloop-web"
 
@@ -227,6 +227,7 @@ def test_restore_waits_for_a_holder_elsewhere_that_seems_gone_and_says_so(ann: P
     assert leases(ann.shop) == {}
 
 
+@pytest.mark.e2e  # everybody may do everything in a sandbox
 def test_without_the_right_to_leases_there_is_a_warning_and_it_goes_on(ann: Person) -> None:
     shop = ann.shop
     shop.run("create", "serviceaccount", "dev")

@@ -9,7 +9,8 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.harness import DEVLOOP, PATIENCE, Event
+from tests.e2e import harness
+from tests.e2e.harness import PATIENCE, Event
 
 _LOOK_EVERY = 0.1
 _PANES = os.environ.get("DEVLOOP_E2E_PANES")
@@ -42,7 +43,7 @@ class Tmux:
 
     def devloop(self, *args: str) -> None:
         """Type `devloop ARGS`; the shell says its exit code when it has ended."""
-        self.enter(f"{shlex.join([*DEVLOOP, *args])}; echo code=$?")
+        self.enter(f"{shlex.join([*harness.HERE.devloop, *args])}; echo code=$?")
 
     def enter(self, line: str) -> None:
         """Type a line."""
