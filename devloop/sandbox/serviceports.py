@@ -88,10 +88,13 @@ class ServicePorts:
         made = socket.create_server(("127.0.0.1", 0))
         made.setblocking(False)
         self._sockets[id_] = made
-        self._tasks[id_] = asyncio.get_running_loop().create_task(self._serve(id_, made), name=f"service {id_}")
+        task = asyncio.get_running_loop().create_task(self._serve(id_, made), name=f"service {id_}")
+        # Not before asyncio has let go of it: whoever gets its descriptor next would be taken for it.
+        task.add_done_callback(lambda _: made.close())
+        self._tasks[id_] = task
 
     def _close(self, id_: _Id) -> None:
-        self._sockets.pop(id_).close()
+        del self._sockets[id_]
         self._tasks.pop(id_).cancel()
 
     async def _serve(self, id_: _Id, listening: socket.socket) -> None:

@@ -92,6 +92,19 @@ async def test_ready_pods_are_asked_in_turn_and_others_never(resources: Resource
         assert [await said(url) for _ in range(4)] == ["a", "b", "a", "b"]
 
 
+async def test_a_service_that_goes_leaves_its_port_in_order(resources: Resources) -> None:
+    pods = Pods(resources)
+    async with program("a") as a, service(resources, pods) as url:
+        pods.ports = {"a": a, "b": a}
+        assert await said(url) == "a"
+        (serving,) = (task for task in asyncio.all_tasks() if task.get_name().startswith("service"))
+        resources.delete(kinds.SERVICE, "default", "web", {})
+        await asyncio.wait([serving])
+        assert serving.cancelled(), "asyncio has let go of its socket, whose descriptor somebody else gets"
+        with pytest.raises(aiohttp.ClientConnectionError):
+            await said(url)
+
+
 async def test_a_pod_that_has_just_ended_is_passed_over(resources: Resources) -> None:
     pods = Pods(resources)
     with socket.socket() as nobody:
