@@ -1,6 +1,7 @@
 """What an image says of itself in its config (https://github.com/opencontainers/image-spec/blob/main/config.md)."""
 
 import posixpath
+import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -9,7 +10,8 @@ from devloop.core.image import PlatformManifest, ResolvedImage, fits
 from devloop.core.why.facts import RegistryImage
 
 _LEGACY = "/bin/sh -c #(nop) "
-_BUILDKIT = " # buildkit"
+_BUILDER = re.compile(r" # \w[\w ]*$")
+"""Who built it: `# buildkit`, `# devloop`."""
 _FIRST_IMAGE = datetime(1985, 1, 1, tzinfo=UTC).timestamp()
 """No image is as old as this: an earlier time was made up."""
 
@@ -36,7 +38,7 @@ def _copies(history: list[Mapping[str, Any]]) -> Iterator[str]:
     """Where COPY and ADD wrote to, as far as the history tells: `COPY . /app # buildkit`, `COPY dir:1f in /app `."""
     folder = "/"
     for entry in history:
-        said = str(entry.get("created_by") or "").removeprefix(_LEGACY).removesuffix(_BUILDKIT).strip()
+        said = _BUILDER.sub("", str(entry.get("created_by") or "").removeprefix(_LEGACY)).strip()
         name, _, rest = said.partition(" ")
         words = rest.split()
         if name == "WORKDIR" and words:

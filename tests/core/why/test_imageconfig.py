@@ -18,6 +18,7 @@ CONFIG = {
         {"created_by": "COPY . . # buildkit"},
         {"created_by": "COPY --chown=1:1 server.py lib/ # buildkit"},
         {"created_by": "ADD a.tar /x # buildkit", "empty_layer": False},
+        {"created_by": "COPY conf etc/ # devloop"},
     ],
 }
 
@@ -26,7 +27,7 @@ def test_what_the_config_tells() -> None:
     found = described(resolved("a"), CONFIG)
     assert found.volumes == ("/data",)
     assert found.created == 1767323045.5
-    assert found.copies == ("/opt/tool", "/srv", "/srv/lib", "/x")
+    assert found.copies == ("/opt/tool", "/srv", "/srv/lib", "/x", "/srv/etc")
 
 
 @pytest.mark.parametrize(
