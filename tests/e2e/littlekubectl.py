@@ -242,7 +242,9 @@ def _meets(found: Sequence[Raw], until: str) -> bool:
     name, _, wanted = what.partition("=")
     if how == "jsonpath":
         return bool(found) and all(_at(each, name) == wanted for each in found)
-    said = [{c["type"]: c["status"] for c in each["status"].get("conditions", ())} for each in found]
+    said: list[dict[str, str]] = [
+        {c["type"]: c["status"] for c in each["status"].get("conditions", ())} for each in found
+    ]
     return bool(said) and all(each.get(name, "").lower() == (wanted or "true").lower() for each in said)
 
 

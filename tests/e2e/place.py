@@ -22,6 +22,8 @@ class Place:
     """The folder of what is typed in a shell: `devloop`, and whatever else this machine may lack."""
     full: str
     """What makes full builds, as events name it."""
+    moved: str
+    """What `why` finds when a tag was moved from here: only an engine knows that it was from here."""
     push: Callable[[Path, str], None]
     """Build a folder and push it under that name without devloop, as somebody else would."""
 
@@ -31,4 +33,6 @@ def _push_by_buildx(folder: Path, ref: str) -> None:
     subprocess.run(command, check=True, capture_output=True, timeout=60)
 
 
-CLUSTER = Place((sys.executable, "-m", "devloop"), Path(sys.executable).parent, BUILDX, _push_by_buildx)
+CLUSTER = Place(
+    (sys.executable, "-m", "devloop"), Path(sys.executable).parent, BUILDX, "template-unchanged", _push_by_buildx
+)

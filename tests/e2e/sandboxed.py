@@ -38,8 +38,9 @@ def sandbox(folder: Path) -> Iterator[SandboxPlace]:
         programs = {"devloop": devloop, "kubectl": (sys.executable, "-P", littlekubectl.__file__)}
         bin_ = _programs(folder / "bin", programs)
         environment, kubectl = _environment(found, folder, kubeconfig), LittleKubectl(kubeconfig)
-        yield SandboxPlace(devloop, bin_, ASSEMBLED, withoutengine.push, environment, kubectl)
-    assert (folder / "sandbox.log").read_text() == ""
+        yield SandboxPlace(devloop, bin_, ASSEMBLED, "tag-moved", withoutengine.push, environment, kubectl)
+    said = (folder / "sandbox.log").read_text()
+    assert not said, said
 
 
 def _kubeconfig(found: Sandbox, path: Path) -> Path:

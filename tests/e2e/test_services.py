@@ -178,7 +178,7 @@ def test_two_services_on_containers_of_one_workload_never_roll_out_at_once(shop:
     # Both run something else, so that neither waits for the other's image.
     both = [shop.container(name) for name in ("left", "right")]
     for container in both:
-        container |= {"image": f"{shop.registry}/busybox:1", "command": ["sh", "-c", "touch /message.txt; sleep 3600"]}
+        container |= {"image": f"{shop.registry}/busybox:1", "command": ["sh", "-c", "touch message.txt; sleep 3600"]}
     shop.deploy("pair", *both)
     before = shop.replica_sets("pair")
     services = [

@@ -10,11 +10,12 @@ from itertools import pairwise
 
 import pytest
 
+from tests.e2e import harness
 from tests.e2e.asking import a_second_later, deploy, expect, mend, push, settle, why
-from tests.e2e.harness import DEVLOOP, PATIENCE, apply, deployment, get, run
+from tests.e2e.harness import PATIENCE, apply, deployment, get, run
 from tests.e2e.scene import Scene
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.shared, pytest.mark.timeout(120)]
 
 VIEWER = "kind-e2e-viewer"
 KINDS = (
@@ -42,12 +43,13 @@ def versions(scene: Scene) -> dict[str, str]:
 # by whom -------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.e2e  # everybody may do everything in a sandbox
 def test_whoever_may_only_view_is_answered_and_nothing_is_written(stale: Scene) -> None:
     if VIEWER not in stale.kubectl("config", "get-contexts", "-o", "name").split():
         pytest.skip(f"this kubeconfig has no context {VIEWER}")
     before = versions(stale)
     told = why(stale, "deployment/web", "--context", VIEWER)
-    cause = expect(told, "template-unchanged", first_broken="revision")
+    cause = expect(told, harness.HERE.moved, first_broken="revision")
     assert told.answer["context"] == VIEWER
     assert told.errors == ""
     assert versions(stale) == before
@@ -91,7 +93,7 @@ def test_the_same_in_words(stale: Scene) -> None:
     assert done.returncode == 6, done.stdout + done.stderr
     (cause,) = why(stale).answer["causes"]
     said = " ".join(done.stdout.split())
-    assert f"template-unchanged: {cause['message']}" in said
+    assert f"{harness.HERE.moved}: {cause['message']}" in said
     assert f"→ {cause['fix']}" in said
     assert done.stdout.startswith(f"deployment/web in namespace {stale.namespace}, context ")
 
@@ -105,7 +107,7 @@ def test_everything_in_a_namespace_worst_first(stale: Scene) -> None:
     assert done.returncode == 6, done.stdout + done.stderr
     rows = [line.split()[:2] for line in done.stdout.splitlines()]
     assert rows == [
-        ["deployment/web", "template-unchanged"],
+        ["deployment/web", harness.HERE.moved],
         ["deployment/none", "unknown"],
         ["deployment/fresh", "ok"],
     ]
@@ -122,7 +124,7 @@ def test_a_pod_by_any_name_is_judged_as_part_of_its_workload(stale: Scene) -> No
     (pod,) = [each["metadata"]["name"] for each in stale.pods()]
     for target in (f"pod/{pod}", f"po/{pod}", pod):
         told = why(stale, target)
-        expect(told, "template-unchanged", f"Pod {pod}")
+        expect(told, harness.HERE.moved, f"Pod {pod}")
         assert (told.answer["workload"], told.answer["pod"]) == ("deployment/web", pod)
         assert "rollout restart deployment/web" in told.first["fix"]
 
@@ -143,7 +145,7 @@ def test_targets_that_are_none(scene: Scene) -> None:
 def test_a_broken_file_does_not_stand_in_the_way_of_a_workload(stale: Scene) -> None:
     (stale.folder / "devloop.toml").write_text("[services.web]\nimage = 3\nbild = true\n")
     told = why(stale)
-    expect(told, "template-unchanged")
+    expect(told, harness.HERE.moved)
     assert "devloop.toml has mistakes (`devloop validate` tells them)" in told.answer["chain"][0]["text"]
     told = why(stale, "web")
     assert (told.code, told.answers) == (2, [])
@@ -154,14 +156,14 @@ def test_a_broken_file_does_not_stand_in_the_way_of_a_workload(stale: Scene) -> 
 
 
 def test_watch_tells_when_the_answer_changes_and_ends_when_it_is_interrupted(stale: Scene) -> None:
-    command = [*DEVLOOP, "why", "deployment/web", "-n", stale.namespace, "-o", "json", "--watch"]
+    command = [*harness.HERE.devloop, "why", "deployment/web", "-n", stale.namespace, "-o", "json", "--watch"]
     with subprocess.Popen(
         command, cwd=stale.folder, stdin=subprocess.DEVNULL, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
         try:
             assert process.stdout
             told = [first := json.loads(process.stdout.readline())]
-            assert first["causes"][0]["code"] == "template-unchanged"
+            assert first["causes"][0]["code"] == harness.HERE.moved
             stale.kubectl("-n", stale.namespace, "rollout", "restart", "deployment/web")
             while told[-1]["exit_code"]:
                 told.append(json.loads(process.stdout.readline()))

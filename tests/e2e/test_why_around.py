@@ -29,7 +29,7 @@ from tests.e2e.harness import App, apply, build_and_push, deployment, get
 from tests.e2e.scene import SLEEP, Scene
 from tests.e2e.test_proof import registry_of_its_own
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.shared, pytest.mark.timeout(120)]
 
 
 # other Pods behind the Service ---------------------------------------------------------------------------------------
@@ -93,6 +93,7 @@ def test_a_volume_over_the_code(scene: Scene, kind: str, volume: dict[str, Any])
 # another architecture ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.e2e  # a sandbox builds for one platform
 def test_a_copy_that_is_for_another_architecture(scene: Scene) -> None:
     """A tag that had one platform's image only, and has become an index since: the node still has what it got."""
     node = nodes(scene)[0]
@@ -133,6 +134,7 @@ def denies_everybody(host: str) -> Iterator[None]:
         server.shutdown()
 
 
+@pytest.mark.e2e  # only an engine knows what was built here
 def test_a_registry_that_is_away_or_lets_nobody_in(scene: Scene, tmp_path: Path) -> None:
     """The node has the image all the same."""
     say(scene, "one")

@@ -1,4 +1,4 @@
-"""`devloop why --slow`: what rollouts of a real cluster waited for, and that the change to make makes them faster."""
+"""`devloop why --slow`: what rollouts waited for, and that the change to make makes them faster."""
 
 import json
 import time
@@ -11,7 +11,7 @@ from tests.e2e.asking import do, settle, until
 from tests.e2e.harness import deployment, run
 from tests.e2e.scene import SLEEP, Scene
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.shared, pytest.mark.timeout(120)]
 
 DEAF = ["sh", "-c", "trap '' TERM; while :; do sleep 1; done"]
 """Does not end when it is asked to."""
@@ -73,8 +73,8 @@ def test_a_program_that_does_not_end_is_told_from_its_end(scene: Scene) -> None:
 
 
 def test_a_program_that_starts_slowly_is_told_from_its_failing_probe(scene: Scene) -> None:
-    ready = {"exec": {"command": ["test", "-e", "/ready"]}, "periodSeconds": 2}
-    roll_out(scene, app(scene, ["sh", "-c", "sleep 6; touch /ready; exec sleep 3600"], ready))
+    ready = {"exec": {"command": ["test", "-e", "ready"]}, "periodSeconds": 2}
+    roll_out(scene, app(scene, ["sh", "-c", "sleep 6; touch ready; exec sleep 3600"], ready))
     found = waits(slow(scene))
     assert found["slow-start"] >= 3
     done = run(scene.folder, "why", "--slow", "web", "-n", scene.namespace)
@@ -82,6 +82,7 @@ def test_a_program_that_starts_slowly_is_told_from_its_failing_probe(scene: Scen
     assert done.returncode == 0
 
 
+@pytest.mark.e2e  # a sandbox has no exec
 def test_readiness_that_comes_and_goes_later_is_no_part_of_the_rollout(scene: Scene) -> None:
     ready = {"exec": {"command": ["test", "-e", "/ready"]}, "periodSeconds": 1, "failureThreshold": 1}
     roll_out(scene, app(scene, ["sh", "-c", f"touch /ready; {SLEEP[-1]}"], ready))
@@ -103,6 +104,7 @@ def test_readiness_that_comes_and_goes_later_is_no_part_of_the_rollout(scene: Sc
     assert after["seconds"] < took - 3, (before, after)
 
 
+@pytest.mark.e2e  # a sandbox runs Deployments alone
 def test_the_fixes_of_a_daemon_set_are_ones_that_the_api_server_takes(scene: Scene) -> None:
     body = app(scene, SLEEP, {"exec": {"command": ["true"]}, "initialDelaySeconds": 3, "periodSeconds": 1})
     body["kind"] = "DaemonSet"
@@ -119,6 +121,7 @@ def test_the_fixes_of_a_daemon_set_are_ones_that_the_api_server_takes(scene: Sce
         do(scene, wait["fix"])
 
 
+@pytest.mark.e2e  # a sandbox runs Deployments alone
 def test_each_pod_of_a_stateful_set_waits_for_the_one_of_its_name(scene: Scene) -> None:
     body = app(scene, DEAF, replicas=2)
     body["kind"] = "StatefulSet"

@@ -9,7 +9,7 @@ from tests.e2e.asking import build, deploy, digests, do, expect, fine, mend, pus
 from tests.e2e.harness import PATIENCE, registry_digest
 from tests.e2e.scene import Scene
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.shared, pytest.mark.timeout(120)]
 
 
 def up(scene: Scene, word: str) -> None:
@@ -30,6 +30,7 @@ def save(scene: Scene, name: str, text: str = "saved\n") -> None:
 # not-pushed ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.e2e  # only an engine knows what was built here
 def test_what_was_built_here_is_not_in_the_registry(scene: Scene) -> None:
     old = push(scene, "old")
     deploy(scene, policy="Always")
@@ -43,6 +44,7 @@ def test_what_was_built_here_is_not_in_the_registry(scene: Scene) -> None:
     mend(scene, cause)
 
 
+@pytest.mark.e2e  # only an engine knows what was built here
 def test_what_was_built_here_is_nowhere_else(scene: Scene) -> None:
     """The node has it all the same: somebody loaded it there."""
     push(scene, "old")

@@ -29,7 +29,7 @@ from tests.e2e.harness import App, apply, build_and_push, deployment, pods
 from tests.e2e.scene import Scene
 from tests.e2e.test_proof import mirrored, never_always, registry_of_its_own, spread_over_nodes
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.shared, pytest.mark.timeout(120)]
 
 LATER = "came after the container had started"
 ELSEWHERE = "the tag was moved after the container had started (not from this machine"
@@ -97,6 +97,7 @@ def test_a_restart_uses_the_copy_of_the_node_and_that_is_known_without_events_to
 # template-unchanged, tag-moved ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.e2e  # only an engine knows what was pushed from here
 @pytest.mark.parametrize("policy", ["Always", "IfNotPresent"])
 def test_what_was_pushed_from_here_makes_no_new_pods(scene: Scene, policy: str) -> None:
     old = push(scene, "old")
@@ -112,6 +113,7 @@ def test_what_was_pushed_from_here_makes_no_new_pods(scene: Scene, policy: str) 
     mend(scene, cause)
 
 
+@pytest.mark.e2e  # only an engine knows what was pushed from here
 def test_a_tag_that_somebody_else_moved(scene: Scene) -> None:
     """The engine here has the old image under the tag, or nothing."""
     old = push(scene, "old")
@@ -126,6 +128,7 @@ def test_a_tag_that_somebody_else_moved(scene: Scene) -> None:
     mend(scene, cause)
 
 
+@pytest.mark.e2e  # a sandbox runs Deployments alone
 def test_sets_and_single_pods_go_stale_in_the_same_ways(scene: Scene) -> None:
     push(scene, "old")
     base = deployment("web", f"{scene.image}:dev", policy="Always", probe=False)
@@ -183,6 +186,7 @@ def test_a_sidecar_and_an_init_container_are_old_beside_a_new_main_one(scene: Sc
 # between the Pod and the registry ------------------------------------------------------------------------------------
 
 
+@pytest.mark.e2e  # a sandbox has no admission policies
 def test_admission_that_changes_the_policy_of_pods(scene: Scene) -> None:
     push(scene, "old")
     deploy(scene, policy="Always", **on(nodes(scene)[0]))
@@ -205,6 +209,7 @@ def rather_on(node: str) -> dict[str, Any]:
     return {"affinity": {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [preferred]}}}
 
 
+@pytest.mark.e2e  # nodes of a sandbox have no mirrors
 @pytest.mark.breaks
 def test_a_mirror_that_answers_with_an_old_image(scene: Scene, tmp_path: Path) -> None:
     """Under `Always` each node asks; one of them is given an old answer, after the other was given the new one."""

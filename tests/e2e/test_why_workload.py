@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.e2e import harness
 from tests.e2e.asking import (
     a_second_later,
     build,
@@ -25,7 +26,7 @@ from tests.e2e.asking import (
 from tests.e2e.harness import apply, deployment, get
 from tests.e2e.scene import SLEEP, Scene
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.shared, pytest.mark.timeout(120)]
 
 
 # paused --------------------------------------------------------------------------------------------------------------
@@ -52,7 +53,7 @@ def test_a_paused_deployment_whose_tag_has_moved(scene: Scene) -> None:
     scene.kubectl("-n", scene.namespace, "rollout", "pause", "deployment/web")
     a_second_later(scene)
     push(scene, "new")
-    cause = expect(why(scene), "template-unchanged", first_broken="revision")
+    cause = expect(why(scene), harness.HERE.moved, first_broken="revision")
     assert cause["fix"].startswith("kubectl rollout resume deployment/web")
     mend(scene, cause)
 
@@ -63,6 +64,7 @@ def a_set(scene: Scene, kind: str, strategy: dict[str, Any], **spec: Any) -> dic
     return {"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": kind.lower()}, "spec": own}
 
 
+@pytest.mark.e2e  # a sandbox runs Deployments alone
 def test_sets_that_keep_their_old_pods(scene: Scene) -> None:
     push(scene, "one", "one")
     push(scene, "two", "two")
@@ -126,6 +128,7 @@ def test_a_service_whose_workload_asks_for_another_tag(scene: Scene) -> None:
     mend(scene, cause, "deployment/web")
 
 
+@pytest.mark.e2e  # only an engine knows what was built here
 @pytest.mark.parametrize("pushed", [True, False])
 def test_what_was_built_last_has_another_tag(scene: Scene, pushed: bool) -> None:
     push(scene, "old", "v1")

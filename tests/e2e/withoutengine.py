@@ -5,6 +5,7 @@ Run as a program it takes the arguments of `devloop`.
 
 import asyncio
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,10 @@ def push(folder: Path, ref: str) -> None:
     """Build and push by itself, also where a loop runs already."""
     with ThreadPoolExecutor(1) as thread:
         thread.submit(asyncio.run, _push(folder, ImageRef.parse(ref))).result()
+    # It says that it is as old as its newest file, in whole seconds: what runs it starts no earlier.
+    newest = max(int(path.stat().st_mtime) + 1 for path in folder.rglob("*"))
+    while time.time() < newest:
+        time.sleep(0.02)
 
 
 async def _push(folder: Path, ref: ImageRef) -> None:
