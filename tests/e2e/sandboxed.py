@@ -19,6 +19,8 @@ from tests.e2e.place import Place
 
 CONTEXT = "kind-sandbox"
 """A name that devloop knows to be local, as the one of the real cluster is."""
+REMOTE = "remote-e2e"
+"""The same under a name that devloop does not know."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,9 @@ def sandbox(folder: Path) -> Iterator[SandboxPlace]:
 
 def _kubeconfig(found: Sandbox, path: Path) -> Path:
     config = yaml.safe_load(Path(found.kubeconfig).read_text())
-    config["contexts"][0]["name"] = config["current-context"] = CONTEXT
+    (context,) = (each["context"] for each in config["contexts"])
+    config["contexts"] = [{"name": name, "context": context} for name in (CONTEXT, REMOTE)]
+    config["current-context"] = CONTEXT
     path.write_text(yaml.safe_dump(config))
     return path
 

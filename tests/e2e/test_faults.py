@@ -12,7 +12,7 @@ from tests.e2e.proxies import Proxy, Ways, only_context, ways, write_kubeconfig
 from tests.e2e.scene import Scene
 from tests.e2e.talk import heard, speak, words
 
-pytestmark = [pytest.mark.e2e, pytest.mark.engine, pytest.mark.timeout(150)]
+pytestmark = [pytest.mark.shared, pytest.mark.timeout(150)]
 
 PARTS: dict[str, Callable[[Ways], Proxy]] = {
     "engine": Ways.engine,
@@ -47,8 +47,7 @@ def missing(devloop: Devloop) -> dict[str, tuple[str, str]]:
     return {e["code"]: (e["message"], e["hint"]) for e in devloop.of("check_finished", ok=False)}
 
 
-@pytest.mark.parametrize("part", PARTS)
-def test_a_part_that_is_away_at_the_start_is_named_with_what_to_do(scene: Scene, way: Ways, part: str) -> None:
+def is_named_with_what_to_do(scene: Scene, way: Ways, part: str) -> None:
     speak(scene, "one")
     scene.deploy()
     proxy = PARTS[part](way)
@@ -65,6 +64,19 @@ def test_a_part_that_is_away_at_the_start_is_named_with_what_to_do(scene: Scene,
     assert not scene.patched()
 
 
+@pytest.mark.parametrize("part", ["registry", "cluster"])
+def test_a_part_that_is_away_at_the_start_is_named_with_what_to_do(scene: Scene, way: Ways, part: str) -> None:
+    is_named_with_what_to_do(scene, way, part)
+
+
+@pytest.mark.e2e  # a sandbox has no engine
+@pytest.mark.engine
+def test_an_engine_that_is_away_at_the_start_is_named_with_what_to_do(scene: Scene, way: Ways) -> None:
+    is_named_with_what_to_do(scene, way, "engine")
+
+
+@pytest.mark.e2e  # a sandbox has no engine
+@pytest.mark.engine
 def test_all_that_is_away_at_the_start_is_told_in_one_go(scene: Scene, way: Ways) -> None:
     speak(scene, "one")
     scene.deploy()
@@ -89,8 +101,8 @@ def test_an_api_server_that_hangs_at_the_start_is_away(scene: Scene, way: Ways) 
     assert "does not answer in time" in missing(devloop)["cluster_unreachable"][0]
 
 
-@pytest.mark.parametrize("part", PARTS)
-def test_a_save_while_a_part_is_away_is_verified_when_it_is_back(scene: Scene, way: Ways, part: str) -> None:
+def is_verified_when_it_is_back(scene: Scene, way: Ways, part: str) -> None:
+    """A save while a part is away."""
     speak(scene, "one")
     scene.deploy()
     proxy = PARTS[part](way)
@@ -111,6 +123,17 @@ def test_a_save_while_a_part_is_away_is_verified_when_it_is_back(scene: Scene, w
     assert len(devloop.of("change_detected")) == 1, "one save was enough"
     assert [e["hold"]["code"] for e in devloop.of("cycle_held") if e["hold"]] == ["connection"]
     assert {e["failure"]["code"] for e in devloop.of("cycle_finished", outcome="failed")} <= {CODES[part]}
+
+
+@pytest.mark.parametrize("part", ["registry", "cluster"])
+def test_a_save_while_a_part_is_away_is_verified_when_it_is_back(scene: Scene, way: Ways, part: str) -> None:
+    is_verified_when_it_is_back(scene, way, part)
+
+
+@pytest.mark.e2e  # a sandbox has no engine
+@pytest.mark.engine
+def test_a_save_while_the_engine_is_away_is_verified_when_it_is_back(scene: Scene, way: Ways) -> None:
+    is_verified_when_it_is_back(scene, way, "engine")
 
 
 def test_the_api_server_goes_away_while_the_image_is_built(scene: Scene, way: Ways) -> None:
@@ -135,9 +158,9 @@ def test_the_api_server_goes_away_while_the_image_is_built(scene: Scene, way: Wa
 
 def test_the_api_server_goes_away_for_a_while_during_a_rollout(scene: Scene, way: Ways) -> None:
     """The patch is out: the rollout goes on in the cluster, and is proved once it can be seen again."""
-    speak(scene, "one", before="sleep 4; touch /ready")
+    speak(scene, "one", before="sleep 4; touch ready")
     scene.deploy()
-    probe = {"exec": {"command": ["cat", "/ready"]}, "periodSeconds": 1}
+    probe = {"exec": {"command": ["cat", "ready"]}, "periodSeconds": 1}
     scene.patch({"spec": {"template": {"spec": {"containers": [{"name": "web", "readinessProbe": probe}]}}}})
     proxy = way.api_server()
     scene.configure()
@@ -227,6 +250,8 @@ def test_a_build_that_hangs_on_the_registry_is_superseded_by_the_next_save(scene
         assert devloop.stop() == 130
 
 
+@pytest.mark.e2e  # a sandbox has no engine
+@pytest.mark.engine
 def test_a_build_that_hangs_on_the_engine_goes_on_when_it_answers(scene: Scene, way: Ways) -> None:
     speak(scene, "one")
     scene.deploy()
@@ -261,6 +286,7 @@ def is_refused(scene: Scene, bearer: str) -> bool:
     return done.returncode != 0
 
 
+@pytest.mark.e2e  # a sandbox has one token, for everybody
 def test_credentials_that_expire_in_a_session_are_renewed_by_their_plugin(scene: Scene, way: Ways) -> None:
     """For requests and for watches, as somebody with rights in one namespace only."""
     scene.kubectl("-n", scene.namespace, "create", "serviceaccount", "dev")

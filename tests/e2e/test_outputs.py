@@ -20,12 +20,13 @@ from devloop.core.reducer import fold
 from devloop.core.state import SessionState
 from devloop.engine.eventlog import MAX_WAITING
 from devloop.headless.ndjson import decode_all
-from tests.e2e.harness import DEVLOOP, PATIENCE, Devloop, registry_digest, run
+from tests.e2e import harness
+from tests.e2e.harness import PATIENCE, Devloop, registry_digest, run
 from tests.e2e.proxies import only_context, write_kubeconfig
 from tests.e2e.scene import SERVE, Scene
 from tests.e2e.talk import digests, heard, speak
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.shared, pytest.mark.timeout(120)]
 
 FLOOD = "(while :; do seq 1 2000; sleep 0.1; done) &"
 """Shell that says some ten thousand lines each second: numbers."""
@@ -97,7 +98,13 @@ class Terminal:
         own = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
         environment = {**own, "TERM": "xterm-256color", **(env or {})}
         self.process = subprocess.Popen(
-            [*DEVLOOP, *args], cwd=cwd, env=environment, stdin=slave, stdout=slave, stderr=slave, start_new_session=True
+            [*harness.HERE.devloop, *args],
+            cwd=cwd,
+            env=environment,
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            start_new_session=True,
         )
         os.close(slave)
         self.text = ""
@@ -143,7 +150,7 @@ def stalled(scene: Scene) -> Iterator["subprocess.Popen[bytes]"]:
     scene.deploy()
     scene.configure()
     process = subprocess.Popen(
-        [*DEVLOOP, "up", "-o", "json", "--logs"], cwd=scene.folder, stdin=subprocess.DEVNULL,
+        [*harness.HERE.devloop, "up", "-o", "json", "--logs"], cwd=scene.folder, stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
@@ -163,6 +170,7 @@ def until(condition: Callable[[], object]) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.e2e  # a flood of logs is more than a sandbox is for
 def test_a_reader_that_stops_reading_holds_up_nothing_and_misses_no_event(
     scene: Scene, stalled: "subprocess.Popen[bytes]"
 ) -> None:
@@ -187,6 +195,7 @@ def test_a_reader_that_stops_reading_holds_up_nothing_and_misses_no_event(
     assert state(recording.look()) == state(events)
 
 
+@pytest.mark.e2e  # a flood of logs is more than a sandbox is for
 @pytest.mark.parametrize("output", ["plain", "json"])
 def test_a_session_ends_although_its_reader_has_stopped_reading(scene: Scene, output: str) -> None:
     """The words that nobody takes are given up after a while; with a second Ctrl-C, at once."""
@@ -195,7 +204,7 @@ def test_a_session_ends_although_its_reader_has_stopped_reading(scene: Scene, ou
     scene.configure()
     reader, writer = os.pipe()
     process = subprocess.Popen(
-        [*DEVLOOP, "up", "-o", output, "--logs"], cwd=scene.folder, stdin=subprocess.DEVNULL,
+        [*harness.HERE.devloop, "up", "-o", output, "--logs"], cwd=scene.folder, stdin=subprocess.DEVNULL,
         stdout=writer, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     os.close(writer)
@@ -223,7 +232,8 @@ def test_a_reader_that_is_gone_ends_the_session_after_its_cycle(scene: Scene, ou
     speak(scene, "one", before="sleep 2")
     scene.deploy()
     scene.configure()
-    line = f"set -o pipefail; {shlex.join([*DEVLOOP, 'up', '-o', output])} | grep -m1 -E 'cycle 1|cycle_started'"
+    session = shlex.join([*harness.HERE.devloop, "up", "-o", output])
+    line = f"set -o pipefail; {session} | grep -m1 -E 'cycle 1|cycle_started'"
     done = subprocess.run(
         ["bash", "-c", line], cwd=scene.folder, capture_output=True, text=True, timeout=PATIENCE, check=False
     )
@@ -237,7 +247,7 @@ def test_stdout_that_nobody_ever_read_ends_the_session_with_0(scene: Scene) -> N
     speak(scene, "one")
     scene.deploy()
     scene.configure()
-    line = f"set -o pipefail; {shlex.join([*DEVLOOP, 'up'])} | true"
+    line = f"set -o pipefail; {shlex.join([*harness.HERE.devloop, 'up'])} | true"
     done = subprocess.run(
         ["bash", "-c", line], cwd=scene.folder, capture_output=True, text=True, timeout=PATIENCE, check=False
     )
@@ -279,7 +289,7 @@ def test_plain_output_in_a_pipe_tells_logs_by_pod_and_where_new_code_took_over(s
     scene.deploy()
     scene.configure()
     process = subprocess.Popen(
-        [*DEVLOOP, "up"], cwd=scene.folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+        [*harness.HERE.devloop, "up"], cwd=scene.folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
     )
     lines: list[str] = []
     try:
@@ -319,7 +329,11 @@ def test_no_logs_leaves_out_logs_and_the_line_between_them(scene: Scene) -> None
     scene.deploy()
     scene.configure()
     process = subprocess.Popen(
-        [*DEVLOOP, "up", "--no-logs"], cwd=scene.folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+        [*harness.HERE.devloop, "up", "--no-logs"],
+        cwd=scene.folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     try:
         recording = Recording()

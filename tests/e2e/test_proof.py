@@ -17,7 +17,7 @@ from tests.e2e.admission import admission
 from tests.e2e.harness import PATIENCE, App, Devloop, build_and_push, get, registry_digest
 from tests.e2e.scene import SERVE, Scene, failed
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.shared, pytest.mark.timeout(120)]
 
 OCI = "application/vnd.oci.image"
 DOCKER = "application/vnd.docker"
@@ -118,6 +118,7 @@ def never_always(scene: Scene) -> Iterator[None]:
         yield
 
 
+@pytest.mark.e2e  # a sandbox has no admission policies
 def test_admission_that_changes_the_pull_policy_is_found_out(scene: Scene) -> None:
     if "mutatingadmissionpolicies" not in scene.kubectl(
         "api-resources", "--api-group=admissionregistration.k8s.io", "-o", "name"
@@ -212,6 +213,7 @@ def spread_over_nodes() -> dict[str, object]:
     return {"topologySpreadConstraints": [constraint]}
 
 
+@pytest.mark.e2e  # nodes of a sandbox have no mirrors
 @pytest.mark.breaks
 def test_a_node_whose_mirror_is_behind_is_named(scene: Scene, tmp_path: Path) -> None:
     """Under `Always` every node asks for the image; one of two is given an old one."""

@@ -14,7 +14,7 @@ from tests.adapters.own_registry import PASSWORD, USER, own_registry
 from tests.e2e.harness import Devloop, Kubectl, get, run, write_toml
 from tests.e2e.scene import SERVE, Scene, failed, show
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.shared, pytest.mark.timeout(90)]
 
 REMOTE, VIEWER = "remote-e2e", "kind-e2e-viewer"
 
@@ -89,6 +89,7 @@ def test_plan_may_look_where_up_may_not_write(remote: Scene) -> None:
 # what is missing -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.e2e  # everybody may do everything in a sandbox
 def test_a_user_who_may_only_look(scene: Scene) -> None:
     if VIEWER not in contexts(scene.kubectl):
         pytest.skip(f"this kubeconfig has no context {VIEWER}")
@@ -201,6 +202,7 @@ def read_only_registry() -> Iterator[str]:
             thread.join(5)
 
 
+@pytest.mark.e2e  # BuildKit's words
 def test_a_push_that_is_denied(scene: Scene) -> None:
     scene.deploy()
     scene.program(SERVE)
@@ -225,6 +227,7 @@ def test_nothing_is_written_when_something_is_missing(scene: Scene) -> None:
     assert get(scene.kubectl, scene.namespace, "replicasets")["items"]
 
 
+@pytest.mark.e2e  # nodes of a sandbox ask for no secret
 @pytest.mark.breaks
 async def test_nodes_that_have_no_credentials(scene: Scene, tmp_path: Path) -> None:
     """What is pushed with this machine's credentials is pulled without any, until the way out is gone."""
