@@ -232,7 +232,7 @@ def _rolled_out(found: Raw) -> bool:
     status, wanted = found.get("status", {}), found["spec"].get("replicas", 1)
     updated = status.get("updatedReplicas", 0)
     seen = status.get("observedGeneration", 0) >= found["metadata"]["generation"]
-    return seen and wanted <= updated == status.get("replicas", 0) == status.get("availableReplicas", 0)
+    return bool(seen and wanted <= updated == status.get("replicas", 0) == status.get("availableReplicas", 0))
 
 
 def _meets(found: Sequence[Raw], until: str) -> bool:
