@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from devloop.core.failure import Failure, FailureCode
-from devloop.core.image import digest_of, same_image
+from devloop.core.image import ImageRef, InvalidReferenceError, digest_of, same_image
 from devloop.core.service import Load
 
 _PREFIXES = {"kind-": Load.KIND, "k3d-": Load.K3D}
@@ -53,6 +54,14 @@ def find_target(load: Load, context: str, entry: str, nodes: Sequence[Mapping[st
     if load is Load.DOCKER_DESKTOP:
         return Target(load, "docker-desktop", names)
     return _unknown(load, context)
+
+
+def proven_target(context: str, entry: str, local: bool, nodes: Sequence[Mapping[str, Any]]) -> Target | None:
+    """The cluster that images can be loaded into, for who has not said so: its name counts only where it is known to be
+    a local one, since anybody may call a context `kind-prod`."""
+    names = (context, entry) if local else ("", "")
+    found = find_target(Load.AUTO, *names, nodes)
+    return found if isinstance(found, Target) else None
 
 
 def _of_name(text: str) -> Iterator[tuple[Load, str]]:
@@ -136,6 +145,22 @@ def _runs(pod: Mapping[str, Any]) -> Iterator[Any]:
     status = pod.get("status") or {}
     for kind in ("containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"):
         yield from (each.get("imageID", "") for each in status.get(kind) or ())
+
+
+def images_without_registry(nodes: Sequence[Mapping[str, Any]]) -> frozenset[str]:
+    """Repositories, by their canonical names, that nodes have an image of and no registry's digest for.
+
+    The kubelet names what was pulled by its digest as well, `NAME@sha256:...`; an import names no repository by one.
+    """
+    refs = [[*_refs(image)] for node in nodes for image in (node.get("status") or {}).get("images") or ()]
+    pulled = {ref.canonical_name for of_one in refs for ref in of_one if ref.digest}
+    return frozenset(ref.canonical_name for of_one in refs for ref in of_one) - pulled
+
+
+def _refs(image: Mapping[str, Any]) -> Iterator[ImageRef]:
+    for name in image.get("names") or ():
+        with suppress(InvalidReferenceError):
+            yield ImageRef.parse(str(name))
 
 
 def records_to_remove(listed: str, image: Loaded) -> tuple[str, ...]:

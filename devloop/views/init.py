@@ -22,7 +22,7 @@ def report(draft: Draft, left: Sequence[Live]) -> Iterator[str]:
     """Everything that was found out, one line each."""
     for service in draft.services:
         yield f"  ✔ {pairing(service.matched)}"
-        yield from (f"      {line}" for line in _about(service))
+        yield from (f"      {line}" for line in _about(service, draft.loads_into))
     for each in draft.unmatched:
         yield f"  {'!' if each.candidates else '✘'} {each.source}: {each.why}{_fate(each)}"
     if left:
@@ -34,12 +34,14 @@ def pairing(matched: Matched) -> str:
     return f"{matched.source} -> {', '.join(map(str, matched.workloads))}: {matched.why}"
 
 
-def _about(service: Proposal) -> Iterator[str]:
+def _about(service: Proposal, cluster: str) -> Iterator[str]:
     image = service.image
     if image.push:
         yield f"pushed as {image.push}: {_inner(image.push_note)}"
     if image.notes:
         yield f"image {image.image}: {' '.join(map(_inner, image.notes))}"
+    if image.load_why:
+        yield f"loaded into {cluster}: {image.load_why}"
     if service.tag:
         yield f"tag {service.tag}: {_inner(service.tag_note)}"
     if service.containers:

@@ -27,6 +27,8 @@ class Cluster:
         self.hosting: Mapping[str, str] | None = None
         self.forbidden: set[str] = set()
         """Paths that are denied."""
+        self.images: list[list[str]] = []
+        """What its only node has: the names of each image."""
         self.written: list[str] = []
         outer = self
 
@@ -60,6 +62,10 @@ class Cluster:
         parts = path.strip("/").split("/")
         if path.endswith("/configmaps/local-registry-hosting") and self.hosting is not None:
             return 200, {"data": {"localRegistryHosting.v1": yaml.safe_dump(dict(self.hosting))}}
+        if path == "/api/v1/nodes":
+            return 200, {
+                "items": [{"metadata": {"name": "n"}, "status": {"images": [{"names": i} for i in self.images]}}]
+            }
         if path == "/api/v1/namespaces":
             names = sorted({namespace for _, namespace, _, _ in self.workloads})
             return 200, {"items": [{"metadata": {"name": name}} for name in names]}
@@ -91,7 +97,7 @@ class Project:
         (folder / "docker").mkdir()
         (folder / "docker" / "config.json").write_text('{"auths": {"127.0.0.1:1": {}}}')
         self._folder, self._url = folder, cluster.url
-        self.context("kind-dev")
+        self.context("colima")
 
     def context(self, name: str) -> None:
         content = {

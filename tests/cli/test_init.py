@@ -11,7 +11,7 @@ def test_yes_writes_what_validates_and_says_why(project: Project) -> None:
     (project.root / ".git").mkdir()
     code, out, err = project.run("init", "--yes")
     assert (code, err) == (0, ""), err
-    assert out.startswith("2 Dockerfiles, 2 workloads in namespace shop of context kind-dev\n")
+    assert out.startswith("2 Dockerfiles, 2 workloads in namespace shop of context colima\n")
     why = "web/Dockerfile -> deployment/web in shop: the image 127.0.0.1:1/shop/web ends in the folder's name, web"
     assert f"✔ {why}\n" in out
     assert f"# {why}.\n" in (project.root / "devloop.toml").read_text()
@@ -20,7 +20,7 @@ def test_yes_writes_what_validates_and_says_why(project: Project) -> None:
     assert project.read()["services"]["web"] == {
         "image": "127.0.0.1:1/shop/web", "build": "web", "workload": "deployment/web",
     }  # fmt: skip
-    assert project.read("devloop.local.toml") == {"cluster": {"context": "kind-dev", "namespace": "shop"}}
+    assert project.read("devloop.local.toml") == {"cluster": {"context": "colima", "namespace": "shop"}}
     assert (project.root / ".gitignore").read_text() == "devloop.local.toml\n"
     assert project.run("validate")[:2] == (0, "devloop.toml is valid: api, web\n")
 
@@ -63,7 +63,7 @@ def test_print_writes_nothing_and_its_stdout_is_a_valid_file(project: Project) -
     code, out, err = project.run("init", "--print")
     assert code == 0
     assert set(tomllib.loads(out)["services"]) == {"web", "api"}
-    assert '# context = "kind-dev"' in out
+    assert '# context = "colima"' in out
     assert "web/Dockerfile -> deployment/web in shop: the image" in err
     assert project.files == set()
 
@@ -119,7 +119,7 @@ def test_a_cluster_without_a_registry(project: Project, cluster: Cluster) -> Non
 
 def test_a_cluster_that_is_away(project: Project, cluster: Cluster) -> None:
     project._url = "http://127.0.0.1:1"
-    project.context("kind-dev")
+    project.context("colima")
     code, out, err = project.run("init", "--yes")
     assert (code, out) == (3, "")
     assert "127.0.0.1:1" in err
@@ -178,7 +178,7 @@ def test_the_next_time_the_context_of_the_file_is_looked_at(project: Project) ->
     project.context("other")
     code, _, err = project.run("init", "--yes")
     assert code == 2
-    assert "has no context `kind-dev`" in err
+    assert "has no context `colima`" in err
 
 
 def test_a_file_further_up_is_mentioned(project: Project, cluster: Cluster) -> None:
@@ -189,3 +189,22 @@ def test_a_file_further_up_is_mentioned(project: Project, cluster: Cluster) -> N
     code, out, _ = project.run("init", "--yes")
     assert code == 0
     assert "! ../devloop.toml is there as well" in out
+
+
+def test_a_local_cluster_without_a_registry_is_loaded(project: Project, cluster: Cluster) -> None:
+    project.context("kind-dev")
+    cluster.workloads = []
+    cluster.deploy("web", "frontend:dev")
+    cluster.deploy("api", "nginx")
+    cluster.images = [["docker.io/library/frontend:dev"], ["docker.io/library/nginx@sha256:" + "a" * 64]]
+    (project.root / ".git").mkdir()
+    code, out, err = project.run("init", "--yes")
+    assert (code, err) == (0, ""), out + err
+    assert "loaded into the kind cluster `dev`: the cluster announces no registry\n" in out
+    services = project.read()["services"]
+    assert {name: (each["image"], each["load"]) for name, each in services.items()} == {
+        "web": ("frontend", "auto"), "api": ("shop/api", "auto"),
+    }  # fmt: skip
+    assert project.run("validate")[0] == 0
+    code, _, err = project.run("plan", "--output", "json")
+    assert "load" not in err, "what it proposes is nothing that devloop objects to"

@@ -5,7 +5,17 @@ from typing import Any
 import pytest
 
 from devloop.core.failure import Failure, FailureCode
-from devloop.core.load import Loaded, Target, build_tag, find_target, load_command, records_to_remove, unused
+from devloop.core.load import (
+    Loaded,
+    Target,
+    build_tag,
+    find_target,
+    images_without_registry,
+    load_command,
+    proven_target,
+    records_to_remove,
+    unused,
+)
 from devloop.core.service import Load
 
 CONFIG, MANIFEST = f"sha256:{'c' * 64}", f"sha256:{'a' * 64}"
@@ -133,3 +143,29 @@ def test_a_manifest_that_the_import_made_counts_by_what_the_name_means() -> None
 
 def test_what_is_gone_already_needs_nothing() -> None:
     assert records_to_remove(listed(), WEB) == ()
+
+
+@pytest.mark.parametrize(
+    ("context", "local", "nodes", "shown"),
+    [
+        ("kind-dev", True, [], "the kind cluster `dev`"),
+        ("kind-prod", False, [], None),
+        ("mine", False, [KIND_NODE], "the kind cluster `dev`"),
+        ("mine", True, [], None),
+        ("colima", True, [], None),
+    ],
+)
+def test_what_is_loaded_into_without_being_told(
+    context: str, local: bool, nodes: list[dict[str, Any]], shown: str | None
+) -> None:
+    found = proven_target(context, context, local, nodes)
+    assert (str(found) if found else None) == shown
+
+
+def test_the_images_that_no_registry_gave() -> None:
+    pulled = ["docker.io/library/nginx@" + CONFIG, "docker.io/library/nginx:1"]
+    imported = ["docker.io/library/import-2026-11-28@" + MANIFEST, "docker.io/library/web:dev"]
+    both = [["web:1", "registry:5000/shop/api:1"], ["registry:5000/shop/api@" + CONFIG, "no image"]]
+    nodes = [{"status": {"images": [{"names": names} for names in (pulled, imported)]}}]
+    nodes += [{"status": {"images": [{"names": names} for names in both]}}, {"status": {}}, {}]
+    assert images_without_registry(nodes) == {"docker.io/library/web"}

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import tomllib
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -224,3 +225,35 @@ def test_plan_and_doctor_ask_no_registry(tmp_path: Path, namespace: str, image: 
     assert doctor.returncode == 0, doctor.stdout
     assert "into the kind cluster `e2e`: kind load image-archive" in doctor.stdout
     assert "docker.io" not in doctor.stdout
+
+
+def who_knows_of_no_registry(folder: Path, kubectl: Kubectl, namespace: str) -> dict[str, str]:
+    """The environment of somebody with rights in the namespace alone, who may not read what the cluster announces."""
+    run_in = ("-n", namespace)
+    kubectl(*run_in, "create", "serviceaccount", "dev")
+    kubectl(*run_in, "create", "rolebinding", "dev", "--clusterrole=admin", f"--serviceaccount={namespace}:dev")
+    token = kubectl(*run_in, "create", "token", "dev").strip()
+    env = renamed(folder, "kind-e2e")
+    path = Path(env["KUBECONFIG"])
+    config = json.loads(path.read_text())
+    config["users"][0]["user"] = {"token": token}
+    path.write_text(json.dumps(config))
+    return env
+
+
+@pytest.mark.usefixtures("app")
+def test_init_proposes_loading_where_no_registry_is_known(
+    tmp_path: Path, kubectl: Kubectl, namespace: str, image: str, tools: StandIns
+) -> None:
+    env = {**tools.env, **who_knows_of_no_registry(tmp_path, kubectl, namespace)}
+    found = run(tmp_path, "init", "--yes", "-n", namespace, env=env)
+    assert (found.returncode, found.stderr) == (0, ""), found.stdout + found.stderr
+    assert "loaded into the kind cluster `e2e`: the cluster announces no registry" in found.stdout
+    written = tomllib.loads((tmp_path / "devloop.toml").read_text())["services"]["web"]
+    assert (written["image"], written["load"]) == (image, "auto")
+    done = run(tmp_path, "up", "--headless", "--once", env=env)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "web: verified" in done.stdout + done.stderr
+    again = run(tmp_path, "init", "--yes", env=env)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "devloop.toml says so already" in again.stdout

@@ -9,8 +9,9 @@ from pathlib import Path
 from devloop.core.containers import choose as containers_of
 from devloop.core.image import ImageRef
 from devloop.core.init.match import Matched, Matching, Unmatched
-from devloop.core.init.registry import Chosen, Registry, Surroundings, choose
+from devloop.core.init.registry import Chosen, Place, choose
 from devloop.core.init.source import Source, plain
+from devloop.core.init.surroundings import Surroundings
 from devloop.core.init.workload import reference
 from devloop.core.order import cycles
 from devloop.core.resolve import LOCAL_TAG, SHARED_TAG
@@ -62,18 +63,20 @@ class Draft:
     """Whether others have the project too: it is in a version control system."""
     names: Mapping[Source, str] = field(default_factory=dict)
     """What the services would be called, also those that were not matched."""
+    loads_into: str = ""
+    """The local cluster that takes images without a registry, in words; empty where there is none."""
 
 
 def draft(
-    matching: Matching, target: Target, around: Surroundings, registry: Registry | None, *, project: str, shared: bool
+    matching: Matching, target: Target, around: Surroundings, place: Place | None, *, project: str, shared: bool
 ) -> Draft:
-    """The proposal; what has no registry to go to counts as not matched."""
+    """The proposal; what has no place to go to counts as not matched."""
     names = service_names(matching)
     by_call = {call: names[each.source] for each in matching.matched for call in each.source.called}
     services: list[Proposal] = []
     homeless: list[Unmatched] = []
     for each in matching.matched:
-        chosen = choose(each, names[each.source], matching.matched, around, registry, plain(project) or "app")
+        chosen = choose(each, names[each.source], matching.matched, around, place, plain(project) or "app")
         taken = next((s for s in services if chosen and _clash(s.image, chosen)), None)
         if chosen is None:
             homeless.append(_without_registry(each))
@@ -85,7 +88,7 @@ def draft(
     kept = _in_order(services)
     namespaces = Counter(service.matched.namespace for service in kept)
     namespace = namespaces.most_common(1)[0][0] if namespaces else ""
-    return Draft(target, namespace, kept, (*matching.unmatched, *homeless), shared, names)
+    return Draft(target, namespace, kept, (*matching.unmatched, *homeless), shared, names, around.loads_into)
 
 
 def service_names(matching: Matching) -> dict[Source, str]:
@@ -136,7 +139,7 @@ def _in_order(services: Sequence[Proposal]) -> tuple[Proposal, ...]:
 def _tag(matched: Matched, chosen: Chosen, target: Target) -> tuple[str, str]:
     """A tag of devloop's own where the present one says what it must not become."""
     ref = reference(matched.spots[0].container.image)
-    if ref is None or ref.name != chosen.image:
+    if ref is None or ref.name != chosen.image or chosen.load_why:  # each build that is loaded has a tag of its own
         return "", ""
     if ref.digest:
         what = "a digest"

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from devloop.core.image import ImageRef
 from devloop.core.init.source import Name, Source, plain
-from devloop.core.init.workload import Live, is_ours_to_push, last_part, reference
+from devloop.core.init.surroundings import Surroundings
+from devloop.core.init.workload import Live, last_part, reference
 from devloop.core.workload import ContainerSpec
 
 _AFFIXES = ("-service", "-svc", "-app", "-server")
@@ -46,15 +47,15 @@ class Evidence:
     """Whether the image itself says it: then every container of that repository belongs to it."""
 
 
-def evidence(source: Source, spot: Spot, project: str, logins: Collection[str]) -> list[Evidence]:
+def evidence(source: Source, spot: Spot, project: str, around: Surroundings) -> list[Evidence]:
     """All that speaks for this container, the strongest first."""
     prefixes = {plain(text) for text in (project, spot.live.key.namespace, spot.live.instance)} - {""}
-    found = [*_of_image(source, spot.container, prefixes, logins), *_of_names(source, spot, prefixes)]
+    found = [*_of_image(source, spot.container, prefixes, around), *_of_names(source, spot, prefixes)]
     return sorted(found, key=lambda each: each.rank)
 
 
 def _of_image(
-    source: Source, container: ContainerSpec, prefixes: Collection[str], logins: Collection[str]
+    source: Source, container: ContainerSpec, prefixes: Collection[str], around: Surroundings
 ) -> Iterator[Evidence]:
     ref = reference(container.image)
     if ref is None:
@@ -64,11 +65,14 @@ def _of_image(
         if other is not None and (kind := _stated(other, ref)) is not None:
             exact = "" if kind == SAME_IMAGE else f", {other.name}"
             yield Evidence(kind, f"the image {ref.name} is what {stated.file} builds from it{exact}", by_image=True)
-    if not is_ours_to_push(ref, logins):
+    is_somebodys = around.is_somebodys(container)
+    if not is_somebodys and not around.may_be_loaded(ref):
         return
     for name, distance in _related(source.names, last_part(ref), prefixes):
         verb = "ends in" if distance == 0 else "is named after"
-        yield Evidence(BY_IMAGE + distance, f"the image {ref.name} {verb} {_told(name)}", by_image=True)
+        # Where it is not known how the image came to its node, it may as well be one that everybody uses.
+        rank = BY_IMAGE + (distance if is_somebodys else max(distance, VAGUE))
+        yield Evidence(rank, f"the image {ref.name} {verb} {_told(name)}", by_image=True)
 
 
 def _stated(stated: ImageRef, running: ImageRef) -> int | None:

@@ -7,7 +7,8 @@ from itertools import groupby
 
 from devloop.core.init.evidence import ALONE, ASKED, VAGUE, Evidence, Spot, evidence
 from devloop.core.init.source import Source
-from devloop.core.init.workload import DEPLOYMENT, Live, is_ours_to_push, reference
+from devloop.core.init.surroundings import Surroundings
+from devloop.core.init.workload import DEPLOYMENT, Live, reference
 from devloop.core.problems import quoted
 
 _MOST_NAMED = 4
@@ -77,12 +78,12 @@ def match(
     workloads: Sequence[Live],
     *,
     project: str,
-    logins: Collection[str] = (),
+    around: Surroundings,
     asked: Mapping[Source, Spot | None] | None = None,
 ) -> Matching:
     """Match them; `asked` holds what a person decided, None for a source that is left out."""
     deployments = [live for live in workloads if live.key.kind == DEPLOYMENT]
-    matcher = _Matcher(project, logins, deployments)
+    matcher = _Matcher(project, around, deployments)
     matcher.decide(sources, asked or {})
     others = [live for live in workloads if live.key.kind != DEPLOYMENT]
     unmatched = [matcher.explained(source, why, others) for source, why in matcher.open.items()]
@@ -96,8 +97,8 @@ def match(
 class _Matcher:
     """The strongest claims are met first; what they take is no candidate for others any more."""
 
-    def __init__(self, project: str, logins: Collection[str], deployments: Sequence[Live]) -> None:
-        self._project, self._logins = project, logins
+    def __init__(self, project: str, around: Surroundings, deployments: Sequence[Live]) -> None:
+        self._project, self._around = project, around
         self._spots = [Spot(live, container) for live in deployments for container in live.containers]
         self._candidates: dict[Source, list[_Candidate]] = {}
         self._owners: dict[object, Source] = {}
@@ -138,7 +139,7 @@ class _Matcher:
         """The candidates of a source, the best first."""
         groups: dict[object, tuple[list[Spot], list[Evidence]]] = {}
         for spot in spots:
-            if reasons := evidence(source, spot, self._project, self._logins):
+            if reasons := evidence(source, spot, self._project, self._around):
                 ref = reference(spot.container.image)
                 by_image = reasons[0].by_image and ref is not None
                 key = (spot.live.key.namespace, ref.canonical_name) if by_image and ref else spot.claim
@@ -187,7 +188,7 @@ class _Matcher:
         if len(sources) != 1 or self.matched or self.open.get(sources[0]) != ("", ()):
             return
         running = [spot for spot in self._spots if not spot.container.init]
-        ours = [s for s in running if (r := reference(s.container.image)) and is_ours_to_push(r, self._logins)]
+        ours = [spot for spot in running if self._around.is_somebodys(spot.container)]
         if len(running) == len(ours) == 1:
             del self.open[sources[0]]
             why = "it is the only Deployment, and this the only Dockerfile"

@@ -1,12 +1,13 @@
-"""Where an image goes: the registries that were found, and what each is called by Pods and from here."""
+"""Where an image goes: a registry, which Pods and this machine may call by different names, or the nodes themselves."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from devloop.core.image import DOCKER_HUB, ImageRef
 from devloop.core.init.match import Matched
 from devloop.core.init.source import plain
+from devloop.core.init.surroundings import Surroundings
 from devloop.core.init.workload import Live, host_of, is_ours_to_push, last_part, reference
 
 CONFIG_MAP = "ConfigMap kube-public/local-registry-hosting"
@@ -35,23 +36,14 @@ class Registry:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What is known of registries."""
+class Nodes:
+    """The nodes of a local cluster, which images are loaded into instead of being pushed."""
 
-    hosting: Mapping[str, str] | None = None
-    """What the cluster says of its local registry (KEP-1755)."""
-    logins: tuple[str, ...] = ()
-    """The registries that Docker logged in to."""
-    silent: frozenset[str] = frozenset()
-    """Hosts at which no registry answers from here."""
-    denied: frozenset[str] = frozenset()
-    """Repositories, by their canonical names, that one may not push to."""
+    cluster: str
+    """In words: `the kind cluster dev`."""
 
-    @classmethod
-    def of(cls, hosting: Mapping[str, str] | None, logins: Iterable[str]) -> "Surroundings":
-        """Without what is no host, whoever wrote it."""
-        hosts = {key: value for key, value in (hosting or {}).items() if _is_host(value)}
-        return cls(hosts, tuple(filter(_is_host, logins)))
+
+Place = Registry | Nodes
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +57,14 @@ class Chosen:
     notes: tuple[str, ...] = ()
     """Why, where the image is not simply what runs there, and what to know of it."""
     push_note: str = ""
+    load_why: str = ""
+    """Why it is loaded into the nodes instead of being pushed; empty where it is pushed."""
+
+    @property
+    def loads_here(self) -> bool:
+        """Whether only this checkout loads it, because others can push an image of that name."""
+        ref = reference(self.image)
+        return bool(self.load_why and ref and ref.registry)
 
 
 def refs_to_ask(matched: Sequence[Matched], around: Surroundings) -> tuple[ImageRef, ...]:
@@ -95,11 +95,26 @@ def registries(workloads: Iterable[Live], around: Surroundings) -> tuple[Registr
     return tuple(known)
 
 
+def places(workloads: Iterable[Live], matched: Sequence[Matched], around: Surroundings) -> tuple[Place, ...]:
+    """The registries, and the nodes of a local cluster: they come before each registry that nothing proves to be meant
+    for this project."""
+    found = registries(workloads, around)
+    if not around.loads_into:
+        return found
+    kept = {host_of(ref) for each in matched if keeps_image(each, matched, around) and (ref := _running(each))
+            and not _is_shut(ref, around)}  # fmt: skip
+    meant = [each for each in found if each.here == around.announced or each.host in kept]
+    return (*meant, Nodes(around.loads_into), *(each for each in found if each not in meant))
+
+
 def keeps_image(matched: Matched, everything: Sequence[Matched], around: Surroundings) -> bool:
     """Whether the image that runs there is the service's own, so that devloop goes on pushing to its repository."""
     ref = _running(matched)
-    if ref is None or not is_ours_to_push(ref, around.logins):
-        return False
+    return ref is not None and is_ours_to_push(ref, around.logins) and _is_its_own(matched, ref, everything)
+
+
+def _is_its_own(matched: Matched, ref: ImageRef, everything: Sequence[Matched]) -> bool:
+    """Whether the image that runs there is of this service, and not what stands in for it."""
     if matched.by_image:
         return True
     bases = {base.canonical_name for each in everything for text in each.source.bases if (base := reference(text))}
@@ -108,22 +123,35 @@ def keeps_image(matched: Matched, everything: Sequence[Matched], around: Surroun
 
 
 def choose(
-    matched: Matched, service: str, everything: Sequence[Matched], around: Surroundings, registry: Registry | None,
+    matched: Matched, service: str, everything: Sequence[Matched], around: Surroundings, place: Place | None,
     project: str,
 ) -> Chosen | None:  # fmt: skip
-    """The image of the service; None where there is no registry to push it to."""
+    """The image of the service; None where there is no place for it."""
     ref = _running(matched)
     if ref is not None and keeps_image(matched, everything, around):
         kept = _kept(ref, matched, around)
+        if not kept.push and isinstance(place, Nodes) and _is_shut(ref, around):
+            return Chosen(ref.name, load_why=_shut(ref, around))
         # Where one may not push, another registry is better, and that one still better than none.
-        if kept.push or ref.canonical_name not in around.denied or not _is_other(registry, ref):
+        if kept.push or ref.canonical_name not in around.denied or not _is_other(place, ref):
             return kept
     running = matched.spots[0].container.image
+    if not around.announced and around.is_loaded(matched.spots[0].container):
+        return _loaded(matched, service, everything, around, project)
     for stated, file in ((r, s.file) for s in matched.source.images if (r := reference(s.image))):
         if is_ours_to_push(stated, around.logins) and not _is_shut(stated, around):
             return Chosen(stated.name, notes=(f"It runs {running} now; {file} calls its image {stated.name}.",))
-    if registry is None:
-        return None
+    if isinstance(place, Nodes):
+        return _loaded(matched, service, everything, around, project)
+    return _in_registry(matched, service, everything, around, place, project) if place else None
+
+
+def _in_registry(
+    matched: Matched, service: str, everything: Sequence[Matched], around: Surroundings, registry: Registry,
+    project: str,
+) -> Chosen:  # fmt: skip
+    """A new image there, beside the project's others."""
+    ref, running = _running(matched), matched.spots[0].container.image
     path = f"{registry.prefix or prefix(everything, registry.host, project, around)}/{plain(service)}"
     push = f"{registry.here}/{path}" if registry.here != registry.host else ""
     denied = ref is not None and ref.canonical_name in around.denied
@@ -144,8 +172,34 @@ def _kept(ref: ImageRef, matched: Matched, around: Surroundings) -> Chosen:
     return Chosen(ref.name, push, notes, why)
 
 
-def _is_other(registry: Registry | None, ref: ImageRef) -> bool:
-    return registry is not None and registry.host != host_of(ref)
+def _loaded(
+    matched: Matched, service: str, everything: Sequence[Matched], around: Surroundings, project: str
+) -> Chosen:
+    """An image for the nodes: the one that runs there where it was loaded as well, else one of a new name."""
+    silent = (around.hosting or {}).get("host", "")
+    why = (
+        f"the cluster announces a registry at {silent}, where none answers"
+        if silent
+        else "the cluster announces no registry"
+    )
+    ref, running = _running(matched), matched.spots[0].container
+    known = around.is_loaded(running) or matched.by_image or not around.loaded
+    if ref is not None and around.may_be_loaded(ref) and known and _is_its_own(matched, ref, everything):
+        return Chosen(ref.name, load_why=why)
+    stated = ((r, s.file) for s in matched.source.images if (r := reference(s.image)) and around.may_be_loaded(r))
+    name, file = next(((ref.name, file) for ref, file in stated), (f"{project}/{plain(service)}", ""))
+    note = f"It runs {running.image} now" + (f"; {file} calls its image {name}." if file else ", which is not its own.")
+    return Chosen(name, notes=(note,), load_why=why)
+
+
+def _shut(ref: ImageRef, around: Surroundings) -> str:
+    if ref.registry in around.silent:
+        return f"no registry answers at {ref.registry} from here"
+    return f"you may not push to {ref.name} yet"
+
+
+def _is_other(place: Place | None, ref: ImageRef) -> bool:
+    return isinstance(place, Registry) and place.host != host_of(ref)
 
 
 def _is_shut(ref: ImageRef, around: Surroundings) -> bool:
@@ -178,11 +232,6 @@ def _from_here(ref: ImageRef, matched: Matched, around: Surroundings) -> tuple[s
 
 def _mapped(host: str) -> str:
     return f"What Pods pull from {host} goes here, says {CONFIG_MAP}."
-
-
-def _is_host(text: str) -> bool:
-    ref = reference(f"{text}/name")
-    return ref is not None and (ref.registry, ref.repository) == (text, "name")
 
 
 def _same_place(host: str, other: str) -> bool:

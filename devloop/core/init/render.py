@@ -7,8 +7,10 @@ from typing import Any
 
 from devloop.core.init.draft import Draft, Proposal
 from devloop.core.init.match import Unmatched
+from devloop.core.init.registry import Chosen
 from devloop.core.init.source import Source
 from devloop.core.init.workload import reference
+from devloop.core.service import Load
 from devloop.core.toml import value_text
 
 _WIDTH = 118
@@ -38,11 +40,20 @@ def local_file(draft: Draft) -> str:
     """`devloop.local.toml`: a person's own cluster, and names that hold on this machine alone."""
     blocks = [_comment(_HEAD_LOCAL), _cluster(draft)]
     for service in draft.services:
-        if service.image.push:
-            note = _comment(service.image.push_note) if service.image.push_note else ""
-            pushed = _value(service.image.push)
-            blocks.append(f"{note}[services.{service.name}]\npush_image = {pushed}\n")
+        image = service.image
+        if image.push:
+            blocks.append(f"{_noted(image.push_note)}[services.{service.name}]\npush_image = {_value(image.push)}\n")
+        elif image.loads_here:
+            blocks.append(f"{_loaded(image)}[services.{service.name}]\nload = {_value(Load.AUTO.value)}\n")
     return "\n".join(blocks)
+
+
+def _loaded(image: Chosen) -> str:
+    return _noted(f"It is loaded into the nodes: {image.load_why}." if image.load_why else "")
+
+
+def _noted(text: str) -> str:
+    return _comment(text) if text else ""
 
 
 def _cluster(draft: Draft) -> str:
@@ -63,7 +74,9 @@ def _service(service: Proposal, draft: Draft) -> str:
     keys = dict(_keys(service, draft))
     where = ", ".join(map(str, service.matched.workloads))
     lines = _comment(f"{service.source} -> {where}: {service.matched.why}.")
-    lines += "".join(_comment(note) for note in (*service.image.notes, service.tag_note) if note)
+    image = service.image
+    lines += "".join(map(_noted, (*image.notes, service.tag_note)))
+    lines += "" if image.loads_here else _loaded(image)
     lines += f"[services.{service.name}]\n"
     return lines + "".join(f"{key} = {_value(value)}\n" for key, value in keys.items())
 
@@ -73,6 +86,8 @@ def _keys(service: Proposal, draft: Draft) -> Iterator[tuple[str, Any]]:
     if service.tag:
         yield "tag", service.tag
     yield "build", build_value(service.source)
+    if service.image.load_why and not service.image.loads_here:
+        yield "load", Load.AUTO.value
     if len(service.workloads) > 1:
         yield "workload", list(service.workloads)
     else:
@@ -101,20 +116,18 @@ def _open(unmatched: Unmatched, draft: Draft) -> str:
     """A service that a person has to decide about, as comments that need only be made lines."""
     name = draft.names[unmatched.source]
     spot = unmatched.candidates[0]
-    lines = [f"[services.{name}]", f"image = {_value(_like(spot.container.image, name))}"]
-    lines += [f"build = {_value(build_value(unmatched.source))}", f"workload = {_value(str(spot.live.key))}"]
+    ref = reference(spot.container.image)
+    loads = bool(draft.loads_into) and (ref is None or not ref.registry)
+    image = ref.name if ref and (ref.registry or loads) else f"REGISTRY/{name}"
+    lines = [f"[services.{name}]", f"image = {_value(image)}", f"build = {_value(build_value(unmatched.source))}"]
+    lines += [f"load = {_value(Load.AUTO.value)}"] if loads else []
+    lines.append(f"workload = {_value(str(spot.live.key))}")
     if len(spot.live.mains) > 1:
         lines.append(f"container = {_value(spot.container.name)}")
     if spot.live.key.namespace != draft.namespace:
         lines.append(f"namespace = {_value(spot.live.key.namespace)}")
     head = _comment(f"{unmatched.source}: {unmatched.why}. If this is right, or once you corrected it, uncomment it.")
     return head + "".join(f"# {line}\n" for line in lines)
-
-
-def _like(image: str, name: str) -> str:
-    """What runs there where that names a registry, else what it would look like."""
-    ref = reference(image)
-    return ref.name if ref is not None and ref.registry else f"REGISTRY/{name}"
 
 
 def _comment(*paragraphs: str) -> str:

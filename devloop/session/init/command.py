@@ -8,7 +8,7 @@ from devloop.core.failure import ExitCode, Failure, FailureCode
 from devloop.core.guard import allowing_line
 from devloop.core.init.draft import Draft, Target, draft
 from devloop.core.init.match import Matching, match
-from devloop.core.init.registry import Registry, refs_to_ask, registries
+from devloop.core.init.registry import Place, Registry, places, refs_to_ask
 from devloop.core.init.render import local_file, project_file
 from devloop.core.init.source import plain
 from devloop.session import say
@@ -43,19 +43,20 @@ def init(request: InitRequest) -> ExitCode:
 
 
 def _proposed(person: Person | None, seen: Seen) -> tuple[Draft, Matching]:
-    matching = match(seen.sources, seen.workloads, project=seen.project, logins=seen.around.logins)
+    matching = match(seen.sources, seen.workloads, project=seen.project, around=seen.around)
     if person and (asked := dialogue.ask_about_sources(person, matching, seen.around)):
-        matching = match(
-            seen.sources, seen.workloads, project=seen.project, logins=seen.around.logins, asked=asked
-        )  # fmt: skip
+        matching = match(seen.sources, seen.workloads, project=seen.project, around=seen.around, asked=asked)
     around = asyncio.run(answering(refs_to_ask(matching.matched, seen.around), seen.around))
     namespaces = {each.namespace for each in matching.matched}
-    found = registries([live for live in seen.workloads if live.key.namespace in namespaces], around)
-    registry: Registry | None = found[0] if found else None
-    if person and (new := dialogue.needs_registry(matching, around, plain(seen.project))):
-        registry = dialogue.ask_for_registry(person, new, found)
+    nearby = [live for live in seen.workloads if live.key.namespace in namespaces]
+    found = places(nearby, matching.matched, around)
+    place: Place | None = found[0] if found else None
+    if person and isinstance(place, Registry | None):
+        new = dialogue.needs_registry(matching, around, plain(seen.project))
+        known = [each for each in found if isinstance(each, Registry)]
+        place = dialogue.ask_for_registry(person, new, known) if new else place
     target = _target(person, seen, namespaces)
-    made = draft(matching, target, around, registry, project=seen.project, shared=seen.shared)
+    made = draft(matching, target, around, place, project=seen.project, shared=seen.shared)
     return made, matching
 
 

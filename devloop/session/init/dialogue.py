@@ -1,13 +1,14 @@
 """The questions of `devloop init`: as few as there can be, and Enter is a good answer to each."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from devloop.core.init.draft import service_names
 from devloop.core.init.evidence import Spot
 from devloop.core.init.match import Matching, Unmatched
-from devloop.core.init.registry import Registry, Surroundings, choose
+from devloop.core.init.registry import Registry, choose
 from devloop.core.init.source import Source
-from devloop.core.init.workload import DEPLOYMENT, Live, is_ours_to_push, reference
+from devloop.core.init.surroundings import Surroundings
+from devloop.core.init.workload import DEPLOYMENT, Live, reference
 from devloop.core.values import InvalidValueError, check_image
 from devloop.session import say
 from devloop.session.init.request import Person
@@ -42,7 +43,7 @@ def _spots(live: Live) -> list[Spot]:
 
 def _may_be_ours(spot: Spot, around: Surroundings) -> bool:
     ref = reference(spot.container.image)
-    return ref is not None and is_ours_to_push(ref, around.logins)
+    return ref is not None and (around.is_somebodys(spot.container) or around.may_be_loaded(ref))
 
 
 def needs_registry(matching: Matching, around: Surroundings, project: str) -> list[str]:
@@ -55,7 +56,7 @@ def needs_registry(matching: Matching, around: Surroundings, project: str) -> li
     ]
 
 
-def ask_for_registry(person: Person, services: list[str], found: tuple[Registry, ...]) -> Registry | None:
+def ask_for_registry(person: Person, services: list[str], found: Sequence[Registry]) -> Registry | None:
     """Where new images go; Enter takes what was found."""
     default = found[0] if found else None
     because = f" ({default.host} {default.why})" if default else ""

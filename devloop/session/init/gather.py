@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from devloop.adapters import configfile
 from devloop.adapters.dockerconfig import DockerConfig
 from devloop.adapters.dockerfiles import find_dockerfiles, read_dockerfile
 from devloop.adapters.engine import DockerEngine
-from devloop.adapters.kube import PLURALS, KubeCluster
+from devloop.adapters.kube import PLURALS, KubeCluster, Raw
 from devloop.adapters.projectfiles import checkout_of
 from devloop.adapters.registry import HttpRegistry
 from devloop.adapters.statedbuilds import read_stated
@@ -19,9 +19,10 @@ from devloop.core.config import Problems
 from devloop.core.failure import ExitCode, Failure, FailureCode
 from devloop.core.image import ImageRef
 from devloop.core.init.match import match
-from devloop.core.init.registry import Surroundings
 from devloop.core.init.source import Source, sources
+from devloop.core.init.surroundings import Surroundings
 from devloop.core.init.workload import Live, live
+from devloop.core.load import images_without_registry, proven_target
 from devloop.session.init.request import InitRequest
 from devloop.session.project import Place, Refusal, chosen_context, place_of
 from devloop.session.request import Request
@@ -109,23 +110,34 @@ async def _place(request: InitRequest, root: Path) -> Place | Refusal:
 async def _with_cluster(
     request: InitRequest, place: Place, found: tuple[Source, ...], cluster: KubeCluster, problems: Sequence[str]
 ) -> Seen | Refusal:
-    hosting, logins, first = await asyncio.gather(
+    hosting, nodes, logins, first = await asyncio.gather(
         cluster.local_registry(),
+        cluster.nodes(),
         in_daemon_thread(lambda: DockerConfig.load().logins()),
         _everywhere(cluster, place.namespace) if request.all_namespaces else _within(cluster, place.namespace),
     )
     if isinstance(first, Failure):
         return Refusal.of(first)
     workloads, where = first
-    if not (request.all_namespaces or request.namespace) and not _fits(found, workloads, place, logins):
+    around = _around(place, hosting, nodes, logins)
+    if not (request.all_namespaces or request.namespace) and not _fits(found, workloads, place, around):
         # Where nothing was asked for, the context's namespace is often `default`, and the workloads are elsewhere.
         wider = await _everywhere(cluster, place.namespace)
-        if not isinstance(wider, Failure) and _fits(found, wider[0], place, logins):
+        if not isinstance(wider, Failure) and _fits(found, wider[0], place, around):
             workloads, where = wider
-    known = hosting if not isinstance(hosting, Failure) else None
     shared = checkout_of(place.root) is not None
     notes = [*problems, *_above(place)]
-    return Seen(place, found, tuple(workloads), where, Surroundings.of(known, logins), shared, tuple(notes))
+    return Seen(place, found, tuple(workloads), where, around, shared, tuple(notes))
+
+
+def _around(
+    place: Place, hosting: Mapping[str, str] | Failure | None, nodes: Sequence[Raw] | Failure, logins: Iterable[str]
+) -> Surroundings:
+    """What is known of registries and nodes; who may not read one of them goes without it."""
+    listed = () if isinstance(nodes, Failure) else nodes
+    target = proven_target(place.pinned.name, place.pinned.cluster, place.local, listed)
+    announced = None if isinstance(hosting, Failure) else hosting
+    return Surroundings.of(announced, logins, str(target) if target else "", images_without_registry(listed))
 
 
 def _above(place: Place) -> list[str]:
@@ -135,8 +147,8 @@ def _above(place: Place) -> list[str]:
     return [f"{place.file} is there as well; from this folder on down the new devloop.toml counts instead"]
 
 
-def _fits(found: Sequence[Source], workloads: Sequence[Live], place: Place, logins: Collection[str]) -> bool:
-    matching = match(found, workloads, project=place.root.name, logins=logins)
+def _fits(found: Sequence[Source], workloads: Sequence[Live], place: Place, around: Surroundings) -> bool:
+    matching = match(found, workloads, project=place.root.name, around=around)
     return bool(matching.matched) or any(each.candidates for each in matching.unmatched)
 
 

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from devloop.core.init.evidence import Spot
 from devloop.core.init.match import match
+from devloop.core.init.surroundings import Surroundings
 from devloop.core.init.workload import Live
 from devloop.views.init import pairing
 from tests.core.init.world import compose, matching, project, running, skaffold
@@ -103,7 +104,9 @@ def test_but_its_workload_may_be_called_so() -> None:
 def test_an_image_of_docker_hub_counts_for_who_is_logged_in() -> None:
     live = running("x", "docker.io/acme/web")
     assert not matching(project("web/Dockerfile", "api/Dockerfile"), live).matched
-    assert matching(project("web/Dockerfile", "api/Dockerfile"), live, logins=("docker.io",)).matched
+    assert matching(
+        project("web/Dockerfile", "api/Dockerfile"), live, around=Surroundings(logins=("docker.io",))
+    ).matched
 
 
 def test_what_compose_and_skaffold_call_the_image() -> None:
@@ -200,7 +203,7 @@ def test_what_a_person_says_counts() -> None:
     live = (running("x", f"{R}/a/b"), running("web", f"{R}/shop/web"))
     spot = Spot(live[0], live[0].containers[0])
     api, web = sources
-    found = match(sources, live, project="shop", asked={api: spot, web: None})
+    found = match(sources, live, project="shop", around=Surroundings(), asked={api: spot, web: None})
     assert [(each.source, each.why) for each in found.matched] == [(api, "so you said")]
     assert [(each.source, each.why) for each in found.unmatched] == [(web, "as you said")]
 

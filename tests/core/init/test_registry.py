@@ -2,7 +2,8 @@
 
 import pytest
 
-from devloop.core.init.registry import CONFIG_MAP, Registry, Surroundings, refs_to_ask, registries
+from devloop.core.init.registry import CONFIG_MAP, Registry, refs_to_ask, registries
+from devloop.core.init.surroundings import Surroundings
 from tests.core.init.world import HOSTING, KIND, compose, dockerfile, drafted, matching, project, running
 
 R = "ghcr.io/acme"
@@ -129,7 +130,7 @@ def test_localhost_is_the_registry_that_the_config_map_calls_by_its_address() ->
 
 def test_a_person_may_name_another() -> None:
     own = Registry("ghcr.io", "ghcr.io", "is the one that you named", "acme/dev")
-    (service,) = drafted(WEB, running("web", "nginx"), registry=own).services
+    (service,) = drafted(WEB, running("web", "nginx"), place=own).services
     assert service.image.image == "ghcr.io/acme/dev/web"
 
 

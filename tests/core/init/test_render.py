@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from devloop.core.config import Config
 from devloop.core.containers import choose
 from devloop.core.init.draft import Draft, Target
-from devloop.core.init.registry import Surroundings
 from devloop.core.init.render import local_file, project_file
 from devloop.core.init.source import FoundDockerfile, StatedBuild
+from devloop.core.init.surroundings import Surroundings
 from devloop.core.layers import merge, prepare
 from devloop.core.resolve import resolve
 from devloop.core.service import Service
@@ -303,13 +303,22 @@ _HOSTING = st.dictionaries(
 @given(
     live=_LIVE, paths=_PATHS, stated=_STATED, hosting=_HOSTING, shared=st.booleans(),
     logins=st.lists(st.sampled_from(["docker.io", "ghcr.io", "not a host"]), unique=True),
-    target=st.sampled_from([LOCAL, FAR]),
+    target=st.sampled_from([LOCAL, FAR]), loads=st.sampled_from(["", "the kind cluster `dev`"]),
+    loaded=st.sets(st.sampled_from(["docker.io/library/web", "docker.io/library/nginx", "docker.io/acme/web"])),
 )  # fmt: skip
 def test_whatever_there_is_the_files_are_valid(
-    live: Any, paths: list[str], stated: Any, hosting: dict[str, str], shared: bool, logins: list[str], target: Target
+    live: Any,
+    paths: list[str],
+    stated: Any,
+    hosting: dict[str, str],
+    shared: bool,
+    logins: list[str],
+    target: Target,
+    loads: str,
+    loaded: set[str],
 ) -> None:
     """And each service updates the very containers that it was matched with."""
-    around = Surroundings.of(hosting, logins)
+    around = Surroundings.of(hosting, logins, loads, loaded)
     draft = drafted(project(*paths, stated=tuple(stated)), *live, around=around, shared=shared, target=target)
     assert tomllib.loads(local_file(draft)) is not None
     if not draft.services:

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 
 from devloop.core.init.draft import Draft, Target, draft
 from devloop.core.init.match import Matching, match
-from devloop.core.init.registry import Registry, Surroundings, registries
+from devloop.core.init.registry import Place, places
 from devloop.core.init.source import FoundDockerfile, Source, StatedBuild, sources
+from devloop.core.init.surroundings import Surroundings
 from devloop.core.init.workload import Live
 from devloop.core.service import WorkloadKey
 from devloop.core.workload import ContainerSpec
@@ -48,16 +49,16 @@ def skaffold(context: str, image: str) -> StatedBuild:
     return StatedBuild("skaffold.yaml", f"{context}/Dockerfile", context, image=image)
 
 
-def matching(found: tuple[Source, ...], *live: Live, logins: tuple[str, ...] = ()) -> Matching:
-    return match(found, live, project="shop", logins=logins)
+def matching(found: tuple[Source, ...], *live: Live, around: Surroundings = KIND) -> Matching:
+    return match(found, live, project="shop", around=around)
 
 
 def drafted(
     found: tuple[Source, ...], *live: Live, around: Surroundings = KIND, target: Target = LOCAL, shared: bool = True,
-    registry: Registry | None = None,
+    place: Place | None = None,
 ) -> Draft:  # fmt: skip
-    """The whole way from files and workloads to what is proposed; the registry is the first that is found."""
-    found_out = matching(found, *live, logins=around.logins)
-    known = registries(live, around)
-    best = registry or (known[0] if known else None)
+    """The whole way from files and workloads to what is proposed; images go to the first place that is found."""
+    found_out = matching(found, *live, around=around)
+    known = places(live, found_out.matched, around)
+    best = place or (known[0] if known else None)
     return draft(found_out, target, around, best, project="shop", shared=shared)
