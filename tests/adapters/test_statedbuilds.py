@@ -104,8 +104,111 @@ def test_skaffold(root: Path) -> None:
     )  # fmt: skip
 
 
+def write(root: Path, **files: str) -> list[StatedBuild]:
+    """Write them (`__` stands for a dot, `_in_` for a slash), and read what they say."""
+    for name, text in files.items():
+        path = root / name.replace("_in_", "/").replace("__", ".")
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    builds, problems = read_stated(root)
+    assert problems == []
+    return builds
+
+
+WEB = "services: {web: {build: {context: web, args: {A: 1, B: 2}}, image: shop/web, depends_on: [api]}}"
+
+
+@pytest.mark.parametrize("name", ["compose__override__yaml", "docker-compose__override__yml"])
+def test_an_override_is_laid_over_what_it_overrides(root: Path, name: str) -> None:
+    over = "services: {web: {build: {target: dev, args: [B=3, C=4]}, depends_on: {db: {}}}, api: {build: api}}"
+    (root / name.replace("__", ".")).write_text(over)
+    assert write(root, compose__yaml=WEB) == [
+        StatedBuild(
+            "compose.yaml", "web/Dockerfile", "web", "web", "shop/web", "dev", (("A", "1"), ("B", "3"), ("C", "4")),
+            ("api", "db"),
+        ),
+        StatedBuild("compose.yaml", "api/Dockerfile", "api", "api"),
+    ]  # fmt: skip
+
+
+def test_an_override_may_only_say_what_is_built(root: Path) -> None:
+    over = "services: {web: {build: web}}"
+    (found,) = write(root, compose__yaml="services: {web: {image: r:5/web}}", compose__override__yaml=over)
+    assert (found.context, found.image) == ("web", "r:5/web")
+
+
+@pytest.mark.parametrize("name", ["docker-compose__dev__yml", "compose__local__yaml", "docker-compose-dev__yml"])
+def test_a_file_for_development_adds_what_the_others_do_not_build(root: Path, name: str) -> None:
+    more = "services: {web: {build: {context: api, target: x}}, api: {build: api}}"
+    first, second = write(root, compose__yaml=WEB, **{name: more})
+    assert (first.file, first.context) == ("compose.yaml", "web")
+    assert (second.file, second.name) == (name.replace("__", "."), "api")
+
+
+def test_other_files_are_read_only_where_there_is_no_choice(root: Path) -> None:
+    build = "services: {sut: {build: {context: web, target: test}}}"
+    assert write(root, compose__yaml="services: {}", docker_compose__test__yml="", compose__ci__yaml=build) == []
+    (root / "compose.yaml").unlink()
+    (found,) = write(root, compose__ci__yaml=build)
+    assert found.target == "test"
+    assert write(root, compose__ci__yaml=build, compose__prod__yaml=build) == []
+
+
+def test_what_a_service_extends(root: Path) -> None:
+    text = """
+services:
+  base: {build: {context: web, target: dev, args: {A: 1}}, image: shop/base, depends_on: [db]}
+  worker: {extends: base, image: shop/worker, depends_on: [queue]}
+  api: {extends: {file: api/common.yaml, service: app}, build: {target: local}}
+  lost: {extends: {file: none.yaml, service: app}}
+  circle: {extends: circle, build: web}
+"""
+    found = {each.name: each for each in write(root, compose__yaml=text, api_in_common__yaml=COMMON)}
+    assert found["worker"] == StatedBuild(
+        "compose.yaml", "web/Dockerfile", "web", "worker", "shop/worker", "dev", (("A", "1"),), ("queue",)
+    )
+    assert found["api"] == StatedBuild("compose.yaml", "api/Dockerfile.dev", "api", "api", "shop/api", "local")
+    assert set(found) == {"base", "worker", "api", "circle"}
+
+
+COMMON = "services: {app: {build: {dockerfile: Dockerfile.dev, target: app}, image: shop/api}}"
+
+
+def test_what_a_file_includes_is_relative_to_its_own_folder(root: Path) -> None:
+    main = "include: [api/common.yaml, {path: [web/compose.yaml]}, ../other.yaml]\nservices: {web: {image: mine}}"
+    web = "include: ../compose.yaml\nservices: {web: {build: .}}"
+    first, second = write(root, compose__yaml=main, api_in_common__yaml=COMMON, web_in_compose__yaml=web)
+    assert (first.name, first.context, first.dockerfile) == ("app", "api", "api/Dockerfile.dev")
+    assert (second.name, second.context, second.image) == ("web", "web", "mine")
+
+
+def test_the_configurations_that_skaffold_requires(root: Path) -> None:
+    main = "requires: [{path: web}, {path: api/part.yaml}, {path: .}, {git: {repo: x}}, {path: ../x}]"
+    part = "build: {artifacts: [{image: a, context: ., docker: {dockerfile: Dockerfile.dev}}]}"
+    own = "requires: [{path: ..}]\nbuild: {artifacts: [{image: w}]}"
+    assert write(root, skaffold__yaml=main, api_in_part__yaml=part, web_in_skaffold__yaml=own) == [
+        StatedBuild("web/skaffold.yaml", "web/Dockerfile", "web", image="w"),
+        StatedBuild("api/part.yaml", "api/Dockerfile.dev", "api", image="a"),
+    ]
+
+
 @pytest.mark.parametrize(
-    "text", ["", "[]", "services: 3", "services: {web: 3}", "services: {web: {build: [x]}}", "build: {artifacts: {}}"]
+    "text",
+    [
+        "",
+        "[]",
+        "services: 3",
+        "services: {web: 3}",
+        "services: {web: {build: [x]}}",
+        "build: {artifacts: {}}",
+        "include: 3",
+        "include: [{path: {}}]",
+        "services: {web: {extends: [x]}}",
+        "services: {web: {depends_on: 3}}",
+        "services: {web: {build: {args: 3}}}",
+        "requires: 3",
+        "requires: [3, {path: []}]",
+    ],
 )
 def test_what_is_not_understood_is_passed_over(root: Path, text: str) -> None:
     (root / "compose.yaml").write_text(text)
