@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from devloop.core.image import short
 from devloop.core.init.draft import Draft, Proposal
 from devloop.core.init.match import Matched, Unmatched
 from devloop.core.init.workload import Live
@@ -25,8 +26,9 @@ def report(draft: Draft, left: Sequence[Live]) -> Iterator[str]:
         yield from (f"      {line}" for line in _about(service, draft.loads_into))
     for each in draft.unmatched:
         yield f"  {'!' if each.candidates else '✘'} {each.source}: {each.why}{_fate(each)}"
-    if left:
-        yield f"  · nothing here builds {_listed(left)}"
+    asked = {spot.live.key for each in draft.unmatched for spot in each.candidates}
+    if others := [live for live in left if live.key not in asked]:
+        yield f"  · nothing here builds {_listed(others)}"
 
 
 def pairing(matched: Matched) -> str:
@@ -57,9 +59,15 @@ def _fate(unmatched: Unmatched) -> str:
 
 
 def _listed(left: Sequence[Live]) -> str:
-    named = [f"{live} ({', '.join(dict.fromkeys(c.image for c in live.mains))})" for live in left[:_MOST_LISTED]]
+    named = [f"{live} ({', '.join(dict.fromkeys(shown(c.image) for c in live.mains))})" for live in left[:_MOST_LISTED]]
     more = len(left) - len(named)
     return ", ".join(named) + (f" and {more} more" if more else "")
+
+
+def shown(image: str) -> str:
+    """An image for people: no more of a digest than tells it from others."""
+    name, at, digest = image.partition("@")
+    return f"{name}@{short(digest)}" if at else image
 
 
 def next_steps() -> Iterable[str]:

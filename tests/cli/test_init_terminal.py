@@ -70,12 +70,12 @@ def test_what_is_not_clear_is_asked(project: Project, cluster: Cluster) -> None:
     cluster.deploy("web", "127.0.0.1:1/a/web", namespace="two")
     cluster.deploy("backend", "127.0.0.1:1/a/server", namespace="two")
     with project.terminal("init", "--all-namespaces") as terminal:
-        terminal.until("api/Dockerfile: no Deployment has a name, an image or a label like `api`")
-        terminal.until("3) deployment/backend in two (127.0.0.1:1/a/server)")
-        terminal.until("What runs api/Dockerfile? [0]")
-        terminal.press(b"3\n")
         terminal.until("2) deployment/web in two (127.0.0.1:1/a/web)")
         terminal.until("What runs web/Dockerfile? [0]")
+        terminal.press(b"2\n")
+        terminal.until("api/Dockerfile: no Deployment has a name, an image or a label like `api`")
+        terminal.until("2) deployment/backend in two (127.0.0.1:1/a/server)")
+        terminal.until("What runs api/Dockerfile? [0]")
         terminal.press(b"2\n")
         terminal.until("Write devloop.toml")
         terminal.press(b"\n")
@@ -86,6 +86,28 @@ def test_what_is_not_clear_is_asked(project: Project, cluster: Cluster) -> None:
     assert services["api"]["workload"] == "deployment/backend"
     assert services["web"]["workload"] == "deployment/web"
     assert project.read()["cluster"] == {"namespace": "two"}
+
+
+def test_what_is_clear_is_not_asked_and_what_has_few_answers_comes_first(project: Project, cluster: Cluster) -> None:
+    cluster.workloads = []
+    cluster.deploy("web", "127.0.0.1:1/a/web", namespace="one")
+    cluster.deploy("web", "127.0.0.1:1/a/web", namespace="two")
+    cluster.deploy("db", "127.0.0.1:1/a/db", namespace="two", kind="statefulsets")
+    cluster.deploy("backend", "127.0.0.1:1/a/server", namespace="two")
+    project.source("db")
+    (project.root / "web" / "Dockerfile.dev").write_text("FROM scratch\n")
+    with project.terminal("init", "--all-namespaces") as terminal:
+        terminal.until("What runs web/Dockerfile? [0]")
+        terminal.press(b"2\n")
+        terminal.until("2) deployment/backend in two (127.0.0.1:1/a/server)")
+        terminal.until("What runs api/Dockerfile? [0]")
+        assert "deployment/web in two" not in terminal.said.rpartition("api/Dockerfile: ")[2]
+        terminal.press(b"2\n")
+        terminal.until("Write devloop.toml")
+        terminal.press(b"n\n")
+        assert terminal.finish() == 2
+        assert "What runs db" not in terminal.said
+        assert "What runs web/Dockerfile.dev" not in terminal.said
 
 
 def test_a_registry_is_asked_for_where_the_image_is_nobodys_to_push(project: Project, cluster: Cluster) -> None:

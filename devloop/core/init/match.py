@@ -12,6 +12,7 @@ from devloop.core.init.workload import DEPLOYMENT, Live, reference
 from devloop.core.problems import quoted
 
 _MOST_NAMED = 4
+_AS_YOU_SAID = "as you said"
 _Key = tuple[int, ...]
 
 
@@ -42,6 +43,8 @@ class Unmatched:
     why: str
     candidates: tuple[Spot, ...] = ()
     """What it may be; empty where there is nothing."""
+    is_answered: bool = False
+    """Whether there is nothing to ask: it is known why nothing runs it."""
     lacks_registry: bool = False
     """Whether it is clear what runs it, and all that is missing is a place to push to."""
 
@@ -114,7 +117,7 @@ class _Matcher:
             elif (spot := asked[source]) is not None:
                 self._claim(source, _Candidate((), (spot,), Evidence(ASKED, "so you said")))
             else:
-                self.open[source] = ("as you said", ())
+                self.open[source] = (_AS_YOU_SAID, ())
         while waiting:
             waiting = self._round(waiting)
         self._the_only_one(sources)
@@ -122,16 +125,16 @@ class _Matcher:
     def explained(self, source: Source, found: tuple[str, tuple[Spot, ...]], others: Sequence[Live]) -> Unmatched:
         why, spots = found
         if why:
-            return Unmatched(source, why, spots)
+            return Unmatched(source, why, spots, is_answered=why == _AS_YOU_SAID)
         if plain := self._plain_one(source):
-            return Unmatched(source, f"{plain} is the plain one beside it")
+            return Unmatched(source, f"{plain} is the plain one beside it", is_answered=True)
         taken = [spot for each in self._candidates[source] for spot in each.spots if spot.claim in self._owners]
         if taken:
-            return Unmatched(source, f"{taken[0]} is built from {self._owners[taken[0].claim]}")
+            return Unmatched(source, f"{taken[0]} is built from {self._owners[taken[0].claim]}", is_answered=True)
         elsewhere = self._of(source, [Spot(live, container) for live in others for container in live.containers])
         if elsewhere and not elsewhere[0].is_vague:
             live = elsewhere[0].spots[0].live
-            return Unmatched(source, f"{live} runs it, and devloop rolls out Deployments alone")
+            return Unmatched(source, f"{live} runs it, and devloop rolls out Deployments alone", is_answered=True)
         names = quoted([name.text for name in source.names][:_MOST_NAMED], "or")
         return Unmatched(source, f"no Deployment has a name, an image or a label like {names}")
 
@@ -169,10 +172,12 @@ class _Matcher:
         return [source for source in options if source not in (clear or first)]
 
     def _plain_one(self, source: Source) -> Source | None:
-        """The Dockerfile that this one is a variant of, where that one runs somewhere."""
+        """The Dockerfile that this one is a variant of, where that one runs somewhere or may do so."""
+        if not source.is_variant:
+            return None
         folder = posixpath.dirname(source.dockerfile)
-        matched = (each.source for each in self.matched if source.is_variant)
-        return next((each for each in matched if posixpath.dirname(each.dockerfile) == folder), None)
+        plain = [each.source for each in self.matched] + [each for each, (_, spots) in self.open.items() if spots]
+        return next((each for each in plain if posixpath.dirname(each.dockerfile) == folder and each != source), None)
 
     def _free(self, source: Source) -> list[_Candidate]:
         if self._plain_one(source):

@@ -7,10 +7,11 @@ from devloop.adapters import configfile
 from devloop.core.failure import ExitCode, Failure, FailureCode
 from devloop.core.guard import allowing_line
 from devloop.core.init.draft import Draft, Target, draft
+from devloop.core.init.evidence import Spot
 from devloop.core.init.match import Matching, match
 from devloop.core.init.registry import Place, Registry, places, refs_to_ask
 from devloop.core.init.render import local_file, project_file
-from devloop.core.init.source import plain
+from devloop.core.init.source import Source, plain
 from devloop.session import say
 from devloop.session.init import dialogue, files
 from devloop.session.init.gather import Seen, answering, look
@@ -42,10 +43,18 @@ def init(request: InitRequest) -> ExitCode:
     return _write(compared, proposal, request.person)
 
 
-def _proposed(person: Person | None, seen: Seen) -> tuple[Draft, Matching]:
+def _matched(person: Person | None, seen: Seen) -> Matching:
     matching = match(seen.sources, seen.workloads, project=seen.project, around=seen.around)
-    if person and (asked := dialogue.ask_about_sources(person, matching, seen.around)):
+    asked: dict[Source, Spot | None] = {}
+    # What is said of one may make another one unclear: `Dockerfile.dev`, where `Dockerfile` runs nowhere.
+    while person and (new := dialogue.ask_about_sources(person, matching, seen.around)):
+        asked |= new
         matching = match(seen.sources, seen.workloads, project=seen.project, around=seen.around, asked=asked)
+    return matching
+
+
+def _proposed(person: Person | None, seen: Seen) -> tuple[Draft, Matching]:
+    matching = _matched(person, seen)
     around = asyncio.run(answering(refs_to_ask(matching.matched, seen.around), seen.around))
     namespaces = {each.namespace for each in matching.matched}
     nearby = [live for live in seen.workloads if live.key.namespace in namespaces]

@@ -12,28 +12,29 @@ from devloop.core.init.workload import DEPLOYMENT, Live, reference
 from devloop.core.values import InvalidValueError, check_image
 from devloop.session import say
 from devloop.session.init.request import Person
+from devloop.views.init import shown
 
 _MOST_ASKED = 3
 """Dockerfiles without any candidate that are asked about: with more of them, most are of something else."""
 
 
 def ask_about_sources(person: Person, matching: Matching, around: Surroundings) -> Mapping[Source, Spot | None]:
-    """What a person says of the sources for which there is no clear answer."""
+    """What a person says of the sources without a clear answer; first those that have few to choose from."""
     asked: dict[Source, Spot | None] = {}
-    lonely = [each for each in matching.unmatched if not each.candidates]
+    unclear = [each for each in matching.unmatched if not each.is_answered]
+    lonely = [each for each in unclear if not each.candidates]
     free = [spot for live in matching.left for spot in _spots(live) if _may_be_ours(spot, around)]
-    for each in matching.unmatched:
-        others = [spot for spot in free if spot not in asked.values()]
-        choice = each.candidates or (others if len(lonely) <= _MOST_ASKED or not matching.matched else ())
-        if choice:
-            asked[each.source] = _which(person, each, tuple(choice))
+    for each in sorted(unclear, key=lambda each: each in lonely):
+        among = each.candidates or (free if len(lonely) <= _MOST_ASKED or not matching.matched else ())
+        if choice := tuple(spot for spot in among if spot not in asked.values()):
+            asked[each.source] = _which(person, each, choice)
     return asked
 
 
 def _which(person: Person, unmatched: Unmatched, choice: tuple[Spot, ...]) -> Spot | None:
     say.err(f"{unmatched.source}: {unmatched.why}")
-    shown = [f"{spot} ({spot.container.image})" for spot in choice]
-    number = person.choose(f"What runs {unmatched.source}?", shown)
+    offered = [f"{spot} ({shown(spot.container.image)})" for spot in choice]
+    number = person.choose(f"What runs {unmatched.source}?", offered)
     return None if number is None else choice[number]
 
 

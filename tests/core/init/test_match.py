@@ -152,6 +152,18 @@ def test_two_dockerfiles_for_one_workload_decide_nothing() -> None:
     ]
 
 
+def test_a_variant_goes_with_the_plain_one_that_is_asked_about() -> None:
+    live = running("web", f"{R}/a/web", namespace="one"), running("web", f"{R}/a/web", namespace="two")
+    sources = project("web/Dockerfile", "web/Dockerfile.dev")
+    plain, variant = matching(sources, *live).unmatched
+    assert (len(plain.candidates), plain.is_answered) == (2, False)
+    assert (variant.why, variant.is_answered) == ("web/Dockerfile is the plain one beside it", True)
+    said = match(sources, live, project="shop", around=Surroundings(), asked={sources[0]: None})
+    assert [(each.is_answered, len(each.candidates)) for each in said.unmatched] == [(True, 0), (False, 2)], (
+        "who does not build the plain one may build the other"
+    )
+
+
 def test_what_is_taken_is_said() -> None:
     found = matching(project("web/Dockerfile", "web/Dockerfile.dev"), running("web", f"{R}/shop/web"))
     assert [each.why for each in found.unmatched] == ["web/Dockerfile is the plain one beside it"]

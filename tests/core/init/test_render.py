@@ -20,7 +20,7 @@ from devloop.core.service import Service
 from devloop.core.validate import validate
 from devloop.core.workload import Template
 from devloop.views.init import report
-from tests.core.init.world import FAR, LOCAL, compose, dockerfile, drafted, project, running
+from tests.core.init.world import FAR, LOCAL, compose, dockerfile, drafted, matching, project, running
 
 R = "registry:5000"
 DRAFT = drafted(
@@ -245,6 +245,17 @@ def test_what_is_said_of_it() -> None:
         "reasons; in devloop.toml as a comment",
         "  · nothing here builds deployment/redis in shop (redis:7), statefulset/db in shop (postgres:16)",
     ]
+
+
+def test_what_may_be_built_here_is_not_what_nothing_builds() -> None:
+    live = running("web", f"{R}/web", namespace="one"), running("web", f"{R}/web", namespace="two")
+    found = matching(project("web/Dockerfile"), *live)
+    assert len(list(report(drafted(project("web/Dockerfile"), *live), found.left))) == 1
+
+
+def test_a_digest_is_shown_short() -> None:
+    lines = [*report(drafted(project("web/Dockerfile")), [running("x", f"r/x@sha256:{'a' * 64}")])]
+    assert lines[-1] == "  · nothing here builds deployment/x in shop (r/x@aaaaaaaaaaaa)"
 
 
 _ODD = st.text(st.characters(blacklist_categories=("Cs", "Cc")), min_size=1, max_size=12).filter(
