@@ -55,11 +55,12 @@ def _relative(path: Path, top: Path) -> str:
 
 
 def append_line(path: Path, line: str) -> None:
-    """At the end of a file that is there, or the only one of a new one."""
-    before = read_text(path) or ""
-    gap = "" if not before or before.endswith("\n") else "\n"
+    """At the end of a file that is there, ended as its other lines are, or the only one of a new one."""
+    before = path.read_bytes() if path.exists() else b""
+    end = "\r\n" if b"\r\n" in before else "\n"
+    gap = "" if not before or before.endswith(b"\n") else end
     with path.open("a", encoding="utf-8", newline="") as file:
-        file.write(f"{gap}{line}\n")
+        file.write(f"{gap}{line}{end}")
 
 
 def write(path: Path, text: str, *, replaces: bool) -> None:

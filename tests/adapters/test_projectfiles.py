@@ -16,7 +16,8 @@ NAME = "devloop.local.toml"
         ("", f"{NAME}\n"),
         ("a\n", f"a\n{NAME}\n"),
         ("a", f"a\n{NAME}\n"),
-        ("a\r\n", f"a\r\n{NAME}\n"),
+        ("a\r\n", f"a\r\n{NAME}\r\n"),
+        ("a\r\nb", f"a\r\nb\r\n{NAME}\r\n"),
     ],
 )
 def test_a_line_is_added_at_the_end(tmp_path: Path, before: str | None, after: str) -> None:

@@ -69,6 +69,8 @@ class Cluster:
         if path == "/api/v1/namespaces":
             names = sorted({namespace for _, namespace, _, _ in self.workloads})
             return 200, {"items": [{"metadata": {"name": name}} for name in names]}
+        if path.startswith("/api/v1/namespaces/"):
+            return (200, {}) if any(parts[-1] == namespace for _, namespace, _, _ in self.workloads) else (404, {})
         if path.startswith("/apis/apps/v1/"):
             within = parts[4] if "namespaces" in parts else None
             found = [w for w in self.workloads if w[0] == parts[-1] and within in {None, w[1]}]

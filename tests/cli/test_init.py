@@ -117,6 +117,28 @@ def test_a_cluster_without_a_registry(project: Project, cluster: Cluster) -> Non
     assert err.startswith("no registry was found to push images to")
 
 
+def test_a_namespace_that_is_not_there(project: Project) -> None:
+    code, out, err = project.run("init", "--yes", "-n", "shopp")
+    assert (code, out) == (3, "")
+    assert err.startswith("there is no namespace `shopp` in the cluster of context colima\n→ correct -n")
+
+
+def test_a_file_with_mistakes_is_mentioned(project: Project) -> None:
+    (project.root / "devloop.toml").write_text("[cluster]\nnamespac = 'x'\n")
+    code, out, _ = project.run("init", "--yes")
+    assert code == 2
+    assert "! devloop.toml has mistakes (`devloop validate` lists them), so its context and namespace" in out
+
+
+@pytest.mark.parametrize("name", ["devloop.toml", "devloop.local.toml", ".gitignore"])
+def test_what_is_no_file_is_told(project: Project, name: str) -> None:
+    (project.root / name).mkdir()
+    code, _, err = project.run("init", "--yes")
+    assert code == 2
+    assert err.startswith(f"{name} is there and cannot be read (Is a directory), so nothing was written\n→ move {name}")
+    assert project.files == set()
+
+
 def test_a_cluster_that_is_away(project: Project, cluster: Cluster) -> None:
     project._url = "http://127.0.0.1:1"
     project.context("colima")
@@ -137,7 +159,7 @@ def test_where_nothing_in_the_namespace_fits_all_others_are_looked_at(project: P
     assert project.read()["cluster"] == {"namespace": "team"}
     code, _, err = project.run("init", "--yes", "-n", "empty")
     assert code == 3, "who names a namespace means it"
-    assert "no workload in namespace empty runs" in err
+    assert "there is no namespace `empty`" in err
 
 
 def test_all_namespaces_that_one_may_list(project: Project, cluster: Cluster) -> None:

@@ -37,7 +37,12 @@ def init(request: InitRequest) -> ExitCode:
         raise AssertionError(f"what it would write is refused: {problems}")
     if request.mode is Mode.PRINT:
         return _print(proposal)
-    compared = files.compare(proposal, root)
+    try:
+        compared = files.compare(proposal, root)
+    except OSError as error:
+        name = Path(error.filename).name
+        message = f"{name} is there and cannot be read ({error.strerror}), so nothing was written"
+        return _refused(Refusal(ExitCode.USAGE, (message, f"→ move {name} away, or make it a file that you may read")))
     if request.mode is Mode.DIFF:
         return _diff(compared)
     return _write(compared, proposal, request.person)

@@ -119,6 +119,10 @@ async def _with_cluster(
     if isinstance(first, Failure):
         return Refusal.of(first)
     workloads, where = first
+    if request.namespace and not workloads and await cluster.namespace_exists(request.namespace) is False:
+        message = f"there is no namespace `{request.namespace}` in the cluster of context {place.pinned.name}"
+        hint = "correct -n, or leave it out: then all that you may list are looked at"
+        return Refusal.of(Failure(FailureCode.WORKLOAD_ABSENT, message, hint))
     around = _around(place, hosting, nodes, logins)
     if not (request.all_namespaces or request.namespace) and not _fits(found, workloads, place, around):
         # Where nothing was asked for, the context's namespace is often `default`, and the workloads are elsewhere.
@@ -126,7 +130,7 @@ async def _with_cluster(
         if not isinstance(wider, Failure) and _fits(found, wider[0], place, around):
             workloads, where = wider
     shared = checkout_of(place.root) is not None
-    notes = [*problems, *_above(place)]
+    notes = [*_unusable(place), *problems, *_above(place)]
     return Seen(place, found, tuple(workloads), where, around, shared, tuple(notes))
 
 
@@ -138,6 +142,15 @@ def _around(
     target = proven_target(place.pinned.name, place.pinned.cluster, place.local, listed)
     announced = None if isinstance(hosting, Failure) else hosting
     return Surroundings.of(announced, logins, str(target) if target else "", images_without_registry(listed))
+
+
+def _unusable(place: Place) -> list[str]:
+    """A file of this folder that does not say which context and namespace it is for."""
+    if place.file or not (place.root / configfile.FILE).is_file():
+        return []
+    return [
+        f"{configfile.FILE} has mistakes (`devloop validate` lists them), so its context and namespace do not count"
+    ]
 
 
 def _above(place: Place) -> list[str]:
