@@ -162,6 +162,20 @@ def test_where_nothing_in_the_namespace_fits_all_others_are_looked_at(project: P
     assert "there is no namespace `empty`" in err
 
 
+def test_where_the_own_namespace_may_not_be_listed_others_may(project: Project, cluster: Cluster) -> None:
+    cluster.workloads = []
+    cluster.deploy("web", "127.0.0.1:1/shop/web", namespace="team")
+    cluster.forbidden = {"/apis/apps/v1/deployments", "/apis/apps/v1/namespaces/shop/deployments"}
+    code, _, err = project.run("init", "--print")
+    assert code == 0
+    assert "1 workload in namespace team, the only one that you may list, of context colima" in err
+    for args in ((), ("-n", "shop"), ("--all-namespaces",)):
+        cluster.forbidden |= {"/api/v1/namespaces"}
+        code, _, err = project.run("init", "--print", *args)
+        assert code == 3
+        assert err.endswith("→ name a namespace whose Deployments you may list: -n NAMESPACE\n")
+
+
 def test_all_namespaces_that_one_may_list(project: Project, cluster: Cluster) -> None:
     cluster.deploy("api", "127.0.0.1:1/shop/api", namespace="other")
     cluster.deploy("web", "127.0.0.1:1/shop/web", namespace="secret")

@@ -33,6 +33,10 @@ _PATIENCE = 4.0
 """Seconds for one registry to say that it is there."""
 
 
+_Listed = tuple[list[Live], str]
+"""Workloads, and the namespaces that they are of, in words."""
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """All that was read."""
@@ -116,22 +120,37 @@ async def _with_cluster(
         in_daemon_thread(lambda: DockerConfig.load().logins()),
         _everywhere(cluster, place.namespace) if request.all_namespaces else _within(cluster, place.namespace),
     )
-    if isinstance(first, Failure):
-        return Refusal.of(first)
-    workloads, where = first
+    around = _around(place, hosting, nodes, logins)
+    listed = await _wider(request, place, found, around, cluster, first)
+    if isinstance(listed, Failure):
+        return Refusal.of(listed)
+    workloads, where = listed
     if request.namespace and not workloads and await cluster.namespace_exists(request.namespace) is False:
         message = f"there is no namespace `{request.namespace}` in the cluster of context {place.pinned.name}"
         hint = "correct -n, or leave it out: then all that you may list are looked at"
         return Refusal.of(Failure(FailureCode.WORKLOAD_ABSENT, message, hint))
-    around = _around(place, hosting, nodes, logins)
-    if not (request.all_namespaces or request.namespace) and not _fits(found, workloads, place, around):
-        # Where nothing was asked for, the context's namespace is often `default`, and the workloads are elsewhere.
-        wider = await _everywhere(cluster, place.namespace)
-        if not isinstance(wider, Failure) and _fits(found, wider[0], place, around):
-            workloads, where = wider
     shared = checkout_of(place.root) is not None
     notes = [*_unusable(place), *problems, *_above(place)]
     return Seen(place, found, tuple(workloads), where, around, shared, tuple(notes))
+
+
+async def _wider(
+    request: InitRequest, place: Place, found: Sequence[Source], around: Surroundings, cluster: KubeCluster,
+    first: _Listed | Failure,
+) -> _Listed | Failure:  # fmt: skip
+    """What was listed first; where nothing of it fits and no namespace was asked for, all that one may list: the
+    context's namespace is often `default`, and the workloads are elsewhere."""
+    denied = isinstance(first, Failure) and first.code is FailureCode.CLUSTER_DENIED
+    if isinstance(first, Failure) and not denied:
+        return first
+    if not (request.all_namespaces or request.namespace):
+        fits = not isinstance(first, Failure) and _fits(found, first[0], place, around)
+        wider = first if fits else await _everywhere(cluster, place.namespace)
+        if not isinstance(wider, Failure) and (denied or _fits(found, wider[0], place, around)):
+            return wider
+    if isinstance(first, Failure):
+        return replace(first, hint="name a namespace whose Deployments you may list: -n NAMESPACE")
+    return first
 
 
 def _around(
@@ -165,9 +184,6 @@ def _fits(found: Sequence[Source], workloads: Sequence[Live], place: Place, arou
     return bool(matching.matched) or any(each.candidates for each in matching.unmatched)
 
 
-_Listed = tuple[list[Live], str]
-
-
 async def _within(cluster: KubeCluster, namespace: str) -> _Listed | Failure:
     lists = await asyncio.gather(*(cluster.list_workloads(kind, namespace) for kind in PLURALS))
     found: list[Live] = []
@@ -194,4 +210,7 @@ async def _everywhere(cluster: KubeCluster, own: str) -> _Listed | Failure:
     readable = [result for result in results if not isinstance(result, Failure)]
     if not readable:
         return await _within(cluster, own)
-    return [each for found, _ in readable for each in found], f"the {len(readable)} namespaces that you may list"
+    every = [each for found, _ in readable for each in found]
+    if len(readable) == 1:
+        return every, f"{readable[0][1]}, the only one that you may list,"
+    return every, f"the {len(readable)} namespaces that you may list"
