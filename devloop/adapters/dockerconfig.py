@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import shutil
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from devloop.core.image import DOCKER_HUB
 
 DEFAULT_HOST = "unix:///var/run/docker.sock"
 _HUB_HOSTS = frozenset({"index.docker.io", "registry-1.docker.io", "registry.hub.docker.com", DOCKER_HUB})
+_OF_USERS = frozenset({DOCKER_HUB, "ghcr.io", "quay.io"})
 _SYSTEM_PLUGINS = tuple(
     Path(folder, "docker/cli-plugins")
     for folder in ("/usr/local/lib", "/usr/local/libexec", "/usr/lib", "/usr/libexec")
@@ -123,6 +125,19 @@ class DockerConfig:
         bare = (host.partition("/")[0] for host in hosts)
         return tuple(dict.fromkeys(DOCKER_HUB if host in _HUB_HOSTS else host for host in bare if host))
 
+    def users(self) -> Mapping[str, str]:
+        """Who is logged in to the registries whose repositories begin with a user's name; blocks."""
+        found = {host: self._user(host) for host in self.logins() if host in _OF_USERS}
+        return {host: user for host, user in found.items() if user}
+
+    def _user(self, host: str) -> str:
+        try:
+            found = self.credentials(host)
+        except CredentialsError:
+            return ""
+        named = found is not None and found.username not in {"<token>", found.password}
+        return found.username.lower() if found and named else ""
+
     def stored_secrets(self) -> Iterator[str]:
         """Every password and token that the file itself holds."""
         for entry in (self.data.get("auths") or {}).values():
@@ -141,8 +156,9 @@ class DockerConfig:
         from docker import auth, errors  # deferred: about 150 ms, and only where credentials exist
 
         try:
-            config = auth.load_config(config_dict=dict(self.data), credstore_env=dict(self.env))
-            found = config.resolve_authconfig(registry if registry != DOCKER_HUB else None)
+            with warnings.catch_warnings(action="ignore"):  # a helper that is missing fails below, and is told of once
+                config = auth.load_config(config_dict=dict(self.data), credstore_env=dict(self.env))
+                found = config.resolve_authconfig(registry if registry != DOCKER_HUB else None)
         except (errors.DockerException, OSError, ValueError) as error:
             raise CredentialsError(f"the credential helper for {registry} failed: {error}") from error
         fields = {key.lower(): value for key, value in (found or {}).items()}

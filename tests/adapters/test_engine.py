@@ -1,6 +1,7 @@
 """Which engine is asked, that a real one answers, and that an absent or hung one never blocks."""
 
 import asyncio
+import base64
 import hashlib
 import json
 import os
@@ -148,3 +149,13 @@ def test_the_registries_that_docker_is_logged_in_to(tmp_path: Path) -> None:
     data = {"auths": auths, "credHelpers": {"eu.gcr.io": "gcloud", "ghcr.io": "x"}}
     assert DockerConfig(tmp_path, data, {}).logins() == ("docker.io", "ghcr.io", "localhost:5001", "eu.gcr.io")
     assert DockerConfig(tmp_path, {}, {}).logins() == ()
+
+
+def test_whose_names_repositories_begin_with(tmp_path: Path) -> None:
+    def login(user: str, password: str = "p") -> dict[str, str]:
+        return {"auth": base64.b64encode(f"{user}:{password}".encode()).decode()}
+
+    auths = {"https://index.docker.io/v1/": login("Jo"), "ghcr.io": login("t", "t"), "r.example.com": login("x")}
+    data = {"auths": auths, "credHelpers": {"quay.io": "not-there"}}
+    assert DockerConfig(tmp_path, data, {"PATH": ""}).users() == {"docker.io": "jo"}
+    assert DockerConfig(tmp_path, {}, {}).users() == {}

@@ -12,7 +12,7 @@ from devloop.core.init.match import Matched, Matching, Unmatched
 from devloop.core.init.registry import Chosen, Place, choose
 from devloop.core.init.source import Source, plain
 from devloop.core.init.surroundings import Surroundings
-from devloop.core.init.workload import reference
+from devloop.core.init.workload import full_name, reference
 from devloop.core.order import cycles
 from devloop.core.resolve import LOCAL_TAG, SHARED_TAG
 from devloop.core.service import BuildSpec, Pin, Service
@@ -139,7 +139,9 @@ def _in_order(services: Sequence[Proposal]) -> tuple[Proposal, ...]:
 def _tag(matched: Matched, chosen: Chosen, target: Target) -> tuple[str, str]:
     """A tag of devloop's own where the present one says what it must not become."""
     ref = reference(matched.spots[0].container.image)
-    if ref is None or ref.name != chosen.image or chosen.load_why:  # each build that is loaded has a tag of its own
+    if (
+        ref is None or full_name(ref) != chosen.image or chosen.load_why
+    ):  # each build that is loaded has a tag of its own
         return "", ""
     if ref.digest:
         what = "a digest"

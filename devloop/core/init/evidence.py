@@ -65,13 +65,12 @@ def _of_image(
         if other is not None and (kind := _stated(other, ref)) is not None:
             exact = "" if kind == SAME_IMAGE else f", {other.name}"
             yield Evidence(kind, f"the image {ref.name} is what {stated.file} builds from it{exact}", by_image=True)
-    is_somebodys = around.is_somebodys(container)
-    if not is_somebodys and not around.may_be_loaded(ref):
+    if not around.may_be_ours(ref):
         return
     for name, distance in _related(source.names, last_part(ref), prefixes):
         verb = "ends in" if distance == 0 else "is named after"
-        # Where it is not known how the image came to its node, it may as well be one that everybody uses.
-        rank = BY_IMAGE + (distance if is_somebodys else max(distance, VAGUE))
+        # What may as well be an image that everybody uses is asked about.
+        rank = BY_IMAGE + (distance if around.is_ours(container) else max(distance, VAGUE))
         yield Evidence(rank, f"the image {ref.name} {verb} {_told(name)}", by_image=True)
 
 

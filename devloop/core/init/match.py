@@ -193,7 +193,7 @@ class _Matcher:
         if len(sources) != 1 or self.matched or self.open.get(sources[0]) != ("", ()):
             return
         running = [spot for spot in self._spots if not spot.container.init]
-        ours = [spot for spot in running if self._around.is_somebodys(spot.container)]
+        ours = [spot for spot in running if self._around.is_ours(spot.container)]
         if len(running) == len(ours) == 1:
             del self.open[sources[0]]
             why = "it is the only Deployment, and this the only Dockerfile"

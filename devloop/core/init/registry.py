@@ -8,7 +8,7 @@ from devloop.core.image import DOCKER_HUB, ImageRef
 from devloop.core.init.match import Matched
 from devloop.core.init.source import plain
 from devloop.core.init.surroundings import Surroundings
-from devloop.core.init.workload import Live, host_of, is_ours_to_push, last_part, reference
+from devloop.core.init.workload import Live, full_name, host_of, is_ours_to_push, last_part, reference
 
 CONFIG_MAP = "ConfigMap kube-public/local-registry-hosting"
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
@@ -33,6 +33,11 @@ class Registry:
     """Where it was found; read after its name: `is the cluster's own`."""
     prefix: str = ""
     """The path under which images go; empty: one is chosen."""
+    user: str = ""
+    """Whose repositories they are, where that is what their paths begin with."""
+
+    def __str__(self) -> str:
+        return f"{self.host}/{self.user}" if self.user else self.host
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +87,21 @@ def registries(workloads: Iterable[Live], around: Surroundings) -> tuple[Registr
         found.append(
             Registry(hosting.get("hostFromContainerRuntime") or here, here, f"is the cluster's own, says {CONFIG_MAP}")
         )
-    images = [ref for live in workloads for each in live.containers if (ref := reference(each.image))]
+    ours = (each for live in workloads for each in live.containers if around.is_ours(each))
+    images = (ref for each in ours if (ref := reference(each.image)))
     used = Counter(host_of(ref) for ref in images if is_ours_to_push(ref, around.logins))
-    found += [Registry(host, host, "is where images of this namespace come from") for host, _ in used.most_common()]
-    found += [
-        Registry(host, host, "is one that Docker is logged in to") for host in around.logins if host != DOCKER_HUB
-    ]
+    found += [_known(host, "is where images of this namespace come from", around) for host, _ in used.most_common()]
+    found += [_known(host, "is one that Docker is logged in to", around) for host in around.logins]
+    found = [each for each in found if each.host != DOCKER_HUB or each.user]
     known: list[Registry] = []
     for registry in found:
         if not any(_same_place(registry.host, other.host) for other in known):
             known.append(registry)
     return tuple(known)
+
+
+def _known(host: str, why: str, around: Surroundings) -> Registry:
+    return Registry(host, host, why, user=around.users.get(host, ""))
 
 
 def places(workloads: Iterable[Live], matched: Sequence[Matched], around: Surroundings) -> tuple[Place, ...]:
@@ -128,19 +137,20 @@ def choose(
 ) -> Chosen | None:  # fmt: skip
     """The image of the service; None where there is no place for it."""
     ref = _running(matched)
+    if not around.announced and around.is_loaded(matched.spots[0].container):
+        return _loaded(matched, service, everything, around, project)
     if ref is not None and keeps_image(matched, everything, around):
         kept = _kept(ref, matched, around)
         if not kept.push and isinstance(place, Nodes) and _is_shut(ref, around):
-            return Chosen(ref.name, load_why=_shut(ref, around))
+            return Chosen(full_name(ref), load_why=_shut(ref, around))
         # Where one may not push, another registry is better, and that one still better than none.
         if kept.push or ref.canonical_name not in around.denied or not _is_other(place, ref):
             return kept
     running = matched.spots[0].container.image
-    if not around.announced and around.is_loaded(matched.spots[0].container):
-        return _loaded(matched, service, everything, around, project)
     for stated, file in ((r, s.file) for s in matched.source.images if (r := reference(s.image))):
         if is_ours_to_push(stated, around.logins) and not _is_shut(stated, around):
-            return Chosen(stated.name, notes=(f"It runs {running} now; {file} calls its image {stated.name}.",))
+            name = full_name(stated)
+            return Chosen(name, notes=(f"It runs {running} now; {file} calls its image {name}.",))
     if isinstance(place, Nodes):
         return _loaded(matched, service, everything, around, project)
     return _in_registry(matched, service, everything, around, place, project) if place else None
@@ -152,7 +162,7 @@ def _in_registry(
 ) -> Chosen:  # fmt: skip
     """A new image there, beside the project's others."""
     ref, running = _running(matched), matched.spots[0].container.image
-    path = f"{registry.prefix or prefix(everything, registry.host, project, around)}/{plain(service)}"
+    path = f"{registry.prefix or prefix(everything, registry, project, around)}/{plain(service)}"
     push = f"{registry.here}/{path}" if registry.here != registry.host else ""
     denied = ref is not None and ref.canonical_name in around.denied
     what = "where you may not push" if denied else "which is not its own"
@@ -169,7 +179,7 @@ def _kept(ref: ImageRef, matched: Matched, around: Surroundings) -> Chosen:
         )
     elif not push and ref.canonical_name in around.denied:
         notes = (f"You may not push there yet: `docker login {host_of(ref)}`.",)
-    return Chosen(ref.name, push, notes, why)
+    return Chosen(full_name(ref), push, notes, why)
 
 
 def _loaded(
@@ -206,12 +216,12 @@ def _is_shut(ref: ImageRef, around: Surroundings) -> bool:
     return ref.registry in around.silent or ref.canonical_name in around.denied
 
 
-def prefix(everything: Sequence[Matched], host: str, project: str, around: Surroundings) -> str:
-    """What the project's own images begin with in that registry; the project's name where there are none."""
+def prefix(everything: Sequence[Matched], registry: Registry, project: str, around: Surroundings) -> str:
+    """What the project's own images begin with there; where there are none, a user's or the project's name."""
     own = [ref for each in everything if keeps_image(each, everything, around) and (ref := _running(each))]
-    paths = Counter(ref.repository.rpartition("/")[0] for ref in own if host_of(ref) == host)
+    paths = Counter(ref.repository.rpartition("/")[0] for ref in own if host_of(ref) == registry.host)
     common = next((path for path, _ in paths.most_common() if path), "")
-    return common or project
+    return common or registry.user or project
 
 
 def _from_here(ref: ImageRef, matched: Matched, around: Surroundings) -> tuple[str, str]:

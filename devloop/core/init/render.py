@@ -9,7 +9,7 @@ from devloop.core.init.draft import Draft, Proposal
 from devloop.core.init.match import Unmatched
 from devloop.core.init.registry import Chosen
 from devloop.core.init.source import Source
-from devloop.core.init.workload import reference
+from devloop.core.init.workload import full_name, reference
 from devloop.core.service import Load
 from devloop.core.toml import value_text
 
@@ -118,7 +118,8 @@ def _open(unmatched: Unmatched, draft: Draft) -> str:
     spot = unmatched.candidates[0]
     ref = reference(spot.container.image)
     loads = bool(draft.loads_into) and (ref is None or not ref.registry)
-    image = ref.name if ref and (ref.registry or loads) else f"REGISTRY/{name}"
+    pushed = full_name(ref) if ref and (ref.registry or "/" in ref.repository) else f"REGISTRY/{name}"
+    image = ref.name if ref and loads else pushed
     lines = [f"[services.{name}]", f"image = {_value(image)}", f"build = {_value(build_value(unmatched.source))}"]
     lines += [f"load = {_value(Load.AUTO.value)}"] if loads else []
     lines.append(f"workload = {_value(str(spot.live.key))}")

@@ -1,7 +1,7 @@
 """What is known of the places that images can go to: registries, and the nodes of a local cluster."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from devloop.core.image import DOCKER_HUB, ImageRef
 from devloop.core.init.workload import host_of, is_ours_to_push, reference
@@ -16,6 +16,8 @@ class Surroundings:
     """What the cluster says of its local registry (KEP-1755)."""
     logins: tuple[str, ...] = ()
     """The registries that Docker logged in to."""
+    users: Mapping[str, str] = field(default_factory=dict)
+    """Who is logged in there, where repositories begin with a user's name."""
     silent: frozenset[str] = frozenset()
     """Hosts at which no registry answers from here."""
     denied: frozenset[str] = frozenset()
@@ -28,11 +30,12 @@ class Surroundings:
     @classmethod
     def of(
         cls, hosting: Mapping[str, str] | None, logins: Iterable[str], loads_into: str = "",
-        loaded: Iterable[str] = (),
+        loaded: Iterable[str] = (), users: Mapping[str, str] | None = None,
     ) -> "Surroundings":  # fmt: skip
-        """Without what is no host, whoever wrote it."""
+        """Without what is no host or begins no repository, whoever wrote it."""
         hosts = {key: value for key, value in (hosting or {}).items() if _is_host(value)}
-        return cls(hosts, tuple(filter(_is_host, logins)), loads_into=loads_into, loaded=frozenset(loaded))
+        known = {host: user for host, user in (users or {}).items() if reference(f"{host}/{user}/name")}
+        return cls(hosts, tuple(filter(_is_host, logins)), known, loads_into=loads_into, loaded=frozenset(loaded))
 
     @property
     def announced(self) -> str:
@@ -50,10 +53,17 @@ class Surroundings:
         known = ref is not None and (ref.canonical_name in self.loaded or container.pull_policy == "Never")
         return known and ref is not None and self.may_be_loaded(ref)
 
-    def is_somebodys(self, container: ContainerSpec) -> bool:
-        """Whether the image can be one that was built here, as far as its name and its way to the node tell."""
+    def may_be_ours(self, ref: ImageRef) -> bool:
+        """Whether an image of that name can be one that was built here."""
+        return is_ours_to_push(ref, self.logins) or self.may_be_loaded(ref)
+
+    def is_ours(self, container: ContainerSpec) -> bool:
+        """Whether nothing speaks against that. Docker Hub has images for everybody beside one's own."""
         ref = reference(container.image)
-        return ref is not None and (is_ours_to_push(ref, self.logins) or self.is_loaded(container))
+        if ref is None or not is_ours_to_push(ref, self.logins):
+            return self.is_loaded(container)
+        own = ref.repository.partition("/")[0] == self.users.get(DOCKER_HUB)
+        return host_of(ref) != DOCKER_HUB or own or self.is_loaded(container)
 
 
 def _is_host(text: str) -> bool:

@@ -65,6 +65,11 @@ def host_of(ref: ImageRef) -> str:
     return ref.canonical_name.partition("/")[0]
 
 
+def full_name(ref: ImageRef) -> str:
+    """The name with the registry that it goes to: `acme/web` is Docker Hub's."""
+    return ref.name if ref.registry else ref.canonical_name
+
+
 def last_part(ref: ImageRef) -> str:
     return ref.repository.rpartition("/")[2]
 
@@ -72,9 +77,9 @@ def last_part(ref: ImageRef) -> str:
 def is_ours_to_push(ref: ImageRef, logins: Collection[str]) -> bool:
     """Whether somebody may push there, as far as a name tells; `logins` are the registries that Docker logged in to.
 
-    An image without a registry was loaded into a node, or is one of the Hub's own: neither can be pushed to.
+    An image without a registry and a `/` was loaded into a node, or is one of the Hub's own: neither can be pushed to.
     """
     host = host_of(ref)
-    if host in _NOBODYS or not ref.registry or ref.canonical_name.startswith("gcr.io/distroless/"):
+    if host in _NOBODYS or ref.canonical_name.startswith("gcr.io/distroless/"):
         return False
     return host != DOCKER_HUB or (DOCKER_HUB in logins and not ref.canonical_name.startswith(f"{DOCKER_HUB}/library/"))

@@ -44,7 +44,7 @@ def _spots(live: Live) -> list[Spot]:
 
 def _may_be_ours(spot: Spot, around: Surroundings) -> bool:
     ref = reference(spot.container.image)
-    return ref is not None and (around.is_somebodys(spot.container) or around.may_be_loaded(ref))
+    return ref is not None and around.may_be_ours(ref)
 
 
 def needs_registry(matching: Matching, around: Surroundings, project: str) -> list[str]:
@@ -62,9 +62,9 @@ def ask_for_registry(person: Person, services: list[str], found: Sequence[Regist
     default = found[0] if found else None
     because = f" ({default.host} {default.why})" if default else ""
     while True:
-        question = f"Registry for {', '.join(services)}{because}"
-        text = person.text(question, default.host if default else "").strip().strip("/")
-        known = next((registry for registry in found if text in {registry.host, registry.here}), None)
+        question = f"Registry to push {', '.join(services)} to{because}"
+        text = person.text(question, str(default or "")).strip().strip("/")
+        known = next((each for each in found if text in {str(each), each.host, each.here}), None)
         if known or not text:
             return known
         try:

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -114,13 +114,13 @@ async def _place(request: InitRequest, root: Path) -> Place | Refusal:
 async def _with_cluster(
     request: InitRequest, place: Place, found: tuple[Source, ...], cluster: KubeCluster, problems: Sequence[str]
 ) -> Seen | Refusal:
-    hosting, nodes, logins, first = await asyncio.gather(
+    hosting, nodes, docker, first = await asyncio.gather(
         cluster.local_registry(),
         cluster.nodes(),
-        in_daemon_thread(lambda: DockerConfig.load().logins()),
+        _docker_logins(),
         _everywhere(cluster, place.namespace) if request.all_namespaces else _within(cluster, place.namespace),
     )
-    around = _around(place, hosting, nodes, logins)
+    around = _around(place, hosting, nodes, docker)
     listed = await _wider(request, place, found, around, cluster, first)
     if isinstance(listed, Failure):
         return Refusal.of(listed)
@@ -154,13 +154,28 @@ async def _wider(
 
 
 def _around(
-    place: Place, hosting: Mapping[str, str] | Failure | None, nodes: Sequence[Raw] | Failure, logins: Iterable[str]
+    place: Place,
+    hosting: Mapping[str, str] | Failure | None,
+    nodes: Sequence[Raw] | Failure,
+    docker: tuple[tuple[str, ...], Mapping[str, str]],
 ) -> Surroundings:
     """What is known of registries and nodes; who may not read one of them goes without it."""
     listed = () if isinstance(nodes, Failure) else nodes
     target = proven_target(place.pinned.name, place.pinned.cluster, place.local, listed)
     announced = None if isinstance(hosting, Failure) else hosting
-    return Surroundings.of(announced, logins, str(target) if target else "", images_without_registry(listed))
+    loads_into = str(target) if target else ""
+    logins, users = docker
+    return Surroundings.of(announced, logins, loads_into, images_without_registry(listed), users)
+
+
+async def _docker_logins() -> tuple[tuple[str, ...], Mapping[str, str]]:
+    """The registries that Docker logged in to, and as whom; a credential helper that takes long is not waited for."""
+    config = await in_daemon_thread(DockerConfig.load)
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            return config.logins(), await in_daemon_thread(config.users)
+    except TimeoutError:
+        return config.logins(), {}
 
 
 def _unusable(place: Place) -> list[str]:

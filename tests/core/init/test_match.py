@@ -101,12 +101,16 @@ def test_but_its_workload_may_be_called_so() -> None:
     assert [each.workloads[0].key.name for each in found.matched] == ["nginx"]
 
 
-def test_an_image_of_docker_hub_counts_for_who_is_logged_in() -> None:
-    live = running("x", "docker.io/acme/web")
-    assert not matching(project("web/Dockerfile", "api/Dockerfile"), live).matched
-    assert matching(
-        project("web/Dockerfile", "api/Dockerfile"), live, around=Surroundings(logins=("docker.io",))
-    ).matched
+@pytest.mark.parametrize("image", ["docker.io/acme/web", "acme/web:1"])
+def test_an_image_of_docker_hub_counts_for_who_is_logged_in(image: str) -> None:
+    sources, live = project("web/Dockerfile", "api/Dockerfile"), running("x", image)
+    assert not matching(sources, live).matched
+    assert matching(sources, live, around=Surroundings(logins=("docker.io",), users={"docker.io": "acme"})).matched
+    found = matching(sources, live, around=Surroundings(logins=("docker.io",), users={"docker.io": "jo"}))
+    assert not found.matched, "the Hub has images for everybody"
+    assert found.unmatched[1].candidates, "but it may be of an organization"
+    official = running("x", "web:1")
+    assert not matching(sources, official, around=Surroundings(logins=("docker.io",))).unmatched[1].candidates
 
 
 def test_what_compose_and_skaffold_call_the_image() -> None:

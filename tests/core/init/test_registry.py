@@ -139,3 +139,30 @@ def test_only_what_matters_is_asked() -> None:
     live = running("web", "registry:5000/shop/web"), running("api", "nginx"), running("redis", "ghcr.io/x/redis")
     asked = [ref.name for ref in refs_to_ask(matching(sources, *live).matched, KIND)]
     assert asked == ["registry:5000/shop/web", "localhost:5001/shop/web", "localhost:5001/devloop"]
+
+
+def test_where_repositories_begin_with_a_users_name_so_do_new_ones() -> None:
+    users = {"docker.io": "jo", "ghcr.io": "jo-gh"}
+    hub = Surroundings(logins=("docker.io", "ghcr.io"), users=users)
+    assert image_of("nginx", hub)[0] == "docker.io/jo/web"
+    assert image_of("nginx", Surroundings(logins=("ghcr.io",), users=users))[0] == "ghcr.io/jo-gh/web"
+    assert image_of("nginx", Surroundings(logins=("docker.io", "ghcr.io")))[0] == "ghcr.io/shop/web", (
+        "nobody knows whose"
+    )
+    sources = project("web/Dockerfile", "api/Dockerfile")
+    api, _ = drafted(sources, running("api", "nginx"), running("web", "acme/web:1"), around=hub).services
+    assert api.image.image == "docker.io/acme/api", "beside the project's own"
+
+
+def test_an_image_of_docker_hub_is_written_with_its_registry() -> None:
+    hub = Surroundings(logins=("docker.io",), users={"docker.io": "acme"})
+    (service,) = drafted(WEB, running("web", "acme/web:latest"), around=hub).services
+    assert (service.image.image, service.tag) == ("docker.io/acme/web", "dev")
+    assert image_of("docker.io/acme/web", hub)[0] == "docker.io/acme/web"
+    local = Surroundings(logins=("docker.io",), loads_into="x", loaded=frozenset({"docker.io/acme/web"}))
+    (service,) = drafted(WEB, running("web", "acme/web"), around=local).services
+    assert (service.image.image, bool(service.image.load_why)) == ("acme/web", True), "it was loaded"
+
+
+def test_a_user_that_begins_no_repository_is_left_out() -> None:
+    assert Surroundings.of(None, ("docker.io",), users={"docker.io": "jo@example.com"}).users == {}

@@ -314,6 +314,7 @@ _HOSTING = st.dictionaries(
 @given(
     live=_LIVE, paths=_PATHS, stated=_STATED, hosting=_HOSTING, shared=st.booleans(),
     logins=st.lists(st.sampled_from(["docker.io", "ghcr.io", "not a host"]), unique=True),
+    users=st.dictionaries(st.sampled_from(["docker.io", "ghcr.io"]), st.sampled_from(["acme", "jo", "a@b"])),
     target=st.sampled_from([LOCAL, FAR]), loads=st.sampled_from(["", "the kind cluster `dev`"]),
     loaded=st.sets(st.sampled_from(["docker.io/library/web", "docker.io/library/nginx", "docker.io/acme/web"])),
 )  # fmt: skip
@@ -327,9 +328,10 @@ def test_whatever_there_is_the_files_are_valid(
     target: Target,
     loads: str,
     loaded: set[str],
+    users: dict[str, str],
 ) -> None:
     """And each service updates the very containers that it was matched with."""
-    around = Surroundings.of(hosting, logins, loads, loaded)
+    around = Surroundings.of(hosting, logins, loads, loaded, users)
     draft = drafted(project(*paths, stated=tuple(stated)), *live, around=around, shared=shared, target=target)
     assert tomllib.loads(local_file(draft)) is not None
     if not draft.services:
