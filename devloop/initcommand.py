@@ -29,8 +29,8 @@ def init(
     """Write a devloop.toml for what runs in the cluster.
 
     Matches the Dockerfiles below this folder with live Deployments, by their images, names and labels and by what
-    compose.yaml and skaffold.yaml say, finds the registry to push to, and says why for each. Looks at the namespace
-    and, where nothing in it fits, at all that you may list.
+    compose.yaml and skaffold.yaml say, finds the registry to push to or the local cluster to load images into, and says
+    why for each. Looks at the namespace and, where nothing in it fits, at all that you may list.
 
     What everybody shares goes to devloop.toml, what is yours alone (the kube context, names that hold on this machine)
     to devloop.local.toml, with a line in .gitignore. Reads the cluster and changes nothing there.
@@ -58,36 +58,38 @@ def init(
     code = run_init(InitRequest(mode, context, namespace, all_namespaces, _person() if asks else None))
     if code == 0 and mode is Mode.ASK:
         try:
-            _offer(ctx)
+            _offer(ctx, context)
         except KeyboardInterrupt:
             sys.exit(130)
     elif code == 0 and mode is Mode.WRITE:
         from devloop.views.init import next_steps
 
-        click.echo("\n" + "\n".join(next_steps()))
+        click.echo("\n" + "\n".join(next_steps(context)))
     sys.exit(code)
 
 
-def _offer(ctx: click.Context) -> None:
+def _offer(ctx: click.Context, context: str) -> None:
     """The two next steps; looking comes first, and writing to the cluster needs a yes."""
     from devloop.session.commands import run_doctor
     from devloop.session.request import Request
+    from devloop.views.init import commands
 
+    doctor, up = commands(context)
     click.echo()
     if not _yes("Check everything with `devloop doctor` now?", True):
-        click.echo("→ devloop doctor, then devloop up")
+        click.echo(f"→ {doctor}, then {up}")
         return
     click.echo()
-    if run_doctor(Request(writes=False), as_json=False):
-        click.echo("\n→ mend what failed, then: devloop up")
+    if run_doctor(Request(context=context, writes=False), as_json=False):
+        click.echo(f"\n→ mend what failed, then: {up}")
         return
     click.echo()
-    up = ctx.parent.command if ctx.parent else None
-    if isinstance(up, click.Group) and _yes(
+    group = ctx.parent.command if ctx.parent else None
+    if isinstance(group, click.Group) and _yes(
         "Start `devloop up` now? It builds, pushes and restarts the workloads.", False
     ):
-        ctx.invoke(up.commands["up"])
-    click.echo("→ devloop up")
+        ctx.invoke(group.commands["up"], context=context)
+    click.echo(f"→ {up}")
 
 
 def _person() -> "Person":

@@ -1,5 +1,6 @@
 """What `devloop init` says: what belongs together and why, what does not, and what to do next."""
 
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
 
 from devloop.core.image import short
@@ -70,11 +71,18 @@ def shown(image: str) -> str:
     return f"{name}@{short(digest)}" if at else image
 
 
-def next_steps() -> Iterable[str]:
-    """The two commands that come next."""
+def commands(context: str) -> tuple[str, str]:
+    """The two that come next; a context that was chosen on the command line need not be in the file."""
+    chosen = f" --context {shlex.quote(context)}" if context else ""
+    return f"devloop doctor{chosen}", f"devloop up{chosen}"
+
+
+def next_steps(context: str) -> Iterable[str]:
+    """What they do."""
+    doctor, up = commands(context)
     return (
-        "→ devloop doctor   checks everything between here and the Pods",
-        "→ devloop up       builds, pushes and proves",
+        f"→ {doctor}   checks everything between here and the Pods",
+        f"→ {up:{len(doctor)}}   builds, pushes and proves",
     )
 
 

@@ -101,9 +101,9 @@ class Project:
         self._folder, self._url = folder, cluster.url
         self.context("colima")
 
-    def context(self, name: str) -> None:
+    def context(self, name: str, current: str = "") -> None:
         content = {
-            "current-context": name,
+            "current-context": current or name,
             "clusters": [{"name": "c", "cluster": {"server": self._url}}],
             "users": [{"name": "u", "user": {"token": "t"}}],
             "contexts": [{"name": name, "context": {"cluster": "c", "user": "u", "namespace": "shop"}}],

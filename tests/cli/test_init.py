@@ -209,6 +209,17 @@ def test_only_a_local_cluster_is_permitted_without_a_word(project: Project) -> N
     assert '# context = "prod"' in (project.root / "devloop.local.toml").read_text()
 
 
+def test_a_context_that_was_chosen_is_in_what_comes_next(project: Project) -> None:
+    """The file does not name it, and the current one may be another cluster."""
+    project.context("prod")
+    code, out, _ = project.run("init", "--yes", "--context", "prod")
+    assert code == 0
+    assert out.endswith(
+        "→ devloop doctor --context prod   checks everything between here and the Pods\n"
+        "→ devloop up --context prod       builds, pushes and proves\n"
+    )
+
+
 def test_the_next_time_the_context_of_the_file_is_looked_at(project: Project) -> None:
     assert project.run("init", "--yes")[0] == 0
     project.context("other")

@@ -138,3 +138,17 @@ def test_another_cluster_is_permitted_by_typing_its_name(project: Project) -> No
         terminal.press(b"n\n")
         assert terminal.finish() == 0
     assert project.read("devloop.local.toml")["cluster"]["context"] == "prod"
+
+
+def test_doctor_looks_at_the_context_that_was_chosen(project: Project) -> None:
+    project.context("prod", current="elsewhere")
+    with project.terminal("init", "--context", "prod") as terminal:
+        terminal.until("or press Enter")
+        terminal.press(b"\n")
+        terminal.until("Write devloop.toml")
+        terminal.press(b"\n")
+        terminal.until("Check everything")
+        terminal.press(b"\n")
+        terminal.until("→ mend what failed, then: devloop up --context prod")
+        assert terminal.finish() == 0
+        assert "context prod (http://127.0.0.1" in terminal.said.replace("\n", " ")

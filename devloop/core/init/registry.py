@@ -141,14 +141,16 @@ def choose(
         return _loaded(matched, service, everything, around, project)
     if ref is not None and keeps_image(matched, everything, around):
         kept = _kept(ref, matched, around)
-        if not kept.push and isinstance(place, Nodes) and _is_shut(ref, around):
-            return Chosen(full_name(ref), load_why=_shut(ref, around))
+        pushed = reference(kept.push) or ref
+        if isinstance(place, Nodes) and _is_shut(pushed, around):
+            return Chosen(full_name(ref), load_why=_shut(pushed, around))
         # Where one may not push, another registry is better, and that one still better than none.
         if kept.push or ref.canonical_name not in around.denied or not _is_other(place, ref):
             return kept
     running = matched.spots[0].container.image
     for stated, file in ((r, s.file) for s in matched.source.images if (r := reference(s.image))):
-        if is_ours_to_push(stated, around.logins) and not _is_shut(stated, around):
+        meant = stated.registry or around.is_own(stated)  # else it may be no more than a name
+        if meant and is_ours_to_push(stated, around.logins) and not _is_shut(stated, around):
             name = full_name(stated)
             return Chosen(name, notes=(f"It runs {running} now; {file} calls its image {name}.",))
     if isinstance(place, Nodes):

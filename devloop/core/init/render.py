@@ -17,7 +17,7 @@ _WIDTH = 118
 """Of a comment, without its mark."""
 _HEAD = (
     "What devloop keeps running. `devloop init` wrote this file, and it is yours to edit:",
-    "docs/configuration.md and `devloop schema` explain every key.",
+    "`devloop schema`, and docs/configuration.md of devloop, explain every key.",
 )
 _HEAD_LOCAL = "Of this checkout alone: laid over devloop.toml, and not committed."
 _FOOT = (

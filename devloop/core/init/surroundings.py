@@ -62,8 +62,11 @@ class Surroundings:
         ref = reference(container.image)
         if ref is None or not is_ours_to_push(ref, self.logins):
             return self.is_loaded(container)
-        own = ref.repository.partition("/")[0] == self.users.get(DOCKER_HUB)
-        return host_of(ref) != DOCKER_HUB or own or self.is_loaded(container)
+        return host_of(ref) != DOCKER_HUB or self.is_own(ref) or self.is_loaded(container)
+
+    def is_own(self, ref: ImageRef) -> bool:
+        """Whether it is in a repository of who is logged in there."""
+        return ref.repository.partition("/")[0] == self.users.get(host_of(ref))
 
 
 def _is_host(text: str) -> bool:

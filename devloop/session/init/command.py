@@ -88,7 +88,7 @@ def _target(person: Person | None, seen: Seen, namespaces: set[str]) -> Target:
 def _nothing(seen: Seen, proposal: Draft) -> Failure:
     if any(each.lacks_registry for each in proposal.unmatched):
         message = "no registry was found to push images to, so there is nothing to write"
-        hint = "make a local one (kind, k3d and minikube have recipes), or `docker login HOST`, and run this again"
+        hint = "`docker login HOST` to one that the nodes pull from, or name it: `devloop init` asks on a terminal"
         return Failure(FailureCode.WORKLOAD_ABSENT, message, hint)
     hint = "deploy it first, or look elsewhere: -n NAMESPACE, --all-namespaces, --context CONTEXT"
     message = f"no workload in {seen.where} runs what is built here, so there is nothing to write"

@@ -100,11 +100,25 @@ def test_where_one_may_not_push_this_checkout_loads_and_nobody_elses(
     assert f'# It is loaded into the nodes: {why}.\n[services.web]\nload = "auto"\n' in local_file(found)
 
 
+def test_a_name_to_push_to_where_nothing_answers_is_none() -> None:
+    around = Surroundings(HOSTING, silent=frozenset({"registry:5000", "localhost:5001"}), loads_into="x")
+    found = drafted(WEB, running("web", "registry:5000/shop/web:1"), around=around)
+    assert keys(found) == {"image": "registry:5000/shop/web", "load": "auto"}
+    assert found.services[0].image.load_why == "no registry answers at localhost:5001 from here"
+
+
 def test_what_compose_calls_it_where_that_names_no_registry() -> None:
     sources = project("web/Dockerfile", stated=(compose("web", "web", "acme-web"),))
     found = drafted(sources, running("web", "nginx"), around=BARE)
     assert keys(found) == {"image": "acme-web", "load": "auto"}
     assert found.services[0].image.notes == ("It runs nginx now; compose.yaml calls its image acme-web.",)
+
+
+def test_a_name_that_compose_gives_is_docker_hubs_only_for_whose_it_is() -> None:
+    sources = project("web/Dockerfile", stated=(compose("web", "web", "acme/web"),))
+    for user, expected in (("jo", {"image": "acme/web", "load": "auto"}), ("acme", {"image": "docker.io/acme/web"})):
+        around = Surroundings(logins=("docker.io",), users={"docker.io": user}, loads_into="x")
+        assert keys(drafted(sources, running("web", "nginx"), around=around)) == expected
 
 
 def test_the_base_of_a_dockerfile_is_not_its_own_though_it_was_loaded() -> None:

@@ -37,7 +37,7 @@ DRAFT = drafted(
 )
 PROJECT = """\
 # What devloop keeps running. `devloop init` wrote this file, and it is yours to edit:
-# docs/configuration.md and `devloop schema` explain every key.
+# `devloop schema`, and docs/configuration.md of devloop, explain every key.
 
 # api/Dockerfile -> deployment/api in shop: it is called api, its name in compose.yaml.
 # It runs nginx now, which is not its own; registry:5000 is the cluster's own, says ConfigMap
