@@ -117,7 +117,7 @@ def test_a_registry_is_asked_for_where_the_image_is_nobodys_to_push(project: Pro
     with project.terminal("init") as terminal:
         terminal.until("[localhost:5001]: ")
         terminal.press(b"no host\n")
-        terminal.until("write a registry's host")
+        terminal.until("`no host` is no registry: write a registry's host")
         terminal.press(b"\n")
         terminal.until("Write devloop.toml")
         terminal.press(b"\n")
@@ -125,6 +125,24 @@ def test_a_registry_is_asked_for_where_the_image_is_nobodys_to_push(project: Pro
         terminal.press(b"n\n")
         assert terminal.finish() == 0
     assert project.read()["services"]["web"]["image"] == "localhost:5001/shop/web"
+
+
+def test_a_path_in_the_registry_that_was_found_is_pulled_under_its_other_name(
+    project: Project, cluster: Cluster
+) -> None:
+    cluster.hosting = {"host": "localhost:5001", "hostFromContainerRuntime": "registry:5000"}
+    cluster.workloads = []
+    cluster.deploy("web", "nginx")
+    with project.terminal("init") as terminal:
+        terminal.until("[registry:5000]: ")
+        terminal.press(b"localhost:5001/team\n")
+        terminal.until("Write devloop.toml")
+        terminal.press(b"\n")
+        terminal.until("doctor")
+        terminal.press(b"n\n")
+        assert terminal.finish() == 0
+    assert project.read()["services"]["web"]["image"] == "registry:5000/team/web"
+    assert project.read("devloop.local.toml")["services"] == {"web": {"push_image": "localhost:5001/team/web"}}
 
 
 def test_another_cluster_is_permitted_by_typing_its_name(project: Project) -> None:

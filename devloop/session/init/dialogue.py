@@ -1,6 +1,7 @@
 """The questions of `devloop init`: as few as there can be, and Enter is a good answer to each."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from devloop.core.init.draft import service_names
 from devloop.core.init.evidence import Spot
@@ -64,13 +65,15 @@ def ask_for_registry(person: Person, services: list[str], found: Sequence[Regist
     while True:
         question = f"Registry to push {', '.join(services)} to{because}"
         text = person.text(question, str(default or "")).strip().strip("/")
-        known = next((each for each in found if text in {str(each), each.host, each.here}), None)
-        if known or not text:
-            return known
+        exact = next((each for each in found if text in {str(each), each.host, each.here}), None)
+        if exact or not text:
+            return exact
         try:
             check_image(f"{text}/name")
-        except InvalidValueError as error:
-            say.err(f"{error.message}: write a registry's host, like `localhost:5001` or `ghcr.io/NAME`")
+        except InvalidValueError:
+            say.err(f"`{text}` is no registry: write a registry's host, like `localhost:5001` or `ghcr.io/NAME`")
             continue
         host, _, prefix = text.partition("/")
-        return Registry(host, host, "is the one that you named", prefix)
+        named = Registry(host, host, "is the one that you named")
+        known = next((each for each in found if host in {each.host, each.here}), named)
+        return replace(known, prefix=prefix)
