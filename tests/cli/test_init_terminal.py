@@ -4,6 +4,16 @@ import subprocess
 from contextlib import suppress
 
 from tests.cli.initworld import WRITTEN, Cluster, Project
+from tests.onterminal import OnTerminal
+
+
+def let_it_write(terminal: OnTerminal) -> None:
+    """The last two questions: yes to the files, no to doctor."""
+    terminal.until("Write devloop.toml")
+    terminal.press(b"\n")
+    terminal.until("doctor")
+    terminal.press(b"n\n")
+    assert terminal.finish() == 0
 
 
 def test_on_a_terminal_enter_all_the_way_gives_a_good_file(project: Project) -> None:
@@ -77,11 +87,7 @@ def test_what_is_not_clear_is_asked(project: Project, cluster: Cluster) -> None:
         terminal.until("2) deployment/backend in two (127.0.0.1:1/a/server)")
         terminal.until("What runs api/Dockerfile? [0]")
         terminal.press(b"2\n")
-        terminal.until("Write devloop.toml")
-        terminal.press(b"\n")
-        terminal.until("doctor")
-        terminal.press(b"n\n")
-        assert terminal.finish() == 0
+        let_it_write(terminal)
     services = project.read()["services"]
     assert services["api"]["workload"] == "deployment/backend"
     assert services["web"]["workload"] == "deployment/web"
@@ -119,11 +125,7 @@ def test_a_registry_is_asked_for_where_the_image_is_nobodys_to_push(project: Pro
         terminal.press(b"no host\n")
         terminal.until("`no host` is no registry: write a registry's host")
         terminal.press(b"\n")
-        terminal.until("Write devloop.toml")
-        terminal.press(b"\n")
-        terminal.until("doctor")
-        terminal.press(b"n\n")
-        assert terminal.finish() == 0
+        let_it_write(terminal)
     assert project.read()["services"]["web"]["image"] == "localhost:5001/shop/web"
 
 
@@ -136,11 +138,7 @@ def test_a_path_in_the_registry_that_was_found_is_pulled_under_its_other_name(
     with project.terminal("init") as terminal:
         terminal.until("[registry:5000]: ")
         terminal.press(b"localhost:5001/team\n")
-        terminal.until("Write devloop.toml")
-        terminal.press(b"\n")
-        terminal.until("doctor")
-        terminal.press(b"n\n")
-        assert terminal.finish() == 0
+        let_it_write(terminal)
     assert project.read()["services"]["web"]["image"] == "registry:5000/team/web"
     assert project.read("devloop.local.toml")["services"] == {"web": {"push_image": "localhost:5001/team/web"}}
 
@@ -150,11 +148,7 @@ def test_another_cluster_is_permitted_by_typing_its_name(project: Project) -> No
     with project.terminal("init") as terminal:
         terminal.until("Type `prod` to permit it in devloop.local.toml, or press Enter")
         terminal.press(b"prod\n")
-        terminal.until("Write devloop.toml")
-        terminal.press(b"\n")
-        terminal.until("doctor")
-        terminal.press(b"n\n")
-        assert terminal.finish() == 0
+        let_it_write(terminal)
     assert project.read("devloop.local.toml")["cluster"]["context"] == "prod"
 
 
