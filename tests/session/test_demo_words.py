@@ -6,9 +6,12 @@ import pytest
 
 from devloop.core.events import Outcome, Trigger
 from devloop.core.state import FinishedCycle, SessionState, Want
+from devloop.session.demo import telling
 from devloop.session.demo.sandboxed import Sandbox
-from devloop.session.demo.words import tip
+from devloop.session.demo.telling import LINES, Telling
+from devloop.session.demo.words import TITLE, WIDTH, beginning, tip
 from devloop.tui.part import Part
+from devloop.views import Phrase, Tone
 from devloop.views.chronicle import Chronicle
 from tests.tui.stage import on_stage
 from tests.tui.states import STATES
@@ -56,3 +59,31 @@ async def test_it_stands_above_the_keys_where_there_is_room() -> None:
         stage.app.paint()
         shown.append(part.display)
         assert shown == [False, True]
+
+
+LONG = " ".join(f"word{at}" for at in range(200))
+
+
+@pytest.mark.parametrize("columns", [70, 100, WIDTH, 300])
+def test_what_is_told_fits_the_terminal(
+    columns: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    Telling().step("An edit", "is saved", LONG)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].rstrip() == f"{'1  An edit':{TITLE}}is saved"
+    assert [line[:TITLE].strip() for line in lines[1:]] == [""] * (len(lines) - 1)
+    room = min(columns, WIDTH)
+    assert room - len("word10") - 1 <= len(lines[1]) <= room
+    assert max(len(line) for line in [*lines[:-1], *beginning(Path("/demo"))]) <= room
+    assert lines[-1].endswith(" …")
+    assert (len(lines) == LINES) == (columns >= WIDTH), "in a narrow one there is room for as much"
+
+
+def test_on_a_terminal_tones_are_colours(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    for colour in (False, True):
+        monkeypatch.setattr(telling, "wants_colour", lambda *_, so=colour: so)
+        Telling().step("An edit", Phrase("verified", Tone.GOOD))
+    plain, coloured = capsys.readouterr().out.splitlines()
+    assert "\x1b" not in plain
+    assert coloured.endswith("\x1b[32mverified\x1b[0m")

@@ -19,6 +19,7 @@ from devloop.session.renderers import Output
 from devloop.session.trial import Trial
 from devloop.session.up import Options, Session
 from devloop.session.why.command import why_service
+from devloop.views import Phrase, Tone
 
 TODAY, EDITED, MENDED = "Good morning!", "Good afternoon!", "Good night!"
 _PASSING = {Outcome.SUPERSEDED, Outcome.UNCHANGED}
@@ -86,14 +87,15 @@ class Script:
         greeting = greeting_of(self._source)
         tell.step(
             "The naive way",
-            f'"{greeting}" is pushed to web:dev as {pushed}, and the Deployment restarted',
-            f'the page still says "{YESTERDAY}"',
-            "under IfNotPresent a node that has a web:dev already does not ask the registry for another",
+            f'"{greeting}" is pushed to web:dev ({pushed}), the Deployment restarted',
+            Phrase(f'the page still says "{YESTERDAY}"', Tone.WARN),
+            "under IfNotPresent a node that has a web:dev asks the registry for no other",
         )
         answer = [phrase.text for phrase in await why_service(hand.project, self._web)]
         first = next((at for at, text in enumerate(answer) if text.startswith(_CAUSE)), None)
         _check(first is not None, f"`devloop why web` finds another cause: {' '.join(answer)}")
-        tell.step("devloop why web", " ".join(takewhile(lambda text: text[:1] not in {"", " ", "→"}, answer[first:])))
+        cause = " ".join(takewhile(lambda text: text[:1] not in {"", " ", "→"}, answer[first:]))
+        tell.step("devloop why web", Phrase(cause, Tone.WARN))
 
     async def _taken_over(self) -> None:
         session = asyncio.create_task(self._session.run())
@@ -129,8 +131,8 @@ class Script:
         nodes = " and ".join(sorted({each.node for each in verdicts}))
         self._tell.step(
             "devloop takes over",
-            f'the page says "{greeting}" after {seconds:.1f} s; {len(verdicts)} Pods on {nodes} report '
-            f"{short(ended.digest)}, which the registry has: verified",
+            f'the page says "{greeting}" after {seconds:.1f} s',
+            _good(f"{len(verdicts)} Pods on {nodes} report the registry's {short(ended.digest)}: verified"),
         )
 
     async def _edit(self) -> None:
@@ -141,8 +143,8 @@ class Script:
         _check(ended.builder == DELTA, "the edit was no delta")
         self._tell.step(
             "An edit",
-            f'"{EDITED}" is saved; the page says so {seconds:.1f} s later: a delta, one layer without a build',
-            f"{len(verdicts)} Pods report {short(ended.digest)}: verified",
+            f'"{EDITED}" is saved, and the page says so {seconds:.1f} s later',
+            _good(f"a delta, one layer without a build; {len(verdicts)} Pods report {short(ended.digest)}: verified"),
         )
 
     async def _break(self) -> None:
@@ -160,9 +162,9 @@ class Script:
         ended, _ = await self._verified(since)
         self._tell.step(
             "A broken build",
-            said,
+            Phrase(said, Tone.BAD),
             f'the page still says "{greeting}"',
-            f'mended, "{MENDED}" is saved: the page says so {seconds:.1f} s later; {short(ended.digest)}: verified',
+            _good(f'mended: the page says "{MENDED}" {seconds:.1f} s later; {short(ended.digest)}: verified'),
         )
 
     async def _verified(self, since: int) -> tuple[CycleFinished, list[PodVerified]]:
@@ -180,9 +182,11 @@ class Script:
             policy, marked = await self._hand.policy_and_marks(service)
             _check(policy == "IfNotPresent", f"{key_of(service)} has the pull policy {policy} after the restore")
             _check(not marked, f"{key_of(service)} carries a mark of devloop after the restore")
-        self._tell.step(
-            "devloop restore", "both Deployments have the pull policy IfNotPresent again, and no mark of devloop"
-        )
+        self._tell.step("devloop restore", "both Deployments have pull policy IfNotPresent again, no mark of devloop")
+
+
+def _good(text: str) -> Phrase:
+    return Phrase(text, Tone.GOOD)
 
 
 def _check(is_so: bool, otherwise: str) -> None:

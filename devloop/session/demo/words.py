@@ -1,6 +1,8 @@
 """What the demo says: what it is, and what to try next."""
 
 import os
+import shutil
+import textwrap
 from pathlib import Path
 
 from devloop.core.events import Outcome, Trigger
@@ -9,8 +11,10 @@ from devloop.session.demo.sandboxed import Sandbox
 from devloop.tui.talk import Tip
 from devloop.views.chronicle import Chronicle
 
-TITLE = 24
+TITLE = 22
 """Columns before what is said about a step."""
+WIDTH, _NARROWEST = 120, TITLE + 32
+"""Columns that are filled: of a terminal all that it has, but no more than reads well, nor less than can be read."""
 SOURCE, RECIPE = Path("web", "web.py"), Path("web", "Dockerfile")
 BREAKING = "RUN make"
 
@@ -19,17 +23,29 @@ def row(title: str, text: str) -> str:
     return f"{title:{TITLE}}{text}"
 
 
+def columns() -> int:
+    return max(_NARROWEST, min(WIDTH, shutil.get_terminal_size((WIDTH, 0)).columns))
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """The lines that stand beside a title."""
+    return textwrap.wrap(text, width - TITLE, break_long_words=False, break_on_hyphens=False)
+
+
+def _rows(title: str, *said: str) -> list[str]:
+    lines = [line for text in said for line in wrapped(text, columns())]
+    return [row("" if at else title, line) for at, line in enumerate(lines)]
+
+
 def beginning(folder: Path) -> list[str]:
     """What this is, and is not."""
-    return [
-        row("devloop demo", f"a sandbox in {folder}"),
-        row("", "it stands in for a cluster of two nodes and a registry, for trying devloop; it is not Kubernetes"),
-    ]
+    stand_in = "it stands in for a cluster of two nodes and a registry, for trying devloop; it is not Kubernetes"
+    return _rows("devloop demo", f"a sandbox in {folder}", stand_in)
 
 
 def end(folder: Path) -> list[str]:
     """What is left."""
-    return [row("the end", f"the sandbox is gone with all that ran in it; {folder} stays, and is yours to delete")]
+    return _rows("the end", f"the sandbox is gone with all that ran in it; {folder} stays, and is yours to delete")
 
 
 def as_usual(sandbox: Sandbox, said: str, greeting: str) -> list[str]:
