@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check lint types layers reference e2e faults bench soak constraints clean
+.PHONY: help run demo test check lint types layers reference e2e faults bench soak pictures constraints clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ bench: $(READY) ## Measure, side by side with the shell line (needs the same clu
 soak: $(READY) ## 500 cycles with faults at random (needs DEVLOOP_E2E_CONTROL too): make soak ARGS="--cycles 20 --seed 3"
 	$(BIN)/pip install --quiet --constraint constraints.txt --group bench
 	$(BIN)/python -m tests.faults.soak --plot docs/reliability-soak.svg $(ARGS)
+
+pictures: $(READY) ## Make the pictures of the documents anew, of real runs; ARGS="verified crash" makes those alone
+	$(BIN)/python -m tests.pictures $(ARGS)
 
 constraints: ## Write constraints.txt anew from what .venv holds
 	$(BIN)/pip freeze --exclude-editable > constraints.txt

@@ -9,7 +9,7 @@ import struct
 import subprocess
 import termios
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -24,10 +24,11 @@ class OnTerminal:
     """A process on a pseudo-terminal; a context manager."""
 
     def __init__(
-        self, command: Sequence[str], cwd: Path, *, env: Mapping[str, str] = {}, stdout: int | None = None
-    ) -> None:
+        self, command: Sequence[str], cwd: Path, *, env: Mapping[str, str] = {}, stdout: int | None = None,
+        size: tuple[int, int] = (110, 30),
+    ) -> None:  # fmt: skip
         self._screen, self._terminal = os.openpty()
-        fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 110, 0, 0))
+        fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
         self._before = termios.tcgetattr(self._terminal)
         environment = {**os.environ, "TERM": "xterm-256color", "LANG": "C.UTF-8", **env}
         self.process = subprocess.Popen(
@@ -83,6 +84,14 @@ class OnTerminal:
         while self._screen >= 0 and self._read(0):
             pass
         return self.process.returncode
+
+    def pieces(self) -> Iterator[tuple[float, str]]:
+        """What it draws from here on, until it ends, and how long after the piece before."""
+        before = time.monotonic()
+        while self._read(PATIENCE if self.process.poll() is None else 0):
+            now = time.monotonic()
+            yield now - before, self.drawn[self._seen :]
+            before, self._seen = now, len(self.drawn)
 
     @property
     def said(self) -> str:

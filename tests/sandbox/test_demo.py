@@ -19,6 +19,10 @@ from devloop.session.demo.leftovers import Footprint
 from devloop.session.demo.place import DemoFolder, open_folder
 from devloop.session.demo.sandboxed import Sandbox, running
 from devloop.session.project import Refusal
+from tests.pictures.frames import lasting
+from tests.pictures.place import picture
+from tests.pictures.script import COMMAND, PROMPT
+from tests.pictures.svg import last_words
 
 VALUES = {"registry": "127.0.0.1:1", "context": "c", "namespace": "n", "api_url": "http://127.0.0.1:2/"}
 STEPS = (
@@ -113,6 +117,8 @@ def test_the_script_shows_and_proves_all_of_it(home: Path) -> None:
     assert "cannot run `RUN make`" in said["A broken build"]
     assert "IfNotPresent again" in said["devloop restore"]
     nothing_is_left(home)
+    drawn = lasting(last_words(picture("script").read_text("utf-8")))
+    assert drawn == lasting(f"{PROMPT}{COMMAND}\n{out}"), "stale: python -m tests.pictures script"
     source = (home.parent / "devloop-demo" / "web" / "web.py").read_text()
     assert 'GREETING = "Good morning!"' in source, "the app is as it was copied"
 
