@@ -30,7 +30,8 @@ class OnTerminal:
         self._screen, self._terminal = os.openpty()
         fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
         self._before = termios.tcgetattr(self._terminal)
-        environment = {**os.environ, "TERM": "xterm-256color", "LANG": "C.UTF-8", **env}
+        inherited = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES"}}
+        environment = {**inherited, "TERM": "xterm-256color", "LANG": "C.UTF-8", **env}
         self.process = subprocess.Popen(
             [command[0], "-c", _TAKE, *command], cwd=cwd, env=environment, start_new_session=True,
             stdin=self._terminal, stdout=self._terminal if stdout is None else stdout, stderr=self._terminal,

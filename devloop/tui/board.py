@@ -229,7 +229,7 @@ class Board(Coloured):
         tabs = [(key, name) for name, key in PANES.items() if name != "why" or self.answer]
         self._put("tabs", texts.tabs_text(tabs, self.pane, about, right, width) if where.begun and not is_low else None)
         tip = self.tip(state, past) if self.tip is not None and not is_low else ""
-        self._put("tip", texts.told_text(tip, Tone.PLAIN, width) if tip else None)
+        self._put("tip", texts.tip_text(tip, width) if tip else None)
         keys = texts.keys_text(foot(where), self._unusual(where, about, right) if is_low else "", width)
         self._put("keys", texts.told_text(*self._told, width) if self._told else keys)
         self._paint_pane(now, max(20, width - 2))

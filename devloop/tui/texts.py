@@ -259,6 +259,12 @@ def told_text(message: str, tone: Tone, width: int) -> Text:
     return cut(styled(f" {' '.join(message.split())}", "key" if tone is Tone.PLAIN else tone), width)
 
 
+def tip_text(tip: str, width: int) -> Text:
+    """What to try next; two lines where one is too short for it."""
+    first, more = _parted(styled(" ".join(tip.split()), "key"), width - 2)
+    return Text("\n").join(Text.assemble(" ", line) for line in (first, cut(more, width - 2)) if line)
+
+
 def _length(keys: Sequence[tuple[str, str, str, int]]) -> int:
     return sum(len(key) + len(what) + 3 for key, what, *_ in keys)
 

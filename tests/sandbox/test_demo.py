@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ from devloop.session.demo.leftovers import Footprint
 from devloop.session.demo.place import DemoFolder, open_folder
 from devloop.session.demo.sandboxed import Sandbox, running
 from devloop.session.project import Refusal
+from tests.onterminal import OnTerminal
 from tests.pictures.frames import lasting
 from tests.pictures.place import picture
 from tests.pictures.script import COMMAND, PROMPT
@@ -55,6 +57,11 @@ def demo(home: Path, *options: str) -> Iterator["subprocess.Popen[str]"]:
             yield process
         finally:
             process.kill()
+
+
+def on_terminal(home: Path) -> OnTerminal:
+    env = {"HOME": str(home), "PYTHONPATH": str(Path(devloop.__file__).parent.parent)}
+    return OnTerminal([sys.executable, "-m", "devloop", "demo"], home.parent, env=env)
 
 
 def until_said(process: "subprocess.Popen[str]", words: str) -> str:
@@ -135,6 +142,39 @@ def test_an_interrupt_ends_the_session_and_all_of_the_sandbox(home: Path) -> Non
     assert "undo:" not in last, "what is gone needs none"
     assert "the sandbox is gone" in last
     nothing_is_left(home)
+
+
+@pytest.mark.timeout(120)
+def test_on_a_terminal_the_old_page_is_there_until_somebody_has_seen_it(home: Path) -> None:
+    with on_terminal(home) as terminal:
+        terminal.until("Enter lets devloop take over")
+        (page,) = re.findall(r"http://\S+", terminal.said)
+        assert "Yesterday&#x27;s page" in page_at(page)
+        terminal.press(b"\r")
+        terminal.until("2 verified")
+        assert "Good morning!" in page_at(page)
+        terminal.press(b"q")
+        terminal.until("Quit devloop?")
+        terminal.press(b"y")
+        assert terminal.finish() == 0
+        terminal.assert_sane()
+    assert "the sandbox is gone" in terminal.said
+    nothing_is_left(home)
+
+
+@pytest.mark.timeout(120)
+def test_an_interrupt_before_that_ends_all_of_it(home: Path) -> None:
+    with on_terminal(home) as terminal:
+        terminal.until("Enter lets devloop take over")
+        terminal.press(b"\x03")
+        assert terminal.finish() == 130
+    assert "the sandbox is gone" in terminal.said
+    nothing_is_left(home)
+
+
+def page_at(url: str) -> str:
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url) as answer:
+        return str(answer.read().decode())
 
 
 @pytest.mark.timeout(120)

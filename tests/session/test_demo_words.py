@@ -51,6 +51,17 @@ def test_the_next_thing(ended: list[tuple[Trigger, Outcome]], words: str) -> Non
     assert words in said
 
 
+async def test_all_of_it_is_there_on_a_narrow_screen() -> None:
+    """The long one names a file at its end."""
+    past = Past((START, Outcome.VERIFIED), (FILES, Outcome.VERIFIED))
+    async with on_stage(STATES["verified"](), (80, 24)) as stage:
+        stage.app.tip = lambda state, _: tip(SANDBOX, Path.cwd() / "devloop-demo")(state, past)
+        stage.app.paint()
+        await stage.settle()
+        assert " ".join(" ".join(stage.screen[-3:-1]).split()).endswith("at the end of devloop-demo/web/Dockerfile")
+        assert " quit " in stage.screen[-1]
+
+
 async def test_it_stands_above_the_keys_where_there_is_room() -> None:
     async with on_stage(STATES["verified"]()) as stage:
         part = stage.app.main.query_one("#tip", Part)

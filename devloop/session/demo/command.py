@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sys
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from pathlib import Path
@@ -73,14 +74,27 @@ def run_script(folder: Path | None) -> int:
 def _on_screen(folder: DemoFolder, sandbox: Sandbox) -> int:
     from devloop.session.terminal import run_terminal
 
+    # What comes is a screen of its own, and the old page would be gone before anybody saw it.
+    say.out(words.ASKS)
+    if code := _until_done(_enter()):
+        return code
     trial = Trial(AssemblingBuilder, words.tip(sandbox, folder.path))
     return run_terminal(Request(file=folder.path / _FILE), on_exit=None, take_over=False, trial=trial)
+
+
+async def _enter() -> None:
+    """A line, or the end, of what is typed. `input` would miss a signal that comes just before it reads."""
+    loop, typed = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(sys.stdin, typed.set)
+    await typed.wait()
+    loop.remove_reader(sys.stdin)
+    sys.stdin.readline()
 
 
 def _by_line(folder: DemoFolder, sandbox: Sandbox, output: Output, tell: Callable[..., None]) -> int:
     from devloop.session.commands import run_up
 
-    tell(*words.suggestions(sandbox, folder.path))
+    tell(words.TAKES_OVER, *words.suggestions(sandbox, folder.path))
     return run_up(
         Request(file=folder.path / _FILE), output, once=False, pod_logs=output is Output.PLAIN, on_exit=None,
         take_over=False, trial=Trial(AssemblingBuilder),
@@ -113,6 +127,8 @@ def _in_sandbox(chosen: Path | None, run: Run, over: Over, tell: Callable[..., N
 
 async def _as_usual(folder: DemoFolder, sandbox: Sandbox, tell: Callable[..., None]) -> None:
     """Yesterday's app, and the naive way to bring today's: the page stays yesterday's."""
+    greeting = greeting_of(folder.path / words.SOURCE)
+    tell(*words.first(greeting))
     async with ByHand(folder, sandbox, await _project(folder)) as hand:
         await hand.deploy_yesterday()
         await hand.push(hand.service("web"))
@@ -120,7 +136,7 @@ async def _as_usual(folder: DemoFolder, sandbox: Sandbox, tell: Callable[..., No
         said = await hand.greetings()
     if said != {YESTERDAY}:
         raise NotAsToldError(f"the page is not stale after a push to the same tag: it says {', '.join(said)}")
-    tell(*words.as_usual(sandbox, YESTERDAY, greeting_of(folder.path / words.SOURCE)))
+    tell(*words.as_usual(sandbox, YESTERDAY))
 
 
 async def _scripted(folder: DemoFolder, sandbox: Sandbox, telling: Telling) -> None:

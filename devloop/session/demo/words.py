@@ -48,14 +48,21 @@ def end(folder: Path) -> list[str]:
     return _rows("the end", f"the sandbox is gone with all that ran in it; {folder} stays, and is yours to delete")
 
 
-def as_usual(sandbox: Sandbox, said: str, greeting: str) -> list[str]:
+def first(greeting: str) -> list[str]:
+    """What is done before devloop comes."""
+    return _rows(
+        "first, without it", f'yesterday\'s app is deployed, "{greeting}" pushed to the same tag, web restarted'
+    )
+
+
+def as_usual(sandbox: Sandbox, said: str) -> list[str]:
     """What became of a push to the same tag."""
-    return [
-        row("the page", sandbox.urls["web"]),
-        row("the naive way", f'"{greeting}" was pushed to web:dev, and the Deployment restarted'),
-        row("and yet", f'the page still says "{said}": nodes that have a web:dev ask no registry'),
-        row("now", "devloop takes over"),
-    ]
+    yet = f'{sandbox.urls["web"]} still says "{said}": nodes that have a web:dev ask no registry'
+    return _rows("and yet", yet)
+
+
+TAKES_OVER = row("now", "devloop takes over")
+ASKS = row("now", "look at that page; Enter lets devloop take over")
 
 
 def suggestions(sandbox: Sandbox, folder: Path) -> list[str]:
