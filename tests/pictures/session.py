@@ -3,7 +3,6 @@
 import re
 import sys
 import time
-import urllib.request
 from collections.abc import AsyncIterator, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -15,6 +14,7 @@ from tests.onterminal import OnTerminal
 from tests.pictures.frames import Shown, frame_of, joined
 from tests.pictures.place import anybodys
 from tests.pictures.svg import animated
+from tests.sandbox.client import page_at
 from tests.tui.snapshot import rows_of
 from tests.tui.stage import on_stage
 from tests.tui.stories import Story
@@ -64,8 +64,7 @@ def _look_at(page: str) -> None:
     """As often as somebody does who waits for it to change, and a little longer."""
     for _ in range(3):
         time.sleep(READING / 3)
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(page) as answer:
-            answer.read()
+        page_at(page)
 
 
 # replayed ------------------------------------------------------------------------------------------------------------

@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +24,7 @@ from tests.pictures.frames import lasting
 from tests.pictures.place import picture
 from tests.pictures.script import COMMAND, PROMPT
 from tests.pictures.svg import last_words
+from tests.sandbox.client import page_at
 
 VALUES = {"registry": "127.0.0.1:1", "context": "c", "namespace": "n", "api_url": "http://127.0.0.1:2/"}
 STEPS = (
@@ -170,11 +170,6 @@ def test_an_interrupt_before_that_ends_all_of_it(home: Path) -> None:
         assert terminal.finish() == 130
     assert "the sandbox is gone" in terminal.said
     nothing_is_left(home)
-
-
-def page_at(url: str) -> str:
-    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url) as answer:
-        return str(answer.read().decode())
 
 
 @pytest.mark.timeout(120)
