@@ -75,7 +75,6 @@ def _on_screen(folder: DemoFolder, sandbox: Sandbox) -> int:
     from devloop.session.terminal import run_terminal
 
     # What comes is a screen of its own, and the old page would be gone before anybody saw it.
-    say.out(words.ASKS)
     if code := _until_done(_enter()):
         return code
     trial = Trial(AssemblingBuilder, words.tip(sandbox, folder.path))
@@ -83,8 +82,9 @@ def _on_screen(folder: DemoFolder, sandbox: Sandbox) -> int:
 
 
 async def _enter() -> None:
-    """A line, or the end, of what is typed. `input` would miss a signal that comes just before it reads."""
+    """Asks for a line, or the end of all lines. `input` would miss a signal that comes just before it reads."""
     loop, typed = asyncio.get_running_loop(), asyncio.Event()
+    say.out(words.ASKS)
     loop.add_reader(sys.stdin, typed.set)
     await typed.wait()
     loop.remove_reader(sys.stdin)
