@@ -12,6 +12,7 @@ from typing import Any
 import aiohttp
 
 from devloop.core.image import sha256_of
+from devloop.sandbox.registry.login import authorization
 from devloop.sandbox.runtime.images import own_platform
 
 NAME, TAG = "python", "3"
@@ -26,8 +27,8 @@ _FOLDERS = {
 _RELEASE = b'NAME="devloop sandbox"\nID=devloop-sandbox\nPRETTY_NAME="The sandbox of devloop: Python of this machine"\n'
 
 
-async def put_base_image(host: str, *, platform: str = "") -> str:
-    """Push it to the registry there; its name, `HOST/python:3`."""
+async def put_base_image(host: str, *, token: str = "", platform: str = "") -> str:
+    """Push it to the registry there, which `token` opens; its name, `HOST/python:3`."""
     layer, config = _layer(), _config(platform or own_platform())
     blob = gzip.compress(layer, mtime=0)
     document = json.dumps({**config, "rootfs": {"type": "layers", "diff_ids": [sha256_of(layer)]}}).encode()
@@ -37,7 +38,8 @@ async def put_base_image(host: str, *, platform: str = "") -> str:
         "config": {"mediaType": _CONFIG, "digest": sha256_of(document), "size": len(document)},
         "layers": [{"mediaType": _LAYER, "digest": sha256_of(blob), "size": len(blob)}],
     }
-    async with aiohttp.ClientSession(f"http://{host}", raise_for_status=True) as session:
+    login = authorization(token)
+    async with aiohttp.ClientSession(f"http://{host}", headers=login, raise_for_status=True) as session:
         for content in (blob, document):
             path = f"/v2/{NAME}/blobs/uploads/?digest={sha256_of(content)}"
             async with session.post(path, data=content):

@@ -8,6 +8,7 @@ import asyncio
 import fcntl
 import json
 import os
+import secrets
 import shutil
 import signal
 import sys
@@ -18,12 +19,14 @@ from devloop.sandbox import kinds
 from devloop.sandbox.baseimage import put_base_image
 from devloop.sandbox.cluster import CONTEXT, Cluster
 from devloop.sandbox.demoapp import SERVICES, manifests
+from devloop.sandbox.private import write_private
+from devloop.sandbox.registry.login import docker_config
 from devloop.sandbox.registry.server import Registry
 from devloop.sandbox.runtime.node import Runtime
 
 NAMESPACE = "default"
 NODES = ("node1", "node2")
-_REGISTRY = "registry"
+_REGISTRY, _LOGIN = "registry", "docker"
 
 
 async def serve(folder: Path) -> None:
@@ -31,17 +34,21 @@ async def serve(folder: Path) -> None:
     over = _over()
     async with AsyncExitStack() as stack:
         stack.callback(_forget, folder)
-        registry = await stack.enter_async_context(Registry(folder / _REGISTRY))
-        await put_base_image(registry.host)
-        nodes = {name: await stack.enter_async_context(Runtime(folder / name)) for name in NODES}
+        token = secrets.token_urlsafe(32)
+        registry = await stack.enter_async_context(Registry(folder / _REGISTRY, token=token))
+        await put_base_image(registry.host, token=token)
+        (folder / _LOGIN).mkdir(mode=0o700)
+        write_private(folder / _LOGIN / "config.json", docker_config(registry.host, token))
+        runtimes = {name: Runtime(folder / name, tokens={registry.host: token}) for name in NODES}
+        nodes = {name: await stack.enter_async_context(each) for name, each in runtimes.items()}
         cluster = await stack.enter_async_context(Cluster.start(folder, nodes, registry=registry.host))
         for each in manifests(registry=registry.host, namespace=NAMESPACE, api_url=""):
             if each["kind"] == "Service":  # there before the app, whose web has to be told where api is
                 cluster.resources.create(kinds.SERVICE, NAMESPACE, each, "kubectl-client-side-apply")
         urls = {name: cluster.url(NAMESPACE, name) for name in SERVICES}
         where = {
-            "registry": registry.host, "kubeconfig": str(cluster.kubeconfig), "context": CONTEXT,
-            "namespace": NAMESPACE, "urls": urls,
+            "registry": registry.host, "docker_config": str(folder / _LOGIN), "kubeconfig": str(cluster.kubeconfig),
+            "context": CONTEXT, "namespace": NAMESPACE, "urls": urls,
         }  # fmt: skip
         print(json.dumps(where), flush=True)  # noqa: T201 - what whoever started it waits for
         await over.wait()
@@ -61,7 +68,7 @@ def _over() -> asyncio.Event:
 
 
 def _forget(folder: Path) -> None:
-    for name in (_REGISTRY, *NODES):
+    for name in (_REGISTRY, _LOGIN, *NODES):
         shutil.rmtree(folder / name, ignore_errors=True)
 
 

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pytest
 
@@ -77,7 +79,7 @@ def nothing_is_left(home: Path) -> None:
     assert list(home.rglob("*")) == []
     assert {path.name for path in home.parent.iterdir()} == {"home", "devloop-demo"}
     own = {path.name for path in (home.parent / "devloop-demo" / ".sandbox").iterdir()}
-    assert own == {"lock", "sandbox.log", "state", "values.json"}
+    assert own == {"env", "lock", "sandbox.log", "state", "values.json"}
     assert (home.parent / "devloop-demo" / ".sandbox" / "sandbox.log").read_text() == ""
 
 
@@ -184,6 +186,21 @@ def test_an_app_that_was_edited_stays_so_and_finds_the_new_sandbox(tmp_path: Pat
     assert dockerfile.read_text().endswith("ENV MINE=1\n")
     assert source.read_text() == "mine"
     assert "127.0.0.1:3/demo/web:dev" in (folder.path / "devloop.toml").read_text()
+
+
+def test_what_lets_into_the_sandbox_is_for_this_user_alone(tmp_path: Path) -> None:
+    """Whoever can push an image, or create a Pod, starts programs as this user."""
+    folder = open_folder(tmp_path / "demo")
+    assert isinstance(folder, DemoFolder)
+    assert folder.own.stat().st_mode & 0o077 == 0
+    with running(folder.own) as sandbox:
+        assert isinstance(sandbox, Sandbox)
+        secrets = [Path(sandbox.kubeconfig), Path(sandbox.docker_config, "config.json")]
+        assert [path.stat().st_mode & 0o077 for path in secrets] == [0, 0]
+        with pytest.raises(HTTPError) as refused:
+            urlopen(f"http://{sandbox.registry}/v2/python/manifests/3", timeout=5)
+        with refused.value as answer:
+            assert answer.code == 401
 
 
 def test_two_in_one_folder_do_not_disturb_each_other(tmp_path: Path) -> None:

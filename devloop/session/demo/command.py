@@ -80,7 +80,7 @@ def _on_screen(folder: DemoFolder, sandbox: Sandbox) -> int:
 def _by_line(folder: DemoFolder, sandbox: Sandbox, output: Output, tell: Callable[..., None]) -> int:
     from devloop.session.commands import run_up
 
-    tell(*words.suggestions(sandbox, folder.path))
+    tell(*words.suggestions(sandbox, folder.path, folder.elsewhere))
     return run_up(
         Request(file=folder.path / _FILE), output, once=False, pod_logs=output is Output.PLAIN, on_exit=None,
         take_over=False, trial=Trial(AssemblingBuilder),
@@ -98,7 +98,7 @@ def _in_sandbox(chosen: Path | None, run: Run, over: Over, tell: Callable[..., N
             if isinstance(sandbox, Refusal):
                 return _refused(sandbox)
             folder.put_app(sandbox.values)
-            os.environ.update(folder.environment(sandbox.kubeconfig))
+            os.environ.update(folder.put_environment(sandbox.kubeconfig, sandbox.docker_config))
             code = run(folder, sandbox)
             ignore_from_here_on()
         return over(folder, code)

@@ -22,6 +22,8 @@ class Sandbox:
 
     registry: str
     """`host:port`."""
+    docker_config: str
+    """The folder with what lets into it, as DOCKER_CONFIG."""
     kubeconfig: str
     context: str
     namespace: str

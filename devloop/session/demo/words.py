@@ -1,6 +1,7 @@
 """What the demo says: what it is, and what to try next."""
 
 import os
+import shlex
 from pathlib import Path
 
 from devloop.core.events import Outcome, Trigger
@@ -42,14 +43,13 @@ def as_usual(sandbox: Sandbox, said: str, greeting: str) -> list[str]:
     ]
 
 
-def suggestions(sandbox: Sandbox, folder: Path) -> list[str]:
+def suggestions(sandbox: Sandbox, folder: Path, environment: Path) -> list[str]:
     """All that there is to try, for whoever has no screen."""
-    kubeconfig, state = sandbox.kubeconfig, folder / ".sandbox" / "state"
     return [
         row("to try", f"open {sandbox.urls['web']}"),
         row("", f"edit GREETING in {folder / SOURCE} and save"),
         row("", f"break the build: write `{BREAKING}` at the end of {folder / RECIPE}, save; take it out again"),
-        row("in another terminal", f"export KUBECONFIG={kubeconfig} DEVLOOP_STATE_DIR={state}; cd {folder}"),
+        row("in another terminal", f". {shlex.quote(str(environment))}; cd {shlex.quote(str(folder))}"),
         row("", "devloop why web; devloop status; kubectl get pods"),
     ]
 
