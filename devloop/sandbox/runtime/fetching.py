@@ -75,6 +75,8 @@ class Fetching:
             manifest = await self._document(ref, f"manifests/{digest}", digest)
         described, layers = manifest.get("config") or {}, manifest.get("layers") or ()
         config = await self._document(ref, f"blobs/{described.get('digest')}", str(described.get("digest")))
+        if not isinstance(config.get("config") or {}, dict):
+            raise failed(ref, "InvalidArgument", f"{described['digest']} is no config of an image")
         size = sum(int(each.get("size") or 0) for each in (described, *layers))
         digests = tuple(str(layer.get("digest")) for layer in layers)
         if wrong := next((each for each in digests if not _DIGEST.fullmatch(each)), ""):
@@ -103,8 +105,12 @@ class Fetching:
             body = await answer.read()
         if sha256_of(body) != digest:
             raise failed(ref, "FailedPrecondition", f"failed commit on ref: unexpected commit digest, want {digest}")
-        document = json.loads(body)
-        assert isinstance(document, dict)
+        try:
+            document = json.loads(body)
+        except ValueError:
+            document = None
+        if not isinstance(document, dict):
+            raise failed(ref, "InvalidArgument", f"{digest} is no JSON object")
         return document
 
     def _request(self, method: str, ref: ImageRef, path: str) -> "_Request":
