@@ -104,9 +104,10 @@ def test_what_is_refused(case: str, tmp_path: Path) -> None:
         unpacked(tmp_path, REFUSED[case])
 
 
-def test_a_file_that_is_compressed_wrongly(tmp_path: Path) -> None:
-    whole = layer({"x": random.Random(1).randbytes(200_000).hex()})
-    (tmp_path / "layer").write_bytes(whole[: len(whole) // 2] + b"\xff" * 1000)
+@pytest.mark.parametrize("at", range(1000, 60_000, 3000))
+def test_a_file_that_is_compressed_wrongly(tmp_path: Path, at: int) -> None:
+    whole = layer({"x": random.Random(1).randbytes(60_000).hex()})
+    (tmp_path / "layer").write_bytes(whole[:at] + random.Random(at).randbytes(20) + b"\xff" * 20)
     with pytest.raises(BadLayerError):
         unpack(tmp_path / "layer", tmp_path)
 
