@@ -356,3 +356,26 @@ async def test_programs_end_with_the_cluster(nodes: Nodes, tmp_path: Path) -> No
         assert kubeconfig.stat().st_mode & 0o777 == 0o600
     assert program.graces == [0.0]
     assert not kubeconfig.exists()
+
+
+BAD_OPTIONS = {
+    "tailLines=abc": (400, 'strconv.ParseInt: parsing "abc": invalid syntax'),
+    "sinceSeconds=x": (400, 'strconv.ParseInt: parsing "x": invalid syntax'),
+    "sinceTime=yesterday": (
+        400,
+        'parsing time "yesterday" as "2006-01-02T15:04:05Z07:00": cannot parse "yesterday" as "2006"',
+    ),
+    "tailLines=-1": (
+        422,
+        'PodLogOptions "web" is invalid: tailLines: Invalid value: -1: must be greater than or equal to 0',
+    ),
+    "sinceSeconds=0": (422, 'PodLogOptions "web" is invalid: sinceSeconds: Invalid value: 0: must be greater than 0'),
+    "limitBytes=0": (422, 'PodLogOptions "web" is invalid: limitBytes: Invalid value: 0: must be greater than 0'),
+}
+
+
+@pytest.mark.parametrize("query", BAD_OPTIONS)
+async def test_options_of_a_log_that_are_none(api: Api, node: ScriptedRuntime, query: str) -> None:
+    await run(api, runs)
+    answer = await api.send("GET", f"{WEB}/log?{query}")
+    assert (answer.status, answer.message) == BAD_OPTIONS[query]
