@@ -12,7 +12,7 @@ import secrets
 import shutil
 import signal
 import sys
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 from devloop.sandbox import kinds
@@ -30,10 +30,9 @@ _REGISTRY, _LOGIN = "registry", "docker"
 
 
 async def serve(folder: Path) -> None:
-    """Run until stdin ends or SIGTERM comes."""
+    """Run until stdin ends or a signal comes."""
     over = _over()
     async with AsyncExitStack() as stack:
-        stack.callback(_forget, folder)
         token = secrets.token_urlsafe(32)
         registry = await stack.enter_async_context(Registry(folder / _REGISTRY, token=token))
         await put_base_image(registry.host, token=token)
@@ -63,7 +62,8 @@ def _over() -> asyncio.Event:
             over.set()
 
     loop.add_reader(sys.stdin.fileno(), read)
-    loop.add_signal_handler(signal.SIGTERM, over.set)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, over.set)
     return over
 
 
@@ -88,8 +88,13 @@ def main(folder: Path) -> int:
     if not _alone_in(folder):
         print(json.dumps({"refused": "another sandbox runs in this folder"}), flush=True)  # noqa: T201
         return 1
+    with suppress(OSError):  # where it is no file
+        os.ftruncate(sys.stderr.fileno(), 0)
     _forget(folder)  # of one that was killed
-    asyncio.run(serve(folder))
+    try:
+        asyncio.run(serve(folder))
+    finally:
+        _forget(folder)  # now that no thread of it writes any more
     return 0
 
 

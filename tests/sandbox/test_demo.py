@@ -173,6 +173,33 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
     assert isinstance(open_folder(tmp_path / "file"), Refusal)
 
 
+@pytest.mark.parametrize("name", [".sandbox/sandbox.log", ".sandbox/env", "web"])
+def test_what_cannot_be_written_is_named(home: Path, name: str) -> None:
+    folder = home.parent / "devloop-demo"
+    (folder / ".sandbox").mkdir(parents=True)
+    (folder / ".sandbox" / "values.json").write_text("{}")
+    if name == "web":
+        (folder / name).touch()
+    else:
+        (folder / name).mkdir()
+    with demo(home, "--script") as process:
+        out, _ = process.communicate()
+    assert process.returncode == 2, out
+    assert f"{folder / name} cannot be written: " in out
+    assert "--folder" in out
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM])
+def test_a_sandbox_that_is_told_to_end_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
+    with running(tmp_path) as sandbox:
+        assert isinstance(sandbox, Sandbox)
+        footprint = Footprint.of(sandbox)
+        os.kill(sandbox.pid, number)
+    assert footprint.left() == []
+    assert {path.name for path in tmp_path.iterdir()} == {"lock", "sandbox.log"}
+    assert (tmp_path / "sandbox.log").read_text() == ""
+
+
 def test_an_app_that_was_edited_stays_so_and_finds_the_new_sandbox(tmp_path: Path) -> None:
     folder = open_folder(tmp_path / "demo")
     assert isinstance(folder, DemoFolder)
@@ -207,9 +234,12 @@ def test_two_in_one_folder_do_not_disturb_each_other(tmp_path: Path) -> None:
     with running(tmp_path) as first:
         assert isinstance(first, Sandbox)
         footprint = Footprint.of(first)
+        (tmp_path / "sandbox.log").write_text("of the first")
         with running(tmp_path) as second:
             assert isinstance(second, Refusal)
-            assert "another sandbox runs in this folder" in second.lines[0]
+            assert f"another sandbox runs in this folder, {tmp_path}" in second.lines[0]
+            assert "--folder" in second.lines[1]
+        assert (tmp_path / "sandbox.log").read_text() == "of the first"
         assert Path(first.kubeconfig).exists()
         assert len(footprint.left()) == len(footprint.processes) + len(footprint.ports) >= 5
     assert footprint.left() == []

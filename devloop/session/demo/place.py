@@ -35,7 +35,9 @@ class DemoFolder:
             for path in (self.path / name for name in steered()):
                 if path.is_file():
                     path.write_text(_moved(path.read_text("utf-8"), before, values), "utf-8")
-        file.write_text(json.dumps(dict(values)), "utf-8")
+        beside = file.with_name(f"{_VALUES}.new")
+        beside.write_text(json.dumps(dict(values)), "utf-8")
+        beside.replace(file)
         copy_app(self.path, **values)
 
     @property
@@ -66,9 +68,14 @@ def open_folder(chosen: Path | None) -> DemoFolder | Refusal:
         folder.own.mkdir(exist_ok=True)
         folder.own.chmod(0o700)  # what is in it runs as programs of this user
     except OSError as error:
-        lines = (f"{path} cannot be written: {error.strerror}", "→ name another folder: devloop demo --folder DIR")
-        return Refusal(ExitCode.USAGE, lines)
+        return unwritable(path, error)
     return folder
+
+
+def unwritable(path: Path, error: OSError) -> Refusal:
+    where = error.filename or path
+    lines = (f"{where} cannot be written: {error.strerror}", "→ name another folder: devloop demo --folder DIR")
+    return Refusal(ExitCode.USAGE, lines)
 
 
 def _foreign(path: Path) -> list[str]:

@@ -40,11 +40,18 @@ class Sandbox:
         }  # fmt: skip
 
 
+def _not_running(refused: str, folder: Path, log: Path) -> tuple[str, ...]:
+    if not refused:
+        return (f"the sandbox does not run: it ended at its start, and {log} says why",)
+    line = f"the sandbox does not run: {refused}, {folder}"
+    return line, "→ end the other one, or name another folder: devloop demo --folder DIR"
+
+
 @contextmanager
 def running(folder: Path) -> Iterator[Sandbox | Refusal]:
     """A sandbox in that folder until the block is left; blocks for about a second at either end."""
     log = folder / "sandbox.log"
-    with log.open("wb") as errors:
+    with log.open("ab") as errors:  # that of one that runs here is kept
         process = subprocess.Popen(
             [sys.executable, "-m", "devloop.sandbox.serve", str(folder)],
             # Its end is told by the end of stdin, never by a Ctrl-C that is meant for the session.
@@ -58,8 +65,7 @@ def running(folder: Path) -> Iterator[Sandbox | Refusal]:
         if "registry" in said:
             yield Sandbox(**said, pid=process.pid)
         else:
-            why = said.get("refused", f"it ended at its start: see {log}")
-            yield Refusal(ExitCode.UNREACHABLE, (f"the sandbox does not run: {why}",))
+            yield Refusal(ExitCode.UNREACHABLE, _not_running(said.get("refused", ""), folder, log))
     finally:
         process.stdin.close()
         try:
