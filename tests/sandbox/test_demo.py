@@ -21,6 +21,7 @@ from devloop.session.demo.leftovers import Footprint
 from devloop.session.demo.place import DemoFolder, open_folder
 from devloop.session.demo.sandboxed import Sandbox, running
 from devloop.session.project import Refusal
+from tests.onterminal import OnTerminal
 
 VALUES = {"registry": "127.0.0.1:1", "context": "c", "namespace": "n", "api_url": "http://127.0.0.1:2/"}
 STEPS = (
@@ -37,17 +38,20 @@ def home() -> Iterator[Path]:
         yield made
 
 
-@contextmanager
-def demo(home: Path, *options: str) -> Iterator["subprocess.Popen[str]"]:
-    """The command, in a folder beside the home."""
-    env = {
+def clean(home: Path) -> dict[str, str]:
+    return {
         "HOME": str(home), "PATH": os.environ["PATH"], "DOCKER_HOST": "unix:///nowhere/docker.sock",
         "PYTHONPATH": str(Path(devloop.__file__).parent.parent), "PYTHONDONTWRITEBYTECODE": "1",
     }  # fmt: skip
+
+
+@contextmanager
+def demo(home: Path, *options: str) -> Iterator["subprocess.Popen[str]"]:
+    """The command, in a folder beside the home."""
     command = [sys.executable, "-m", "devloop", "demo", *options]
     with subprocess.Popen(
-        command, cwd=home.parent, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        text=True, start_new_session=True,
+        command, cwd=home.parent, env=clean(home), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, start_new_session=True,
     ) as process:  # fmt: skip
         try:
             yield process
@@ -130,6 +134,27 @@ def test_an_interrupt_ends_the_session_and_all_of_the_sandbox(home: Path) -> Non
     assert "edit GREETING in" in said
     assert "undo:" not in last, "what is gone needs none"
     assert "the sandbox is gone" in last
+    nothing_is_left(home)
+
+
+@pytest.mark.timeout(120)
+def test_on_the_screen_what_there_is_not_is_said(home: Path) -> None:
+    command = [sys.executable, "-m", "devloop", "demo"]
+    with OnTerminal(command, home.parent, env=clean(home)) as screen:
+        screen.until("then edit GREETING in")
+        screen.press(b"S")
+        screen.until("the sandbox has no shell in a Pod")
+        screen.press(b"d")
+        screen.until("the sandbox has no engine")
+        screen.until("the newest image runs")
+        screen.press(b"\x1b")
+        screen.until("following")
+        screen.press(b"q")
+        screen.until("yes")
+        screen.press(b"y")
+        assert screen.finish() == 0
+        assert "the sandbox is gone" in screen.said
+        screen.assert_sane()
     nothing_is_left(home)
 
 

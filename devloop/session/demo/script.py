@@ -90,7 +90,7 @@ class Script:
             f'the page still says "{YESTERDAY}"',
             "under IfNotPresent a node that has a web:dev already does not ask the registry for another",
         )
-        answer = [phrase.text for phrase in await why_service(hand.project, self._web)]
+        answer = [phrase.text for phrase in await why_service(hand.project, self._web, has_engine=False)]
         first = next((at for at, text in enumerate(answer) if text.startswith(_CAUSE)), None)
         _check(first is not None, f"`devloop why web` finds another cause: {' '.join(answer)}")
         tell.step("devloop why web", " ".join(takewhile(lambda text: text[:1] not in {"", " ", "→"}, answer[first:])))
