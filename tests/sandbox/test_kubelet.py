@@ -1,6 +1,7 @@
 """What the sandbox's kubelets do with Pods, and say of them; its words are those of a real kubelet."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from aiohttp import web
 
 from devloop.sandbox.cluster import Cluster
 from tests.sandbox.client import CORE, Api, Raw, conditions, pod
+from tests.sandbox.conftest import QUICK
 from tests.sandbox.scripted import ScriptedProgram, ScriptedRuntime
 
 Nodes = dict[str, ScriptedRuntime]
@@ -379,3 +381,44 @@ async def test_options_of_a_log_that_are_none(api: Api, node: ScriptedRuntime, q
     await run(api, runs)
     answer = await api.send("GET", f"{WEB}/log?{query}")
     assert (answer.status, answer.message) == BAD_OPTIONS[query]
+
+
+async def test_a_mistake_of_the_runtime_is_logged_and_no_pod_that_waits(
+    api: Api, nodes: Nodes, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(_: ScriptedProgram) -> None:
+        raise KeyError("nothing of the kind")
+
+    for node in nodes.values():
+        node.begin = fail
+    await api.create(f"{CORE}/pods", pod())
+    await api.until(f"{CORE}/events", lambda all_: any(e["reason"] == "Created" for e in all_["items"]))
+    while "nothing of the kind" not in caplog.text:
+        await asyncio.sleep(0.01)
+    await api.send("DELETE", f"{WEB}?gracePeriodSeconds=0")
+    await api.gone(WEB)
+
+
+@pytest.mark.timeout(20)
+async def test_the_end_of_the_cluster_is_heard_while_a_probe_comes_to_its_own(tmp_path: Path, nodes: Nodes) -> None:
+    probing, leaving, left = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def slow(command: Sequence[str], timeout: float) -> tuple[int, str]:
+        probing.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            leaving.set()
+            await left.wait()
+        return 0, ""
+
+    node = nodes["node1"]
+    node.begin = lambda program: setattr(program, "execute", slow)
+    container = {"name": "web", "image": "r/app:1", "readinessProbe": {"exec": {"command": ["ready"]}}}
+    async with Cluster.start(tmp_path, nodes, timing=QUICK) as cluster, Api.of(cluster.kubeconfig) as api:
+        await run(api, runs, containers=[container])
+        await probing.wait()
+        node.programs[0].exit(1)
+        await leaving.wait()
+    assert len(node.programs) == 1, "nothing is started any more"
+    left.set()
