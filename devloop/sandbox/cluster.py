@@ -23,6 +23,7 @@ from devloop.sandbox.controllers.deployment import DeploymentController
 from devloop.sandbox.controllers.endpoints import EndpointSliceController
 from devloop.sandbox.controllers.replicaset import ReplicaSetController
 from devloop.sandbox.controllers.scheduler import Scheduler
+from devloop.sandbox.folder import KUBECONFIG
 from devloop.sandbox.kubelet import Kubelet, Nodes
 from devloop.sandbox.private import write_private
 from devloop.sandbox.resources import Resources
@@ -81,7 +82,7 @@ class Cluster:
         certificate, key = make_certificate(CONTEXT)
         server = ApiServer(resources, Nodes(kubelets), token, server_context(certificate, key))
         await server.start()
-        kubeconfig = folder / "kubeconfig"
+        kubeconfig = folder / KUBECONFIG
         tasks = [asyncio.create_task(each(resources).run()) for each in _CONTROLLERS]
         try:
             # Controllers subscribe when their tasks begin, and nodes are news for the scheduler.

@@ -9,7 +9,6 @@ import fcntl
 import json
 import os
 import secrets
-import shutil
 import signal
 import sys
 from contextlib import AsyncExitStack, suppress
@@ -19,14 +18,13 @@ from devloop.sandbox import kinds
 from devloop.sandbox.baseimage import put_base_image
 from devloop.sandbox.cluster import CONTEXT, Cluster
 from devloop.sandbox.demoapp import SERVICES, manifests
+from devloop.sandbox.folder import LOGIN, NODES, REGISTRY, forget
 from devloop.sandbox.private import write_private
 from devloop.sandbox.registry.login import docker_config
 from devloop.sandbox.registry.server import Registry
 from devloop.sandbox.runtime.node import Runtime
 
 NAMESPACE = "default"
-NODES = ("node1", "node2")
-_REGISTRY, _LOGIN = "registry", "docker"
 
 
 async def serve(folder: Path) -> None:
@@ -34,10 +32,10 @@ async def serve(folder: Path) -> None:
     over = _over()
     async with AsyncExitStack() as stack:
         token = secrets.token_urlsafe(32)
-        registry = await stack.enter_async_context(Registry(folder / _REGISTRY, token=token))
+        registry = await stack.enter_async_context(Registry(folder / REGISTRY, token=token))
         await put_base_image(registry.host, token=token)
-        (folder / _LOGIN).mkdir(mode=0o700)
-        write_private(folder / _LOGIN / "config.json", docker_config(registry.host, token))
+        (folder / LOGIN).mkdir(mode=0o700)
+        write_private(folder / LOGIN / "config.json", docker_config(registry.host, token))
         runtimes = {name: Runtime(folder / name, tokens={registry.host: token}) for name in NODES}
         nodes = {name: await stack.enter_async_context(each) for name, each in runtimes.items()}
         cluster = await stack.enter_async_context(Cluster.start(folder, nodes, registry=registry.host))
@@ -46,7 +44,7 @@ async def serve(folder: Path) -> None:
                 cluster.resources.create(kinds.SERVICE, NAMESPACE, each, "kubectl-client-side-apply")
         urls = {name: cluster.url(NAMESPACE, name) for name in SERVICES}
         where = {
-            "registry": registry.host, "docker_config": str(folder / _LOGIN), "kubeconfig": str(cluster.kubeconfig),
+            "registry": registry.host, "docker_config": str(folder / LOGIN), "kubeconfig": str(cluster.kubeconfig),
             "context": CONTEXT, "namespace": NAMESPACE, "urls": urls,
         }  # fmt: skip
         print(json.dumps(where), flush=True)  # noqa: T201 - what whoever started it waits for
@@ -67,11 +65,6 @@ def _over() -> asyncio.Event:
     return over
 
 
-def _forget(folder: Path) -> None:
-    for name in (_REGISTRY, _LOGIN, *NODES):
-        shutil.rmtree(folder / name, ignore_errors=True)
-
-
 def _alone_in(folder: Path) -> bool:
     """Whether nothing else runs in the folder. It is so to the very end of this process: nobody closes the file."""
     lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -90,11 +83,11 @@ def main(folder: Path) -> int:
         return 1
     with suppress(OSError):  # where it is no file
         os.ftruncate(sys.stderr.fileno(), 0)
-    _forget(folder)  # of one that was killed
+    forget(folder)  # of one that was killed
     try:
         asyncio.run(serve(folder))
     finally:
-        _forget(folder)  # now that no thread of it writes any more
+        forget(folder)  # now that no thread of it writes any more
     return 0
 
 

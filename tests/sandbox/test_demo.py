@@ -214,8 +214,8 @@ def test_what_cannot_be_written_is_named(home: Path, name: str) -> None:
     assert "--folder" in out
 
 
-@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM])
-def test_a_sandbox_that_is_told_to_end_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_sandbox_that_is_ended_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
     with running(tmp_path) as sandbox:
         assert isinstance(sandbox, Sandbox)
         footprint = Footprint.of(sandbox)

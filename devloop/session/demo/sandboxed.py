@@ -7,9 +7,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import devloop
 from devloop.core.failure import ExitCode
+from devloop.sandbox.folder import forget
 from devloop.session.project import Refusal
 
 _PATIENCE = 15.0
@@ -60,6 +62,7 @@ def running(folder: Path) -> Iterator[Sandbox | Refusal]:
         )  # fmt: skip
     assert process.stdin is not None
     assert process.stdout is not None
+    said: dict[str, Any] = {}
     try:
         said = json.loads(process.stdout.readline() or b"{}")
         if "registry" in said:
@@ -74,3 +77,5 @@ def running(folder: Path) -> Iterator[Sandbox | Refusal]:
             process.kill()  # its programs are killed by what waits for just that
             process.wait()
         process.stdout.close()
+        if process.returncode and "refused" not in said:
+            forget(folder)  # it was killed, and could not itself
