@@ -20,6 +20,7 @@ from devloop.sandbox.listing import listed
 from devloop.sandbox.patches import APPLY, JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE
 from devloop.sandbox.paths import Target, target_of
 from devloop.sandbox.podaccess import PodAccess
+from devloop.sandbox.queries import number
 from devloop.sandbox.resources import Resources
 from devloop.sandbox.strategy import check_name
 from devloop.sandbox.tables import table
@@ -313,7 +314,10 @@ async def _options(request: web.Request) -> Raw:
             options = json.loads(text)
         except ValueError as error:
             raise bad_request(f"error decoding DeleteOptions: {error}") from None
-    for key in ("gracePeriodSeconds", "propagationPolicy"):
-        if key in request.query:
-            options[key] = request.query[key]
+    if not isinstance(options, dict):
+        raise bad_request("the object provided is unrecognized (must be of type DeleteOptions)")
+    if (grace := number(request.query, "gracePeriodSeconds")) is not None:
+        options["gracePeriodSeconds"] = grace
+    if "propagationPolicy" in request.query:
+        options["propagationPolicy"] = request.query["propagationPolicy"]
     return options

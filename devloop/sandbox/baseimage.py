@@ -13,6 +13,7 @@ from typing import Any
 import aiohttp
 
 from devloop.core.image import sha256_of
+from devloop.sandbox.registry.login import authorization
 from devloop.sandbox.runtime.images import own_platform
 
 NAME, TAG = "python", "3"
@@ -28,9 +29,10 @@ _RELEASE = b'NAME="devloop sandbox"\nID=devloop-sandbox\nPRETTY_NAME="The sandbo
 
 
 async def put_base_image(
-    host: str, *, name: str = NAME, tag: str = TAG, command: Sequence[str] = ("python3",), platform: str = ""
-) -> str:
-    """Push it to the registry there, to start with that command; its name, `HOST/python:3`."""
+    host: str, *, token: str = "", name: str = NAME, tag: str = TAG, command: Sequence[str] = ("python3",),
+    platform: str = "",
+) -> str:  # fmt: skip
+    """Push it to the registry there, which `token` opens, to start with that command; its name, `HOST/python:3`."""
     layer, config = _layer(), _config(command, platform or own_platform())
     blob = gzip.compress(layer, mtime=0)
     document = json.dumps({**config, "rootfs": {"type": "layers", "diff_ids": [sha256_of(layer)]}}).encode()
@@ -40,7 +42,8 @@ async def put_base_image(
         "config": {"mediaType": _CONFIG, "digest": sha256_of(document), "size": len(document)},
         "layers": [{"mediaType": _LAYER, "digest": sha256_of(blob), "size": len(blob)}],
     }
-    async with aiohttp.ClientSession(f"http://{host}", raise_for_status=True) as session:
+    login = authorization(token)
+    async with aiohttp.ClientSession(f"http://{host}", headers=login, raise_for_status=True) as session:
         for content in (blob, document):
             path = f"/v2/{name}/blobs/uploads/?digest={sha256_of(content)}"
             async with session.post(path, data=content):

@@ -23,7 +23,9 @@ from devloop.sandbox.controllers.deployment import DeploymentController
 from devloop.sandbox.controllers.endpoints import EndpointSliceController
 from devloop.sandbox.controllers.replicaset import ReplicaSetController
 from devloop.sandbox.controllers.scheduler import Scheduler
+from devloop.sandbox.folder import KUBECONFIG
 from devloop.sandbox.kubelet import Kubelet, Nodes
+from devloop.sandbox.private import write_private
 from devloop.sandbox.resources import Resources
 from devloop.sandbox.runtimeport import NodeRuntime
 from devloop.sandbox.serviceports import ServicePorts
@@ -80,7 +82,7 @@ class Cluster:
         certificate, key = make_certificate(CONTEXT)
         server = ApiServer(resources, Nodes(kubelets), token, server_context(certificate, key))
         await server.start()
-        kubeconfig = folder / "kubeconfig"
+        kubeconfig = folder / KUBECONFIG
         tasks = [asyncio.create_task(each(resources).run()) for each in _CONTROLLERS]
         try:
             # Controllers subscribe when their tasks begin, and nodes are news for the scheduler.
@@ -89,7 +91,7 @@ class Cluster:
             for kubelet in kubelets:
                 kubelet.start()
                 resources.create(kinds.NODE, "", _node(kubelet), "kubelet")
-            _write_private(kubeconfig, yaml.safe_dump(_kubeconfig(server.port, certificate, token)))
+            write_private(kubeconfig, yaml.safe_dump(_kubeconfig(server.port, certificate, token)))
             yield cls(kubeconfig, server, resources, services)
         finally:
             for task in tasks:
@@ -137,10 +139,3 @@ def _kubeconfig(port: int, certificate: str, token: str) -> Raw:
         "users": [{"name": CONTEXT, "user": {"token": token}}],
         "contexts": [{"name": CONTEXT, "context": {"cluster": CONTEXT, "user": CONTEXT, "namespace": "default"}}],
     }  # fmt: skip
-
-
-def _write_private(path: Path, text: str) -> None:
-    """For this user alone: whoever reads the token may start programs."""
-    path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)

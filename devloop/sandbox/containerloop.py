@@ -1,7 +1,6 @@
 """One container of a Pod on its node: pulled, started, probed, and started again when it ended."""
 
 import asyncio
-import contextlib
 import secrets
 import time
 from collections.abc import Callable, Mapping
@@ -122,8 +121,7 @@ class ContainerLoop:
             code = await running.wait()
         finally:
             probing.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await probing
+            await asyncio.wait({probing})  # not the probing itself: whoever cancels this loop has to be heard
         self.end(code, began)
 
     async def _pull(self) -> None:

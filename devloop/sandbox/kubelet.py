@@ -125,12 +125,6 @@ class Nodes:
         found = next((s for s in owning if s.running is not None and s.is_running), None)
         return found.running.port if found is not None and found.running is not None else None
 
-    async def execute(self, uid: str, container: str, command: Sequence[str]) -> tuple[int, str] | None:
-        state = self._container(uid, container)
-        if state is None or state.running is None or not state.is_running:
-            return None
-        return await state.running.execute(command, 30.0)
-
     def _worker(self, uid: str) -> PodWorker | None:
         return next((w for kubelet in self._kubelets if (w := kubelet.worker(uid))), None)
 

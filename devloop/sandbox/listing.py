@@ -3,17 +3,16 @@
 import base64
 import binascii
 import json
-from collections.abc import Mapping
 from typing import Any
 
 from devloop.sandbox.errors import ApiError, bad_request, too_large
 from devloop.sandbox.kinds import Kind
+from devloop.sandbox.queries import Query, number
 from devloop.sandbox.selectors import Matches, field_selector, label_selector
 from devloop.sandbox.store import Store, key_of
 from devloop.sandbox.views import seen_as
 
 Raw = dict[str, Any]
-Query = Mapping[str, str]
 
 
 def selection(kind: Kind, query: Query) -> Matches:
@@ -30,8 +29,8 @@ def listed(store: Store, kind: Kind, namespace: str, query: Query) -> Raw:
     found = store.all_of(kind, namespace) if version == store.version else store.list_at(kind, namespace, version)
     found = [each for each in (seen_as(kind, each) for each in found) if matches(each)]
     rest = [each for each in found if list(key_of(each)) > start]
-    limit = int(query.get("limit") or 0)
-    page = rest[:limit] if limit else rest
+    limit = number(query, "limit") or 0
+    page = rest[:limit] if limit > 0 else rest
     metadata: Raw = {"resourceVersion": str(version)}
     if len(page) < len(rest):
         left = len(rest) - len(page)

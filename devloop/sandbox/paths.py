@@ -28,7 +28,6 @@ def target_of(raw_path: str) -> Target | None:
         group, version, rest = parts[1], parts[2], parts[3:]
     else:
         return None
-    tail = raw_path.partition("/proxy")[2] if "proxy" in rest else ""
     namespace = ""
     if rest[0] == "namespaces" and len(rest) > 2 and kinds.at(group, version, unquote(rest[2])):
         namespace, rest = unquote(rest[1]), rest[2:]
@@ -40,4 +39,6 @@ def target_of(raw_path: str) -> Target | None:
         return None
     if subresource and subresource not in kind.subresources:
         return None
-    return Target(kind, namespace, name, subresource, tail)
+    before = len(parts) - len(rest) + 3
+    tail = raw_path.lstrip("/").split("/", before)[before:] if subresource == "proxy" else []
+    return Target(kind, namespace, name, subresource, f"/{tail[0]}" if tail else "")

@@ -1,6 +1,6 @@
-"""What the API server asks of the nodes about a running Pod: its logs, its ports, commands beside it."""
+"""What the API server asks of the nodes about a running Pod: its logs, its ports."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -22,5 +22,3 @@ class PodAccess(Protocol):
 
     def host_port(self, uid: str, port: str) -> int | None:
         """Where on this machine the port (a number or a name) of that Pod is; None while nothing runs there."""
-
-    async def execute(self, uid: str, container: str, command: Sequence[str]) -> tuple[int, str] | None: ...

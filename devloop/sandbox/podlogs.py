@@ -15,6 +15,7 @@ from aiohttp import web
 from devloop.sandbox import times
 from devloop.sandbox.errors import ApiError, bad_request
 from devloop.sandbox.podaccess import LogSource, PodAccess
+from devloop.sandbox.queries import log_number, moment
 
 Raw = dict[str, Any]
 _LOOK_EVERY = 0.05
@@ -32,28 +33,26 @@ class Wish:
     limit: int | None
 
     @classmethod
-    def of(cls, query: Mapping[str, str]) -> "Wish":
-        since = query.get("sinceTime", "")
-        if seconds := query.get("sinceSeconds"):
-            since = times.after(-float(seconds))
+    def of(cls, query: Mapping[str, str], pod: str) -> "Wish":
+        seconds = log_number(query, "sinceSeconds", pod, 1)
         return cls(
             query.get("follow") in {"true", "1"},
             query.get("timestamps") in {"true", "1"},
-            int(query["tailLines"]) if query.get("tailLines") else None,
-            since,
-            int(query["limitBytes"]) if query.get("limitBytes") else None,
+            log_number(query, "tailLines", pod, 0),
+            moment(query, "sinceTime") if seconds is None else times.after(-seconds),
+            log_number(query, "limitBytes", pod, 1),
         )
 
 
 async def answer(request: web.Request, access: PodAccess, pod: Raw) -> web.StreamResponse:
     """The log of one container of a Pod."""
     query = request.query
+    wish = Wish.of(query, pod["metadata"]["name"])
     name = _container(pod, query.get("container", ""))
     previous = query.get("previous") in {"true", "1"}
     source = access.log(pod["metadata"]["uid"], name, previous=previous)
     if source is None:
         raise _nothing_yet(pod, name, previous=previous)
-    wish = Wish.of(query)
     response = web.StreamResponse(headers={"Content-Type": "text/plain", "Cache-Control": "no-cache, private"})
     with contextlib.suppress(ConnectionResetError):  # the client may leave at any time
         await response.prepare(request)

@@ -69,6 +69,8 @@ class PodWorker:
         ending = asyncio.ensure_future(self._ending.wait())
         try:
             await asyncio.wait([work, ending], return_when=asyncio.FIRST_COMPLETED)
+            if work.done():
+                work.result()  # a mistake in the sandbox is not to look like a Pod that waits
             await self._ending.wait()
             await self._stop(work)
             self._gone()

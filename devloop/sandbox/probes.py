@@ -81,7 +81,7 @@ async def _http(action: Raw, at: Probed, seconds: float) -> str:
 
 
 class Worker:
-    """One probe of one start of a container: `passed` and `failed` are told each time that the verdict changes."""
+    """One probe of one start of a container: `told` hears each verdict, and why where it failed."""
 
     def __init__(self, spec: Raw, at: Probed, told: Callable[[bool, str], None]) -> None:
         self._spec = spec

@@ -8,40 +8,44 @@ import asyncio
 import fcntl
 import json
 import os
-import shutil
+import secrets
 import signal
 import sys
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 from devloop.sandbox import kinds
 from devloop.sandbox.baseimage import put_base_image
 from devloop.sandbox.cluster import CONTEXT, Cluster
 from devloop.sandbox.demoapp import SERVICES, manifests
+from devloop.sandbox.folder import LOGIN, NODES, REGISTRY, forget
+from devloop.sandbox.private import write_private
+from devloop.sandbox.registry.login import docker_config
 from devloop.sandbox.registry.server import Registry
 from devloop.sandbox.runtime.node import Runtime
 
 NAMESPACE = "default"
-NODES = ("node1", "node2")
-_REGISTRY = "registry"
 
 
 async def serve(folder: Path) -> None:
-    """Run until stdin ends or SIGTERM comes."""
+    """Run until stdin ends or a signal comes."""
     over = _over()
     async with AsyncExitStack() as stack:
-        stack.callback(_forget, folder)
-        registry = await stack.enter_async_context(Registry(folder / _REGISTRY))
-        await put_base_image(registry.host)
-        nodes = {name: await stack.enter_async_context(Runtime(folder / name)) for name in NODES}
+        token = secrets.token_urlsafe(32)
+        registry = await stack.enter_async_context(Registry(folder / REGISTRY, token=token))
+        await put_base_image(registry.host, token=token)
+        (folder / LOGIN).mkdir(mode=0o700)
+        write_private(folder / LOGIN / "config.json", docker_config(registry.host, token))
+        runtimes = {name: Runtime(folder / name, tokens={registry.host: token}) for name in NODES}
+        nodes = {name: await stack.enter_async_context(each) for name, each in runtimes.items()}
         cluster = await stack.enter_async_context(Cluster.start(folder, nodes, registry=registry.host))
         for each in manifests(registry=registry.host, namespace=NAMESPACE, api_url=""):
             if each["kind"] == "Service":  # there before the app, whose web has to be told where api is
                 cluster.resources.create(kinds.SERVICE, NAMESPACE, each, "kubectl-client-side-apply")
         urls = {name: cluster.url(NAMESPACE, name) for name in SERVICES}
         where = {
-            "registry": registry.host, "kubeconfig": str(cluster.kubeconfig), "context": CONTEXT,
-            "namespace": NAMESPACE, "urls": urls,
+            "registry": registry.host, "docker_config": str(folder / LOGIN), "kubeconfig": str(cluster.kubeconfig),
+            "context": CONTEXT, "namespace": NAMESPACE, "urls": urls,
         }  # fmt: skip
         print(json.dumps(where), flush=True)  # noqa: T201 - what whoever started it waits for
         await over.wait()
@@ -56,13 +60,9 @@ def _over() -> asyncio.Event:
             over.set()
 
     loop.add_reader(sys.stdin.fileno(), read)
-    loop.add_signal_handler(signal.SIGTERM, over.set)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, over.set)
     return over
-
-
-def _forget(folder: Path) -> None:
-    for name in (_REGISTRY, *NODES):
-        shutil.rmtree(folder / name, ignore_errors=True)
 
 
 def _alone_in(folder: Path) -> bool:
@@ -81,8 +81,13 @@ def main(folder: Path) -> int:
     if not _alone_in(folder):
         print(json.dumps({"refused": "another sandbox runs in this folder"}), flush=True)  # noqa: T201
         return 1
-    _forget(folder)  # of one that was killed
-    asyncio.run(serve(folder))
+    with suppress(OSError):  # where it is no file
+        os.ftruncate(sys.stderr.fileno(), 0)
+    forget(folder)  # of one that was killed
+    try:
+        asyncio.run(serve(folder))
+    finally:
+        forget(folder)  # now that no thread of it writes any more
     return 0
 
 

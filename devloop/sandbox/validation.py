@@ -152,6 +152,18 @@ def _container(container: Raw, at: str, seen: set[str]) -> Iterator[Cause]:
         supported = ", ".join(f'"{each}"' for each in _POLICIES)
         text = f'Unsupported value: "{policy}": supported values: {supported}'
         yield Cause(f"{at}.imagePullPolicy", text, "FieldValueNotSupported")
+    for key in ("livenessProbe", "readinessProbe", "startupProbe"):
+        if container.get(key) is not None:
+            yield from _probe(container[key], f"{at}.{key}")
+
+
+def _probe(probe: Raw, at: str) -> Iterator[Cause]:
+    if not any(probe.get(handler) for handler in ("exec", "grpc", "httpGet", "tcpSocket")):
+        yield Cause(at, "Required value: must specify a handler type", _REQUIRED)
+    for handler in ("httpGet", "tcpSocket"):
+        port = (probe.get(handler) or {"port": "some"}).get("port", 0)
+        if isinstance(port, int) and not 1 <= port <= 65535:
+            yield Cause(f"{at}.{handler}.port", f"Invalid value: {port}: must be between 1 and 65535, inclusive")
 
 
 def _json(value: Any) -> str:

@@ -10,7 +10,8 @@ from aiohttp import web
 
 from devloop.sandbox.errors import ApiError, Status
 from devloop.sandbox.kinds import Kind
-from devloop.sandbox.listing import Query, selection, version_of
+from devloop.sandbox.listing import selection, version_of
+from devloop.sandbox.queries import Query, number
 from devloop.sandbox.store import Change, Store
 from devloop.sandbox.views import seen_as
 
@@ -34,7 +35,7 @@ class Watch:
         self._matches = selection(kind, query)
         self._bookmarks = query.get("allowWatchBookmarks") in {"true", "1"}
         self._version = version_of(query)
-        self._seconds = float(query.get("timeoutSeconds") or 0) or random.uniform(*_SECONDS)  # noqa: S311
+        self._seconds = float(number(query, "timeoutSeconds") or 0) or random.uniform(*_SECONDS)  # noqa: S311
 
     async def run(self, request: web.Request) -> web.StreamResponse:
         """Answer the request, which ends when the client leaves or the time is over."""

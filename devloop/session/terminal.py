@@ -65,7 +65,7 @@ async def _behind(
     use(project)
     session.reconfigured = use
     app.recording = session.recording
-    app.session = _Behind(session)
+    app.session = _Behind(session, is_trial=trial is not None)
     code = await session.run()
     # The screen that showed them is gone with the session that they ended.
     return Ended(code, (*(phrase.text for phrase in failed_checks(app.state)), *session.last_words))
@@ -113,6 +113,8 @@ class _Behind:
     """The running session, as the app sees it."""
 
     session: "Session"
+    is_trial: bool
+    """In a sandbox, where there is neither an engine nor a shell in a Pod."""
 
     @property
     def project(self) -> "Project":
@@ -136,9 +138,11 @@ class _Behind:
         found = self._service(service)
         if found is None:
             return (Phrase(f"{service} is no service of this session", Tone.QUIET),)
-        return await why_service(self.project, found)
+        return await why_service(self.project, found, has_engine=not self.is_trial)
 
     def shell(self, service: str) -> Sequence[str] | str:
+        if self.is_trial:
+            return "the sandbox has no shell in a Pod: its programs run on this machine"
         kubectl = shutil.which("kubectl")
         if kubectl is None:
             return "a shell in a Pod needs kubectl, which is not on PATH"

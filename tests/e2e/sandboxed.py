@@ -1,8 +1,11 @@
 """A sandbox as the place of shared scenarios: it needs nothing, and all that tells where it is goes into variables."""
 
 import asyncio
+import base64
+import json
 import shlex
 import sys
+import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +15,7 @@ import yaml
 
 from devloop.core.plan import ASSEMBLED
 from devloop.sandbox.baseimage import put_base_image
+from devloop.sandbox.registry.login import USER
 from devloop.session.demo.sandboxed import Sandbox, running
 from tests.e2e import littlekubectl, withoutengine
 from tests.e2e.littlekubectl import LittleKubectl
@@ -34,7 +38,10 @@ def sandbox(folder: Path) -> Iterator[SandboxPlace]:
     """One with the base images that scenarios begin with; whatever it said of itself is an error of its own."""
     with running(folder) as found:
         assert isinstance(found, Sandbox), found
-        asyncio.run(put_base_image(found.registry, name="busybox", tag="1", command=("sh",)))
+        token = _token(found)
+        _let_in(found.registry, token)
+        base = put_base_image(found.registry, token=token, name="busybox", tag="1", command=("sh",))
+        asyncio.run(base)
         devloop = (sys.executable, "-P", withoutengine.__file__)
         kubeconfig = _kubeconfig(found, folder / "scenarios.kubeconfig")
         programs = {"devloop": devloop, "kubectl": (sys.executable, "-P", littlekubectl.__file__)}
@@ -43,6 +50,19 @@ def sandbox(folder: Path) -> Iterator[SandboxPlace]:
         yield SandboxPlace(devloop, bin_, ASSEMBLED, "tag-moved", withoutengine.push, environment, kubectl)
     said = (folder / "sandbox.log").read_text()
     assert not said, said
+
+
+def _token(found: Sandbox) -> str:
+    """What opens the registry, as a login has left it."""
+    config = json.loads(Path(found.docker_config, "config.json").read_text())
+    return base64.b64decode(config["auths"][found.registry]["auth"]).decode().partition(":")[2]
+
+
+def _let_in(host: str, token: str) -> None:
+    """What this process asks the registry by itself is answered as what a login asks."""
+    passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
+    passwords.add_password(None, host, USER, token)
+    urllib.request.install_opener(urllib.request.build_opener(urllib.request.HTTPBasicAuthHandler(passwords)))
 
 
 def _kubeconfig(found: Sandbox, path: Path) -> Path:
@@ -69,7 +89,7 @@ def _environment(found: Sandbox, folder: Path, kubeconfig: Path) -> dict[str, st
         "DEVLOOP_E2E_REGISTRY": found.registry,
         "KUBECONFIG": str(kubeconfig),
         "DOCKER_HOST": f"unix://{folder / 'no-docker.sock'}",
-        "DOCKER_CONFIG": str(folder / "no-docker"),
+        "DOCKER_CONFIG": found.docker_config,
         "NO_PROXY": "127.0.0.1",
         "no_proxy": "127.0.0.1",
     }

@@ -23,6 +23,12 @@ def nodes(tmp_path: Path) -> dict[str, ScriptedRuntime]:
 
 
 @pytest.fixture
+def node(nodes: dict[str, ScriptedRuntime]) -> ScriptedRuntime:
+    """The only node that Pods are put on."""
+    return nodes["node1"]
+
+
+@pytest.fixture
 async def cluster(tmp_path: Path, nodes: dict[str, ScriptedRuntime]) -> AsyncIterator[Cluster]:
     async with Cluster.start(tmp_path, nodes, timing=QUICK, registry="127.0.0.1:5000") as running:
         yield running

@@ -57,10 +57,11 @@ MAP = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "label
 LABELS = {"app": "web"}
 CONTAINER = {"name": "web", "image": "IMAGE", "command": ["sleep", "600"], "ports": [{"containerPort": 80}]}
 TEMPLATE = {"metadata": {"labels": LABELS}, "spec": {"terminationGracePeriodSeconds": 0, "containers": [CONTAINER]}}
-DEPLOYMENT = {
+DEPLOYMENT: Raw = {
     "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"},
     "spec": {"replicas": 0, "selector": {"matchLabels": LABELS}, "template": TEMPLATE},
 }  # fmt: skip
+BAD_PROBES: tuple[Raw, ...] = ({}, {"httpGet": {"path": "/"}}, {"tcpSocket": {"port": 99999}}, {"httpGet": {}})
 OPTIONS = {"apiVersion": "v1", "kind": "DeleteOptions"}
 REVIEW = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/{ns}/leases"
@@ -75,6 +76,9 @@ REQUESTS = (
     Ask("GET", MAPS + "?fieldSelector=spec.foo%3Dx"),
     Ask("GET", MAPS + "?resourceVersion=abc"),
     Ask("GET", MAPS + "?limit=1&continue=xyz", exact=False),
+    Ask("GET", MAPS + "?limit=abc"),
+    Ask("GET", MAPS + "?limit=-1"),
+    Ask("GET", MAPS + "?watch=1&timeoutSeconds=abc"),
     Ask("PATCH", MAPS + "/a?fieldManager=tester", {"data": {"k": "w", "l": "1"}}, MERGE),
     Ask("PATCH", MAPS + "/a?fieldManager=other", {"data": {"l": None}}, STRATEGIC),
     Ask("PATCH", MAPS + "/a?fieldManager=other", [{"op": "replace", "path": "/data/k", "value": "x"}], JSON_PATCH),
@@ -98,6 +102,8 @@ REQUESTS = (
     Ask("GET", "/apis/apps/v1/nopes"),
     Ask("GET", WEB),
     Ask("POST", DEPLOYMENTS, {"metadata": {"name": "w"}}),
+    *(Ask("POST", DEPLOYMENTS, {**DEPLOYMENT, "spec": {**DEPLOYMENT["spec"], "template": {**TEMPLATE, "spec": {
+        "containers": [{"name": "web", "image": "IMAGE", "readinessProbe": probe}]}}}}) for probe in BAD_PROBES),
     Ask("POST", DEPLOYMENTS + "?fieldManager=kubectl-create", DEPLOYMENT),
     Ask("GET", WEB + "/scale"),
     Ask("PATCH", WEB, {"spec": {"selector": {"matchLabels": {"a": "b"}}}}, MERGE),
@@ -110,6 +116,7 @@ REQUESTS = (
     Ask("PATCH", WEB, {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}}, APPLY),
     Ask("GET", DEPLOYMENTS, headers={"Accept": TABLE}),
     Ask("GET", WEB, headers={"Accept": TABLE}),
+    Ask("DELETE", WEB + "?gracePeriodSeconds=abc"),
     Ask("DELETE", WEB),
     Ask("POST", LEASES, {"metadata": {"name": "l"}, "spec": {"holderIdentity": "me", "leaseDurationSeconds": 30}}),
     Ask("PATCH", LEASES + "/l", {"spec": {"holderIdentity": "you"}}, MERGE),

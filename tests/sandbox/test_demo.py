@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pytest
 
@@ -41,17 +43,20 @@ def home() -> Iterator[Path]:
         yield made
 
 
-@contextmanager
-def demo(home: Path, *options: str) -> Iterator["subprocess.Popen[str]"]:
-    """The command, in a folder beside the home."""
-    env = {
+def clean(home: Path) -> dict[str, str]:
+    return {
         "HOME": str(home), "PATH": os.environ["PATH"], "DOCKER_HOST": "unix:///nowhere/docker.sock",
         "PYTHONPATH": str(Path(devloop.__file__).parent.parent), "PYTHONDONTWRITEBYTECODE": "1",
     }  # fmt: skip
+
+
+@contextmanager
+def demo(home: Path, *options: str) -> Iterator["subprocess.Popen[str]"]:
+    """The command, in a folder beside the home."""
     command = [sys.executable, "-m", "devloop", "demo", *options]
     with subprocess.Popen(
-        command, cwd=home.parent, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        text=True, start_new_session=True,
+        command, cwd=home.parent, env=clean(home), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, start_new_session=True,
     ) as process:  # fmt: skip
         try:
             yield process
@@ -88,7 +93,7 @@ def nothing_is_left(home: Path) -> None:
     assert list(home.rglob("*")) == []
     assert {path.name for path in home.parent.iterdir()} == {"home", "devloop-demo"}
     own = {path.name for path in (home.parent / "devloop-demo" / ".sandbox").iterdir()}
-    assert own - {"state"} == {"lock", "sandbox.log", "values.json"}, "beside what a session has written"
+    assert own - {"state"} == {"env", "lock", "sandbox.log", "values.json"}, "beside what a session has written"
     assert (home.parent / "devloop-demo" / ".sandbox" / "sandbox.log").read_text() == ""
 
 
@@ -173,6 +178,28 @@ def test_an_interrupt_before_that_ends_all_of_it(home: Path) -> None:
 
 
 @pytest.mark.timeout(120)
+def test_on_the_screen_what_there_is_not_is_said(home: Path) -> None:
+    with on_terminal(home) as screen:
+        screen.until("Enter lets devloop take over")
+        screen.press(b"\r")
+        screen.until("then edit GREETING in")
+        screen.press(b"S")
+        screen.until("the sandbox has no shell in a Pod")
+        screen.press(b"d")
+        screen.until("the sandbox has no engine")
+        screen.until("the newest image runs")
+        screen.press(b"\x1b")
+        screen.until("following")
+        screen.press(b"q")
+        screen.until("yes")
+        screen.press(b"y")
+        assert screen.finish() == 0
+        assert "the sandbox is gone" in screen.said
+        screen.assert_sane()
+    nothing_is_left(home)
+
+
+@pytest.mark.timeout(120)
 def test_nothing_is_left_of_a_demo_that_was_killed(home: Path) -> None:
     with demo(home, "-o", "json") as process:
         assert process.stdout is not None
@@ -212,6 +239,33 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
     assert isinstance(open_folder(tmp_path / "file"), Refusal)
 
 
+@pytest.mark.parametrize("name", [".sandbox/sandbox.log", ".sandbox/env", "web"])
+def test_what_cannot_be_written_is_named(home: Path, name: str) -> None:
+    folder = home.parent / "devloop-demo"
+    (folder / ".sandbox").mkdir(parents=True)
+    (folder / ".sandbox" / "values.json").write_text("{}")
+    if name == "web":
+        (folder / name).touch()
+    else:
+        (folder / name).mkdir()
+    with demo(home, "--script") as process:
+        out, _ = process.communicate()
+    assert process.returncode == 2, out
+    assert f"{folder / name} cannot be written: " in out
+    assert "--folder" in out
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_sandbox_that_is_ended_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
+    with running(tmp_path) as sandbox:
+        assert isinstance(sandbox, Sandbox)
+        footprint = Footprint.of(sandbox)
+        os.kill(sandbox.pid, number)
+    assert footprint.left() == []
+    assert {path.name for path in tmp_path.iterdir()} == {"lock", "sandbox.log"}
+    assert (tmp_path / "sandbox.log").read_text() == ""
+
+
 def test_an_app_that_was_edited_stays_so_and_finds_the_new_sandbox(tmp_path: Path) -> None:
     folder = open_folder(tmp_path / "demo")
     assert isinstance(folder, DemoFolder)
@@ -227,13 +281,31 @@ def test_an_app_that_was_edited_stays_so_and_finds_the_new_sandbox(tmp_path: Pat
     assert "127.0.0.1:3/demo/web:dev" in (folder.path / "devloop.toml").read_text()
 
 
+def test_what_lets_into_the_sandbox_is_for_this_user_alone(tmp_path: Path) -> None:
+    """Whoever can push an image, or create a Pod, starts programs as this user."""
+    folder = open_folder(tmp_path / "demo")
+    assert isinstance(folder, DemoFolder)
+    assert folder.own.stat().st_mode & 0o077 == 0
+    with running(folder.own) as sandbox:
+        assert isinstance(sandbox, Sandbox)
+        secrets = [Path(sandbox.kubeconfig), Path(sandbox.docker_config, "config.json")]
+        assert [path.stat().st_mode & 0o077 for path in secrets] == [0, 0]
+        with pytest.raises(HTTPError) as refused:
+            urlopen(f"http://{sandbox.registry}/v2/python/manifests/3", timeout=5)
+        with refused.value as answer:
+            assert answer.code == 401
+
+
 def test_two_in_one_folder_do_not_disturb_each_other(tmp_path: Path) -> None:
     with running(tmp_path) as first:
         assert isinstance(first, Sandbox)
         footprint = Footprint.of(first)
+        (tmp_path / "sandbox.log").write_text("of the first")
         with running(tmp_path) as second:
             assert isinstance(second, Refusal)
-            assert "another sandbox runs in this folder" in second.lines[0]
+            assert f"another sandbox runs in this folder, {tmp_path}" in second.lines[0]
+            assert "--folder" in second.lines[1]
+        assert (tmp_path / "sandbox.log").read_text() == "of the first"
         assert Path(first.kubeconfig).exists()
         assert len(footprint.left()) == len(footprint.processes) + len(footprint.ports) >= 5
     assert footprint.left() == []

@@ -1,6 +1,7 @@
 """What the sandbox's kubelets do with Pods, and say of them; its words are those of a real kubelet."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,40 +9,12 @@ import pytest
 from aiohttp import web
 
 from devloop.sandbox.cluster import Cluster
-from tests.sandbox.client import CORE, Api, Raw, conditions, pod
+from tests.sandbox.client import CORE, Api, conditions, pod
+from tests.sandbox.conftest import QUICK
+from tests.sandbox.pods import WEB, is_ready, run, runs, status, waits
 from tests.sandbox.scripted import ScriptedProgram, ScriptedRuntime
 
 Nodes = dict[str, ScriptedRuntime]
-WEB = f"{CORE}/pods/web"
-
-
-@pytest.fixture
-def node(nodes: Nodes) -> ScriptedRuntime:
-    """The only node that Pods are put on."""
-    return nodes["node1"]
-
-
-async def run(api: Api, is_so: Callable[[Raw], bool], /, *, name: str = "web", **spec: Any) -> Raw:
-    """Create a Pod on node1 and wait until it is so."""
-    await api.create(f"{CORE}/pods", pod(nodeSelector={"kubernetes.io/hostname": "node1"}, **spec))
-    return dict(await api.until(f"{CORE}/pods/{name}", is_so))
-
-
-def status(found: Raw, kind: str = "containerStatuses") -> Raw:
-    """Of the first container."""
-    return dict((found["status"].get(kind) or [{"state": {}, "lastState": {}}])[0])
-
-
-def waits(reason: str) -> Callable[[Raw], bool]:
-    return lambda found: status(found)["state"].get("waiting", {}).get("reason") == reason
-
-
-def runs(found: Raw) -> bool:
-    return "running" in status(found)["state"]
-
-
-def is_ready(found: Raw) -> bool:
-    return conditions(found).get("Ready", ("",))[0] == "True"
 
 
 async def events(api: Api, reason: str = "") -> list[tuple[str, str, str]]:
@@ -310,57 +283,6 @@ async def test_a_config_map_that_is_missing(api: Api, node: ScriptedRuntime) -> 
     await api.until(WEB, is_ready)
 
 
-async def log(api: Api, query: str = "") -> str:
-    answer = await api.send("GET", f"{WEB}/log?{query}")
-    assert answer.status == 200, answer
-    return str(answer.body)
-
-
-async def test_logs(api: Api, node: ScriptedRuntime) -> None:
-    await run(api, runs)
-    program = node.programs[0]
-    for second in (1, 2, 3):
-        program.log.write(f"line {second}", second, 5)
-    assert (await log(api)).splitlines() == ["started", "line 1", "line 2", "line 3"]
-    assert (await log(api, "tailLines=1&timestamps=true")) == "2026-01-01T00:00:03.000000005Z line 3\n"
-    assert (await log(api, "sinceTime=2026-01-01T00:00:02.000000005Z")).splitlines() == ["line 2", "line 3"]
-    assert (await log(api, "limitBytes=9")) == "started\nl"
-    assert (await api.send("GET", f"{WEB}/log?container=other")).message == "container other is not valid for pod web"
-    missing = await api.send("GET", f"{WEB}/log?previous=true")
-    assert missing.message == 'previous terminated container "web" in pod "web" not found'
-    program.exit(1)
-    await api.until(WEB, lambda p: status(p)["restartCount"] == 1 and runs(p))
-    assert (await log(api, "previous=true&tailLines=1")) == "line 3\n"
-    assert (await log(api)) == "started\n"
-
-
-async def test_a_long_line_in_parts_is_one_line(api: Api, node: ScriptedRuntime, tmp_path: Path) -> None:
-    await run(api, runs)
-    stamp = "2026-01-01T00:00:01.000000000Z"
-    with node.programs[0].log.path.open("a") as file:
-        file.write(f"{stamp} stdout P aaa\n{stamp} stdout F bbb\n")
-    assert (await log(api, "tailLines=1&timestamps=true")) == f"{stamp} aaabbb\n"
-
-
-async def test_a_followed_log_ends_with_its_program(api: Api, node: ScriptedRuntime) -> None:
-    await run(api, runs, restartPolicy="Never")
-    program = node.programs[0]
-    async with api.session.get(f"{api.server}{WEB}/log?follow=true") as reply:
-        assert await reply.content.readline() == b"started\n"
-        program.log.write("more")
-        assert await reply.content.readline() == b"more\n"
-        program.log.write("last")
-        program.exit(0)
-        assert await reply.content.read() == b"last\n"
-
-
-async def test_a_log_before_there_is_one(api: Api, node: ScriptedRuntime) -> None:
-    await run(api, waits("ImagePullBackOff"), image="r/none:1")
-    answer = await api.send("GET", f"{WEB}/log")
-    assert answer.status == 400
-    assert answer.message == 'container "web" in pod "web" is waiting to start: trying and failing to pull image'
-
-
 async def test_programs_end_with_the_cluster(nodes: Nodes, tmp_path: Path) -> None:
     async with Cluster.start(tmp_path, nodes) as cluster, Api.of(cluster.kubeconfig) as api:
         await run(api, runs)
@@ -370,3 +292,44 @@ async def test_programs_end_with_the_cluster(nodes: Nodes, tmp_path: Path) -> No
         assert kubeconfig.stat().st_mode & 0o777 == 0o600
     assert program.graces == [0.0]
     assert not kubeconfig.exists()
+
+
+async def test_a_mistake_of_the_runtime_is_logged_and_no_pod_that_waits(
+    api: Api, nodes: Nodes, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(_: ScriptedProgram) -> None:
+        raise KeyError("nothing of the kind")
+
+    for node in nodes.values():
+        node.begin = fail
+    await api.create(f"{CORE}/pods", pod())
+    await api.until(f"{CORE}/events", lambda all_: any(e["reason"] == "Created" for e in all_["items"]))
+    while "nothing of the kind" not in caplog.text:
+        await asyncio.sleep(0.01)
+    await api.send("DELETE", f"{WEB}?gracePeriodSeconds=0")
+    await api.gone(WEB)
+
+
+@pytest.mark.timeout(20)
+async def test_the_end_of_the_cluster_is_heard_while_a_probe_comes_to_its_own(tmp_path: Path, nodes: Nodes) -> None:
+    probing, leaving, left = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def slow(command: Sequence[str], timeout: float) -> tuple[int, str]:
+        probing.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            leaving.set()
+            await left.wait()
+        return 0, ""
+
+    node = nodes["node1"]
+    node.begin = lambda program: setattr(program, "execute", slow)
+    container = {"name": "web", "image": "r/app:1", "readinessProbe": {"exec": {"command": ["ready"]}}}
+    async with Cluster.start(tmp_path, nodes, timing=QUICK) as cluster, Api.of(cluster.kubeconfig) as api:
+        await run(api, runs, containers=[container])
+        await probing.wait()
+        node.programs[0].exit(1)
+        await leaving.wait()
+    assert len(node.programs) == 1, "nothing is started any more"
+    left.set()

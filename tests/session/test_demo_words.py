@@ -16,7 +16,9 @@ from devloop.views.chronicle import Chronicle
 from tests.tui.stage import on_stage
 from tests.tui.states import STATES
 
-SANDBOX = Sandbox("127.0.0.1:1", "kubeconfig", "devloop-sandbox", "default", {"web": "http://127.0.0.1:2/"}, 1)
+SANDBOX = Sandbox(
+    "127.0.0.1:1", "docker", "kubeconfig", "devloop-sandbox", "default", {"web": "http://127.0.0.1:2/"}, 1
+)
 START, FILES = Trigger.START, Trigger.FILES
 
 

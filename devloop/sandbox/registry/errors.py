@@ -23,6 +23,7 @@ class Code(Enum):
     NAME_UNKNOWN = (404, "name")
     SIZE_INVALID = (400, "size")
     TOO_LARGE = 413
+    UNAUTHORIZED = 401
     UNSUPPORTED = 405
 
     @property

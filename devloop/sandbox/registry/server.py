@@ -7,6 +7,7 @@ from aiohttp import web
 
 from devloop.sandbox.registry.blobs import Blobs
 from devloop.sandbox.registry.errors import Code, Refused
+from devloop.sandbox.registry.login import CHALLENGE, lets_in
 from devloop.sandbox.registry.manifests import Manifests
 from devloop.sandbox.registry.store import Store
 
@@ -18,9 +19,9 @@ Heard = Callable[[str, str], None]
 class Registry:
     """An OCI registry over a folder; use as an async context manager, or `start` and `close` it."""
 
-    def __init__(self, folder: Path, *, heard: Heard | None = None) -> None:
-        """What an earlier one left in the folder is there again."""
-        self._folder, self._heard = folder, heard
+    def __init__(self, folder: Path, *, token: str = "", heard: Heard | None = None) -> None:
+        """What an earlier one left in the folder is there again. Without a token everybody is let in."""
+        self._folder, self._token, self._heard = folder, token, heard
         self._runner: web.AppRunner | None = None
         self._port = 0
 
@@ -61,6 +62,8 @@ class Registry:
         if self._heard is not None:
             self._heard(request.method, request.path)
         try:
+            if self._token and not lets_in(request.headers, self._token):
+                raise Refused(Code.UNAUTHORIZED, "authentication required", CHALLENGE)
             return await handler(request)
         except Refused as refused:
             return refused.response()

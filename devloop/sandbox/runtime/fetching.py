@@ -17,6 +17,7 @@ from typing import Any
 import aiohttp
 
 from devloop.core.image import ImageRef, fits, platform_of, sha256_of
+from devloop.sandbox.registry.login import authorization
 from devloop.sandbox.runtimeport import PullFailed
 
 _INDEXES = (
@@ -49,8 +50,8 @@ class Fetched:
 class Fetching:
     """Connections to registries; use as an async context manager."""
 
-    def __init__(self, platform: str) -> None:
-        self._platform = platform
+    def __init__(self, platform: str, tokens: Mapping[str, str]) -> None:
+        self._platform, self._tokens = platform, tokens
         self._session: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
@@ -60,7 +61,7 @@ class Fetching:
 
     async def resolve(self, ref: ImageRef) -> str:
         """The digest that the reference has in its registry now; raises `PullFailed`."""
-        async with _Request(self._opened(), "HEAD", ref, f"manifests/{ref.digest or ref.effective_tag}") as answer:
+        async with self._request("HEAD", ref, f"manifests/{ref.digest or ref.effective_tag}") as answer:
             digest = answer.headers.get("Docker-Content-Digest", "")
         if not digest:
             raise failed(ref, "Unknown", f'failed to resolve reference "{ref}": the registry names no digest')
@@ -74,6 +75,8 @@ class Fetching:
             manifest = await self._document(ref, f"manifests/{digest}", digest)
         described, layers = manifest.get("config") or {}, manifest.get("layers") or ()
         config = await self._document(ref, f"blobs/{described.get('digest')}", str(described.get("digest")))
+        if not isinstance(config.get("config") or {}, dict):
+            raise failed(ref, "InvalidArgument", f"{described['digest']} is no config of an image")
         size = sum(int(each.get("size") or 0) for each in (described, *layers))
         digests = tuple(str(layer.get("digest")) for layer in layers)
         if wrong := next((each for each in digests if not _DIGEST.fullmatch(each)), ""):
@@ -83,7 +86,7 @@ class Fetching:
     async def download(self, ref: ImageRef, digest: str, into: Path) -> None:
         """A layer, whose digest is checked; raises `PullFailed`."""
         content = hashlib.sha256()
-        async with _Request(self._opened(), "GET", ref, f"blobs/{digest}") as answer:
+        async with self._request("GET", ref, f"blobs/{digest}") as answer:
             with into.open("wb") as file:
                 async for chunk in answer.content.iter_chunked(_BLOCK):
                     content.update(chunk)
@@ -98,28 +101,33 @@ class Fetching:
         raise failed(ref, "NotFound", f"no match for platform in manifest {digest}: not found")
 
     async def _document(self, ref: ImageRef, path: str, digest: str) -> Mapping[str, Any]:
-        async with _Request(self._opened(), "GET", ref, path) as answer:
+        async with self._request("GET", ref, path) as answer:
             body = await answer.read()
         if sha256_of(body) != digest:
             raise failed(ref, "FailedPrecondition", f"failed commit on ref: unexpected commit digest, want {digest}")
-        document = json.loads(body)
-        assert isinstance(document, dict)
+        try:
+            document = json.loads(body)
+        except ValueError:
+            document = None
+        if not isinstance(document, dict):
+            raise failed(ref, "InvalidArgument", f"{digest} is no JSON object")
         return document
 
-    def _opened(self) -> aiohttp.ClientSession:
+    def _request(self, method: str, ref: ImageRef, path: str) -> "_Request":
         if self._session is None:
             self._session = aiohttp.ClientSession(timeout=_TIMEOUT)
-        return self._session
+        return _Request(self._session, method, ref, path, self._tokens.get(ref.registry, ""))
 
 
 class _Request:
     """A request whose failures are said as containerd says them."""
 
-    def __init__(self, session: aiohttp.ClientSession, method: str, ref: ImageRef, path: str) -> None:
+    def __init__(self, session: aiohttp.ClientSession, method: str, ref: ImageRef, path: str, token: str) -> None:
         self._ref, self._method = ref, method
         self._url = f"http://{ref.registry}/v2/{ref.repository}/{path}"
         self._resolving = method == "HEAD"
-        self._sending = session.request(method, self._url, headers={"Accept": _ACCEPT}, allow_redirects=False)
+        headers = {"Accept": _ACCEPT, **authorization(token)}
+        self._sending = session.request(method, self._url, headers=headers, allow_redirects=False)
 
     async def __aenter__(self) -> aiohttp.ClientResponse:
         if not _is_loopback(self._ref.registry):

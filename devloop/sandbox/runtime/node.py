@@ -22,11 +22,12 @@ from devloop.sandbox.runtimeport import ContainerSpec, Pulled
 class Runtime:
     """Implements `runtimeport.NodeRuntime`; use as an async context manager, or `close` it."""
 
-    def __init__(self, folder: Path, *, platform: str = "") -> None:
+    def __init__(self, folder: Path, *, platform: str = "", tokens: Mapping[str, str] | None = None) -> None:
         """`folder` is the node's own, and not there yet: images, containers and logs are put into it. `platform`
-        (`linux/amd64`) chooses from images of several; empty: that of this machine."""
+        (`linux/amd64`) chooses from images of several; empty: that of this machine. `tokens` (by `HOST:PORT`) let the
+        node into registries."""
         self._folder = folder
-        self._fetching = Fetching(platform or own_platform())
+        self._fetching = Fetching(platform or own_platform(), tokens or {})
         self._images = Images(folder, self._fetching)
         self._reaper = Reaper()
         self._containers: dict[str, list[Container]] = {}

@@ -11,6 +11,7 @@ import os
 import posixpath
 import shutil
 import tarfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,7 +35,7 @@ def unpack(layer: Path, root: Path) -> None:
             for member in tar:
                 unpacking.take(tar, member)
                 tar.members.clear()  # type: ignore[attr-defined] # which it keeps all of
-    except (tarfile.TarError, OSError, EOFError, ValueError) as error:
+    except (tarfile.TarError, zlib.error, OSError, EOFError, ValueError) as error:
         raise BadLayerError(str(error)) from error
 
 
@@ -81,9 +82,9 @@ class _Unpacking:
             if (gone := name.removeprefix(_WHITEOUT)) not in {"", ".", ".."}:
                 self._remove(above / gone)
         else:
-            self._put(tar, member, path, above / name)
+            self._put(tar, member, above / name)
 
-    def _put(self, tar: tarfile.TarFile, member: tarfile.TarInfo, path: str, place: Path) -> None:
+    def _put(self, tar: tarfile.TarFile, member: tarfile.TarInfo, place: Path) -> None:
         if member.isdir():
             self._folder(member, place)
         elif member.isfile() or member.issym() or member.islnk():
@@ -91,7 +92,8 @@ class _Unpacking:
             if member.isfile():
                 _write(tar, member, place)
             elif member.issym():
-                place.symlink_to(kept_inside(path, member.linkname))
+                # By where it comes to lie: the folders of its name may be links to others.
+                place.symlink_to(kept_inside(str(place.relative_to(self._root)), member.linkname))
             else:
                 self._hard_link(member, place)
         else:  # a device, a FIFO: nobody needs it here

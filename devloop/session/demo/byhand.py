@@ -52,7 +52,7 @@ class ByHand:
     async def __aenter__(self) -> "ByHand":
         self._stack = AsyncExitStack()
         self._http = await self._stack.enter_async_context(aiohttp.ClientSession())
-        self._registry = await self._stack.enter_async_context(HttpRegistry(env={}))
+        self._registry = await self._stack.enter_async_context(HttpRegistry())
         self._cluster = KubeCluster(self.project.place.pinned)
         self._stack.push_async_callback(self._cluster.close)
         self._observations = Observations()

@@ -3,8 +3,8 @@
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from devloop.session import say
 from devloop.session.demo import words
 from devloop.session.demo.byhand import YESTERDAY, ByHand, NotAsToldError, greeting_of
 from devloop.session.demo.leftovers import Footprint, users_own
-from devloop.session.demo.place import DemoFolder, open_folder
+from devloop.session.demo.place import DemoFolder, open_folder, unwritable
 from devloop.session.demo.sandboxed import Sandbox, running
 from devloop.session.demo.telling import Telling
 from devloop.session.project import Refusal, open_project
@@ -94,7 +94,7 @@ async def _enter() -> None:
 def _by_line(folder: DemoFolder, sandbox: Sandbox, output: Output, tell: Callable[..., None]) -> int:
     from devloop.session.commands import run_up
 
-    tell(words.TAKES_OVER, *words.suggestions(sandbox, folder.path))
+    tell(words.TAKES_OVER, *words.suggestions(sandbox, folder.path, folder.elsewhere))
     return run_up(
         Request(file=folder.path / _FILE), output, once=False, pod_logs=output is Output.PLAIN, on_exit=None,
         take_over=False, trial=Trial(AssemblingBuilder),
@@ -108,11 +108,9 @@ def _in_sandbox(chosen: Path | None, run: Run, over: Over, tell: Callable[..., N
         return _refused(folder)
     tell(*words.beginning(folder.path))
     try:
-        with running(folder.own) as sandbox:
+        with _sandbox(folder) as sandbox:
             if isinstance(sandbox, Refusal):
                 return _refused(sandbox)
-            folder.put_app(sandbox.values)
-            os.environ.update(folder.environment(sandbox.kubeconfig))
             code = run(folder, sandbox)
             ignore_from_here_on()
         return over(folder, code)
@@ -123,6 +121,21 @@ def _in_sandbox(chosen: Path | None, run: Run, over: Over, tell: Callable[..., N
     except Exception as error:  # the last resort, as for every command
         say.err(f"devloop made a mistake: {type(error).__name__}: {error}", f"→ {keep(error)}")
         return int(ExitCode.BUG)
+
+
+@contextmanager
+def _sandbox(folder: DemoFolder) -> Iterator[Sandbox | Refusal]:
+    """One that runs, with the app beside it and this process in it."""
+    with ExitStack() as stack:
+        try:
+            sandbox = stack.enter_context(running(folder.own))
+            if isinstance(sandbox, Sandbox):
+                folder.put_app(sandbox.values)
+                os.environ.update(folder.put_environment(sandbox.kubeconfig, sandbox.docker_config))
+        except OSError as error:
+            stack.close()
+            sandbox = unwritable(folder.path, error)
+        yield sandbox
 
 
 async def _as_usual(folder: DemoFolder, sandbox: Sandbox, tell: Callable[..., None]) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,19 +35,25 @@ class DemoFolder:
             for path in (self.path / name for name in steered()):
                 if path.is_file():
                     path.write_text(_moved(path.read_text("utf-8"), before, values), "utf-8")
-        file.write_text(json.dumps(dict(values)), "utf-8")
+        beside = file.with_name(f"{_VALUES}.new")
+        beside.write_text(json.dumps(dict(values)), "utf-8")
+        beside.replace(file)
         copy_app(self.path, **values)
 
-    def environment(self, kubeconfig: str) -> dict[str, str]:
+    @property
+    def elsewhere(self) -> Path:
+        """What another terminal reads to be in the sandbox as well."""
+        return self.own / "env"
+
+    def put_environment(self, kubeconfig: str, docker_config: str) -> dict[str, str]:
         """What makes an ordinary session one of the sandbox: nothing of the user's is read or written."""
-        return {
-            "KUBECONFIG": kubeconfig,
-            "DEVLOOP_STATE_DIR": str(self.own / "state"),
-            "DOCKER_HOST": f"unix://{self.own / 'no-docker.sock'}",
-            "DOCKER_CONFIG": str(self.own / "no-docker"),
-            "NO_PROXY": "127.0.0.1",
-            "no_proxy": "127.0.0.1",
-        }
+        common = {
+            "KUBECONFIG": kubeconfig, "DOCKER_CONFIG": docker_config, "DEVLOOP_STATE_DIR": str(self.own / "state"),
+            "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1",
+        }  # fmt: skip
+        lines = (f"export {name}={shlex.quote(value)}\n" for name, value in common.items())
+        self.elsewhere.write_text("".join(lines), "utf-8")
+        return {**common, "DOCKER_HOST": f"unix://{self.own / 'no-docker.sock'}"}
 
 
 def open_folder(chosen: Path | None) -> DemoFolder | Refusal:
@@ -57,11 +64,18 @@ def open_folder(chosen: Path | None) -> DemoFolder | Refusal:
         if path.exists() and not (folder.own / _VALUES).exists() and any(_foreign(path)):
             lines = (f"{path} is there and not the demo's", "→ name another folder: devloop demo --folder DIR")
             return Refusal(ExitCode.USAGE, lines)
-        folder.own.mkdir(parents=True, exist_ok=True)
+        path.mkdir(parents=True, exist_ok=True)
+        folder.own.mkdir(exist_ok=True)
+        folder.own.chmod(0o700)  # what is in it runs as programs of this user
     except OSError as error:
-        lines = (f"{path} cannot be written: {error.strerror}", "→ name another folder: devloop demo --folder DIR")
-        return Refusal(ExitCode.USAGE, lines)
+        return unwritable(path, error)
     return folder
+
+
+def unwritable(path: Path, error: OSError) -> Refusal:
+    where = error.filename or path
+    lines = (f"{where} cannot be written: {error.strerror}", "→ name another folder: devloop demo --folder DIR")
+    return Refusal(ExitCode.USAGE, lines)
 
 
 def _foreign(path: Path) -> list[str]:

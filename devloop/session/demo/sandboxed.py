@@ -7,9 +7,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import devloop
 from devloop.core.failure import ExitCode
+from devloop.sandbox.folder import forget
 from devloop.session.project import Refusal
 
 _PATIENCE = 15.0
@@ -22,6 +24,8 @@ class Sandbox:
 
     registry: str
     """`host:port`."""
+    docker_config: str
+    """The folder with what lets into it, as DOCKER_CONFIG."""
     kubeconfig: str
     context: str
     namespace: str
@@ -38,11 +42,18 @@ class Sandbox:
         }  # fmt: skip
 
 
+def _not_running(refused: str, folder: Path, log: Path) -> tuple[str, ...]:
+    if not refused:
+        return (f"the sandbox does not run: it ended at its start, and {log} says why",)
+    line = f"the sandbox does not run: {refused}, {folder}"
+    return line, "→ end the other one, or name another folder: devloop demo --folder DIR"
+
+
 @contextmanager
 def running(folder: Path) -> Iterator[Sandbox | Refusal]:
     """A sandbox in that folder until the block is left; blocks for about a second at either end."""
     log = folder / "sandbox.log"
-    with log.open("wb") as errors:
+    with log.open("ab") as errors:  # that of one that runs here is kept
         process = subprocess.Popen(
             [sys.executable, "-m", "devloop.sandbox.serve", str(folder)],
             # Its end is told by the end of stdin, never by a Ctrl-C that is meant for the session.
@@ -51,13 +62,13 @@ def running(folder: Path) -> Iterator[Sandbox | Refusal]:
         )  # fmt: skip
     assert process.stdin is not None
     assert process.stdout is not None
+    said: dict[str, Any] = {}
     try:
         said = json.loads(process.stdout.readline() or b"{}")
         if "registry" in said:
             yield Sandbox(**said, pid=process.pid)
         else:
-            why = said.get("refused", f"it ended at its start: see {log}")
-            yield Refusal(ExitCode.UNREACHABLE, (f"the sandbox does not run: {why}",))
+            yield Refusal(ExitCode.UNREACHABLE, _not_running(said.get("refused", ""), folder, log))
     finally:
         process.stdin.close()
         try:
@@ -66,3 +77,5 @@ def running(folder: Path) -> Iterator[Sandbox | Refusal]:
             process.kill()  # its programs are killed by what waits for just that
             process.wait()
         process.stdout.close()
+        if process.returncode and "refused" not in said:
+            forget(folder)  # it was killed, and could not itself

@@ -91,7 +91,7 @@ class Script:
             Phrase(f'the page still says "{YESTERDAY}"', Tone.WARN),
             "under IfNotPresent a node that has a web:dev asks the registry for no other",
         )
-        answer = [phrase.text for phrase in await why_service(hand.project, self._web)]
+        answer = [phrase.text for phrase in await why_service(hand.project, self._web, has_engine=False)]
         first = next((at for at, text in enumerate(answer) if text.startswith(_CAUSE)), None)
         _check(first is not None, f"`devloop why web` finds another cause: {' '.join(answer)}")
         cause = " ".join(takewhile(lambda text: text[:1] not in {"", " ", "→"}, answer[first:]))

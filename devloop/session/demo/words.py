@@ -1,6 +1,7 @@
 """What the demo says: what it is, and what to try next."""
 
 import os
+import shlex
 import shutil
 import textwrap
 from pathlib import Path
@@ -65,14 +66,13 @@ TAKES_OVER = row("now", "devloop takes over")
 ASKS = row("now", "look at that page; Enter lets devloop take over")
 
 
-def suggestions(sandbox: Sandbox, folder: Path) -> list[str]:
+def suggestions(sandbox: Sandbox, folder: Path, environment: Path) -> list[str]:
     """All that there is to try, for whoever has no screen."""
-    kubeconfig, state = sandbox.kubeconfig, folder / ".sandbox" / "state"
     return [
         row("to try", f"open {sandbox.urls['web']}"),
         row("", f"edit GREETING in {folder / SOURCE} and save"),
         row("", f"break the build: write `{BREAKING}` at the end of {folder / RECIPE}, save; take it out again"),
-        row("in another terminal", f"export KUBECONFIG={kubeconfig} DEVLOOP_STATE_DIR={state}; cd {folder}"),
+        row("in another terminal", f". {shlex.quote(str(environment))}; cd {shlex.quote(str(folder))}"),
         row("", "devloop why web; devloop status; kubectl get pods"),
     ]
 

@@ -63,12 +63,12 @@ async def why(request: Request, *, everything: bool, watch: bool, as_json: bool)
         await cluster.close()
 
 
-async def why_service(project: Project, service: Service) -> list[Phrase]:
-    """The answer for the workloads of one service of a session, in words."""
+async def why_service(project: Project, service: Service, *, has_engine: bool = True) -> list[Phrase]:
+    """The answer for the workloads of one service of a session, in words. A sandbox has no engine."""
     targets = tuple(Target(key.namespace, key.kind, key.name, service) for key in service.workloads)
     question = Question(project.place, targets, project.services)
-    cluster, engine = KubeCluster(project.place.pinned), DockerEngine()
-    registry = HttpRegistry(insecure=engine.insecure_registries)
+    cluster, engine = KubeCluster(project.place.pinned), DockerEngine() if has_engine else None
+    registry = HttpRegistry(insecure=engine.insecure_registries if engine else None)
     try:
         found = await _answers(question, cluster, registry, engine)
     finally:
@@ -86,7 +86,7 @@ def _told(failure: Failure) -> list[Phrase]:
 
 
 async def _answers(
-    question: Question, cluster: KubeCluster, registry: HttpRegistry, engine: DockerEngine
+    question: Question, cluster: KubeCluster, registry: HttpRegistry, engine: DockerEngine | None
 ) -> list[Answer | Failure]:
     gatherer = Gatherer(cluster, registry, engine, question.note)
     _, objects = await asyncio.gather(gatherer.prepare(), read_namespaces(question, cluster))

@@ -40,7 +40,8 @@ class Gatherer:
 
     cluster: KubeCluster
     registry: HttpRegistry
-    engine: DockerEngine
+    engine: DockerEngine | None
+    """None in a sandbox."""
     note: str = ""
     _images: dict[ImageRef, "asyncio.Future[RegistryImage | Unread | None]"] = field(default_factory=dict)
     _recorded: dict[str, "asyncio.Future[tuple[Push, ...]]"] = field(default_factory=dict)
@@ -164,6 +165,8 @@ class Gatherer:
         return await self._image(ref.with_digest(""), platform) if ref.digest and ref.tag else None
 
     async def _local(self, refs: list[ImageRef]) -> Mapping[ImageRef, Found] | Unread:
+        if self.engine is None:
+            return Unread("the sandbox has no engine")
         found = await local_images(self.engine, refs)
         return Unread(found.message, found.hint) if isinstance(found, Failure) else found
 

@@ -12,7 +12,9 @@ import pytest
 
 from devloop.adapters.registry import HttpRegistry
 from devloop.core.failure import Failure
-from devloop.core.image import ImageRef, sha256_of
+from devloop.core.image import ImageRef, ResolvedImage, sha256_of
+from devloop.sandbox.baseimage import put_base_image
+from devloop.sandbox.registry.login import authorization, docker_config
 from devloop.sandbox.registry.server import Registry
 from tests.sandbox.images import INDEX, MANIFEST, layer, push, put
 
@@ -30,6 +32,12 @@ async def registry(tmp_path: Path) -> AsyncIterator[Registry]:
 async def client(registry: Registry) -> AsyncIterator[aiohttp.ClientSession]:
     async with aiohttp.ClientSession(f"http://{registry.host}") as session:
         yield session
+
+
+@pytest.fixture
+async def guarded(tmp_path: Path) -> AsyncIterator[Registry]:
+    async with Registry(tmp_path / "guarded", token="s3cret") as started:
+        yield started
 
 
 async def begin(client: aiohttp.ClientSession, name: str = "app") -> str:
@@ -255,3 +263,45 @@ async def test_devloops_own_client_reads_what_is_there(registry: Registry) -> No
     assert not isinstance(several, Failure)
     assert (several.digest, several.platforms) == (whole, ("linux/amd64",))
     assert several.digests >= one.digests
+
+
+@pytest.mark.parametrize(
+    "sent", [{}, authorization("guess"), {"Authorization": "Bearer s3cret"}, {"Authorization": "Basic %"}]
+)
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/v2/"),
+        ("GET", "/v2"),
+        ("HEAD", f"/v2/app/blobs/{DIGEST}"),
+        ("GET", f"/v2/app/blobs/{DIGEST}"),
+        ("DELETE", f"/v2/app/blobs/{DIGEST}"),
+        ("POST", "/v2/app/blobs/uploads/"),
+        ("PATCH", "/v2/app/blobs/uploads/1"),
+        ("GET", "/v2/app/manifests/dev"),
+        ("PUT", "/v2/app/manifests/dev"),
+        ("DELETE", "/v2/app/manifests/dev"),
+        ("GET", "/v2/app/tags/list"),
+        ("GET", f"/v2/app/referrers/{DIGEST}"),
+        ("GET", "/anything"),
+    ],
+)
+async def test_nobody_gets_in_without_the_token(
+    guarded: Registry, sent: dict[str, str], method: str, path: str
+) -> None:
+    async with aiohttp.ClientSession() as session:
+        answer = await session.request(method, f"http://{guarded.host}{path}", headers=sent)
+        assert answer.status == 401
+        assert answer.headers["WWW-Authenticate"].startswith("Basic ")
+        answer.release()
+
+
+async def test_devloops_client_gets_in_with_what_a_login_leaves(guarded: Registry, tmp_path: Path) -> None:
+    (tmp_path / "docker").mkdir()
+    (tmp_path / "docker" / "config.json").write_text(docker_config(guarded.host, "s3cret"))
+    await put_base_image(guarded.host, token="s3cret")
+    base = ImageRef.parse(f"{guarded.host}/python:3")
+    async with HttpRegistry(env={"DOCKER_CONFIG": str(tmp_path / "docker")}) as registry:
+        assert isinstance(await registry.resolve(base), ResolvedImage)
+    async with HttpRegistry(env={"DOCKER_CONFIG": str(tmp_path)}) as stranger:
+        assert isinstance(await stranger.resolve(base), Failure)

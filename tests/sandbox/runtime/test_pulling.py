@@ -143,3 +143,14 @@ async def test_a_digest_is_checked_and_is_no_path(site: Site) -> None:
         await put(session, "app", "dev", {**manifest, "layers": [{**foreign, "digest": "sha256:../../x"}]}, MANIFEST)
     with pytest.raises(PullFailed, match=r"unsupported digest sha256:\.\./\.\./x"):
         await site.nodes[0].pull(site.name(), "Always")
+
+
+@pytest.mark.parametrize("config", [b"no json", b"[1]", b'{"config": 7}'])
+async def test_an_image_that_is_none(site: Site, config: bytes) -> None:
+    """Whatever was pushed: the node says that it cannot have it."""
+    about = {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": sha256_of(config), "size": 1}
+    async with aiohttp.ClientSession(f"http://{site.registry.host}") as session:
+        (await session.post(f"/v2/app/blobs/uploads/?digest={sha256_of(config)}", data=config)).release()
+        await put(session, "app", "dev", {"schemaVersion": 2, "config": about, "layers": []}, MANIFEST)
+    with pytest.raises(PullFailed, match="failed to pull and unpack image"):
+        await site.nodes[0].pull(site.name(), "Always")

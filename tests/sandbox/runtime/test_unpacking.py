@@ -1,6 +1,7 @@
 """Layers over each other, and what a layer may not do."""
 
 import gzip
+import random
 import sys
 import tarfile
 from pathlib import Path
@@ -70,6 +71,10 @@ CASES: dict[str, tuple[tuple[Files, ...], dict[str, str]]] = {
         ({"a/b/l": entry("a/b/l", _LINK, "/"), "a/b/m": entry("a/b/m", _LINK, "l/../../out"), "a/b/m/x": "1"},),
         {"a": "/", "a/b": "/", "a/b/l": "-> ../..", "a/b/m": "-> l/../../out", "out": "/", "out/x": "1"},
     ),
+    "a link in a folder that a link leads to": (
+        ({"a/b/c": entry("a/b/c", _LINK, "/"), "a/b/c/l": entry("a/b/c/l", _LINK, "../../../out")},),
+        {"a": "/", "a/b": "/", "a/b/c": "-> ../..", "l": "-> out"},
+    ),
     "a whiteout through a link that leads out": (
         ({"l": entry("l", _LINK, "../.."), "x": "1"}, {"l/.wh.layer0": "", "l/.wh..wh..opq": ""}), {},
     ),
@@ -97,6 +102,14 @@ REFUSED: dict[str, Files] = {
 def test_what_is_refused(case: str, tmp_path: Path) -> None:
     with pytest.raises(BadLayerError):
         unpacked(tmp_path, REFUSED[case])
+
+
+@pytest.mark.parametrize("at", range(1000, 60_000, 3000))
+def test_a_file_that_is_compressed_wrongly(tmp_path: Path, at: int) -> None:
+    whole = layer({"x": random.Random(1).randbytes(60_000).hex()})
+    (tmp_path / "layer").write_bytes(whole[:at] + random.Random(at).randbytes(20) + b"\xff" * 20)
+    with pytest.raises(BadLayerError):
+        unpack(tmp_path / "layer", tmp_path)
 
 
 def test_no_set_bits_and_a_mode_that_its_owner_can_work_with(tmp_path: Path) -> None:
