@@ -6,7 +6,7 @@ import pytest
 
 from tests.e2e.harness import Kubectl, get, run, write_toml
 
-pytestmark = [pytest.mark.shared, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.shared, pytest.mark.usefixtures("place"), pytest.mark.timeout(60)]
 
 
 def refused(cwd: Path, *args: str) -> str:
