@@ -44,3 +44,9 @@ def is_shown(shown: list[str], written: list[str]) -> bool:
     """Whether a document shows all that was written, line by line."""
     pattern = "".join(r"(?:.*\n)*?" if line == ANY else _pattern(line) + "\n" for line in shown)
     return re.fullmatch(pattern, "".join(plain(line) + "\n" for line in written)) is not None
+
+
+def in_order(shown: list[str], written: list[str]) -> bool:
+    """Whether all that a document shows was written, in that order; more may stand between."""
+    lines = iter(written)
+    return all(any(says(each, line) for line in lines) for each in shown if each != ANY)

@@ -2,7 +2,7 @@
 
 from tests.docs.blocks import BLOCKS, SHELL
 from tests.docs.notrun import NOT_RUN
-from tests.docs.shown import ANY, is_shown, says
+from tests.docs.shown import ANY, in_order, is_shown, says
 from tests.docs.test_walks import WALKED
 
 RUNNABLE = {block.name for block in BLOCKS if block.language in {*SHELL, "diff"}}
@@ -25,3 +25,5 @@ def test_another_line_another_order_or_one_too_many_is_noticed() -> None:
     assert not is_shown(["web: done", "09:41:00  web  VERIFIED ba9876543210 in 300ms", "more"], written)
     assert not is_shown(["09:41:00  web  FAILED …", ANY], written)
     assert not says("web: done", "api: done")
+    assert in_order(["09:41:00  web  VERIFIED ba9876543210 in 300ms", "more"], written)
+    assert not in_order(["more", "web: done"], written)
