@@ -35,7 +35,6 @@ NOT_RUN = {
     "docs/howto/restoring.md: kubectl get deployment hello -o jsonpath='{.metadata.annotations.devloop/original}'": (
         "by then it is restored; tests/core/test_restore.py reads such records"
     ),
-    "docs/howto/several-people.md: $ devloop up web": f"{_WORDS}tests/e2e/test_two_people.py",
     "docs/init.md: $ devloop init": f"{_WORDS}tests/e2e/test_init.py",
     "docs/init.md: devloop init": "asks on a terminal: tests/cli/test_init_terminal.py",
     "docs/reliability-soak.md: make soak": _DEVELOPING,

@@ -22,6 +22,7 @@ WALKED = {
     "docs/howto/from-skaffold-or-tilt.md": True,
     "docs/howto/monorepo.md": False,
     "docs/howto/restoring.md": True,
+    "docs/howto/several-people.md": True,
 }
 """The pages, and whether they begin with what the tutorial has made: an app that runs, and its devloop.toml."""
 MAKING = "## Part two"
