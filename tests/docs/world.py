@@ -90,6 +90,7 @@ def _world(
     env = {
         **os.environ, "KUBECONFIG": str(folder / "kubeconfig"), "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": str(ROOT), "DEVLOOP_STATE_DIR": str(folder / "state"), "HOME": str(folder), "NO_COLOR": "1",
+        "COLUMNS": "120",
         "DOCKER_CONFIG": os.environ.get("DOCKER_CONFIG", str(Path.home() / ".docker")),
     }  # fmt: skip
     if not shutil.which("docker", path=str(programs)):
