@@ -44,7 +44,7 @@ def docker(args: list[str]) -> None:
 
 
 async def _build(name: str, folder: Path) -> None:
-    async with HttpRegistry(env={}) as registry:
+    async with HttpRegistry(env=os.environ) as registry:
         request = BuildRequest(BuildSpec(folder, folder / "Dockerfile"), ImageRef.parse(name), own_platform())
         built = await AssemblingBuilder(registry).build(request, lambda _: None)
     if isinstance(built, Failure):

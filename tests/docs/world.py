@@ -9,7 +9,7 @@ import sys
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,10 +51,11 @@ def in_sandbox(folder: Path) -> Iterator[World]:
     (folder / "sandbox").mkdir()
     with running(folder / "sandbox") as sandbox:
         assert isinstance(sandbox, Sandbox), sandbox
-        yield _world(folder, sandbox.registry, "default", ("node1", "node2"), Path(sandbox.kubeconfig), {
+        world = _world(folder, sandbox.registry, "default", ("node1", "node2"), Path(sandbox.kubeconfig), {
             "devloop": "-m tests.docs.standins devloop", "docker": "-m tests.docs.standins docker",
             "kubectl": "-m tests.docs.standins kubectl",
         })  # fmt: skip
+        yield replace(world, env={**world.env, "DOCKER_CONFIG": sandbox.docker_config})
 
 
 @contextmanager
