@@ -11,7 +11,6 @@ _OTHERS = "needs "
 _WORDS = "cut down to what the text is about; these words are compared by "
 
 NOT_RUN = {
-    "README.md: $ devloop up deployment/web -n shop": "tests/e2e/test_services.py goes without a file",
     "README.md: make demo": "tests/sandbox/test_demo.py runs both",
     "README.md: pipx install devloop-k8s": _INSTALLED,
     "README.md: $ devloop why deployment/api -n shop": f"{_WORDS}tests/e2e/test_why.py",

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from tests.e2e.harness import Kubectl
+from tests.e2e.harness import Kubectl, log_in
 
 _T = TypeVar("_T")
 _CHUNK = 65_536
@@ -148,7 +148,9 @@ class Ways:
     def registry(self) -> Proxy:
         """A way to the registry, to push by: `push_image` has to begin with its `host`."""
         host, _, port = self.shared_registry.rpartition(":")
-        return self._open(Proxy((host, int(port))))
+        proxy = self._open(Proxy((host, int(port))))
+        log_in(proxy.host, self.shared_registry)
+        return proxy
 
     def api_server(self) -> Proxy:
         """A way to the API server; KUBECONFIG leads there, under the name of the test cluster's context."""

@@ -17,6 +17,7 @@ from tests.e2e.harness import (
     answers,
     apply,
     deployment,
+    log_in,
     registry_digest,
     replica_sets,
     write_toml,
@@ -252,6 +253,7 @@ def test_pushed_under_another_name_than_pods_pull(shop: Shop) -> None:
     host, _, port = shop.registry.partition(":")
     if host not in names:
         pytest.skip(f"the registry {shop.registry} has no second name that is known here")
+    log_in(f"{names[host]}:{port}", shop.registry)
     shop.source("web")
     shop.deploy("web")
     pushed = f"{names[host]}:{port}/{shop.namespace}/web"
