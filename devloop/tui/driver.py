@@ -49,6 +49,12 @@ class Driver(LinuxDriver):
         self._end = _Told()
         self.exit_event = self._end
 
+    def _sigcont_application(self, *_: object) -> None:
+        """Textual's own starts once more whatever comes: a terminal that is closed sends SIGCONT as well, and of two
+        readers of keys one would never hear of the end."""
+        if self._must_signal_resume:  # it was suspended
+            super()._sigcont_application()
+
     def run_input_thread(self) -> None:
         with selectors.SelectSelector() as selector, suppress(OSError):
             selector.register(self.fileno, selectors.EVENT_READ)

@@ -141,6 +141,22 @@ def test_a_terminal_that_is_closed_ends_the_session(tmp_path: Path) -> None:
     assert (tmp_path / "asked").read_text() == "129"
 
 
+def test_what_goes_on_without_having_been_suspended_is_started_once(tmp_path: Path) -> None:
+    """A terminal that is closed sends SIGCONT besides SIGHUP."""
+    told = (
+        "import threading\nnames = lambda: [each.name for each in threading.enumerate()]\n"
+        "Behind.quit = lambda self, code: "
+        "(Path('readers').write_text(str(names().count('textual-input'))), self.over.set_result(code))\n"
+    )
+    with on_terminal(tmp_path, told, SHOW) as terminal:
+        terminal.until(BEGUN)
+        terminal.signal(signal.SIGCONT)
+        terminal.signal(signal.SIGTERM)
+        assert terminal.finish() == 143
+        terminal.assert_sane()
+    assert (tmp_path / "readers").read_text() == "1"
+
+
 def test_the_exit_code_stands_although_nobody_reads_the_last_words(tmp_path: Path) -> None:
     reader, writer = os.pipe()
     os.close(reader)
