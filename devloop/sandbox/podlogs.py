@@ -20,6 +20,8 @@ from devloop.sandbox.queries import log_number, moment
 Raw = dict[str, Any]
 _LOOK_EVERY = 0.05
 """Seconds: files tell nobody that they grew."""
+_LONGEST_AGO = 10**9
+"""Seconds: longer than any log is old, and a year that Python can write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class Wish:
             query.get("follow") in {"true", "1"},
             query.get("timestamps") in {"true", "1"},
             log_number(query, "tailLines", pod, 0),
-            moment(query, "sinceTime") if seconds is None else times.after(-seconds),
+            moment(query, "sinceTime") if seconds is None else times.after(-min(seconds, _LONGEST_AGO)),
             log_number(query, "limitBytes", pod, 1),
         )
 

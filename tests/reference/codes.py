@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from devloop.core.failure import EXIT_CODES, MEANINGS, FailureCode
+from devloop.core.failure import EXIT_CODES, MEANINGS, ExitCode, FailureCode
 from devloop.core.why.cause import LINKS, CauseCode
 from tests.reference.docstrings import Docstrings, first_sentence, parted
 from tests.reference.markdown import table
@@ -11,7 +11,7 @@ from tests.reference.markdown import table
 def blocks() -> dict[str, str]:
     """The blocks of the page, by name."""
     return {
-        "exit codes": table(("exit code", "meaning"), ((str(int(code)), MEANINGS[code]) for code in MEANINGS)),
+        "exit codes": table(("exit code", "meaning"), ((str(int(code)), MEANINGS[code]) for code in ExitCode)),
         "failure codes": table(("code", "exit code", "meaning", "what mends it"), _failures()),
         "causes": table(("code", "broken link", "meaning", "what mends it"), _causes()),
     }

@@ -1,5 +1,6 @@
 """`devloop demo` as a person starts it who has nothing: a clean home, no kubeconfig, no engine."""
 
+import errno
 import fcntl
 import json
 import os
@@ -18,7 +19,7 @@ import pytest
 
 import devloop
 from devloop.session.demo.leftovers import Footprint
-from devloop.session.demo.place import DemoFolder, open_folder
+from devloop.session.demo.place import DemoFolder, open_folder, unwritable
 from devloop.session.demo.sandboxed import Sandbox, running
 from devloop.session.project import Refusal
 from tests.onterminal import OnTerminal
@@ -310,3 +311,35 @@ def test_two_in_one_folder_do_not_disturb_each_other(tmp_path: Path) -> None:
         assert len(footprint.left()) == len(footprint.processes) + len(footprint.ports) >= 5
     assert footprint.left() == []
     assert {path.name for path in tmp_path.iterdir()} == {"lock", "sandbox.log"}
+
+
+def test_one_that_is_given_up_before_it_spoke_leaves_the_first_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a Ctrl-C does in the first moments of a second demo."""
+
+    def interrupted(_: bytes) -> None:
+        raise KeyboardInterrupt
+
+    with running(tmp_path) as first:
+        assert isinstance(first, Sandbox)
+        before = {path.name for path in tmp_path.iterdir()}
+        with monkeypatch.context() as patched:
+            patched.setattr("devloop.session.demo.sandboxed.json.loads", interrupted)
+            with pytest.raises(KeyboardInterrupt), running(tmp_path):
+                pass
+        assert {path.name for path in tmp_path.iterdir()} == before
+
+
+def test_values_that_were_cut_off_are_written_anew(tmp_path: Path) -> None:
+    folder = open_folder(tmp_path / "demo")
+    assert isinstance(folder, DemoFolder)
+    (folder.own / "values.json").write_text('{"regis')
+    folder.put_app(VALUES)
+    assert json.loads((folder.own / "values.json").read_text()) == VALUES
+    assert "127.0.0.1:1" in (folder.path / "web" / "Dockerfile").read_text()
+
+
+def test_what_another_folder_does_not_mend_is_not_called_unwritable(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="Too many"):
+        unwritable(tmp_path, OSError(errno.EMFILE, "Too many open files"))

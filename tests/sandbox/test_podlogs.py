@@ -60,8 +60,21 @@ async def test_a_log_before_there_is_one(api: Api, node: ScriptedRuntime) -> Non
     assert answer.message == 'container "web" in pod "web" is waiting to start: trying and failing to pull image'
 
 
+async def test_all_of_a_log_is_younger_than_the_largest_number(api: Api, node: ScriptedRuntime) -> None:
+    await run(api, runs)
+    every, since = [await api.send("GET", f"{WEB}/log{query}") for query in ("", f"?sinceSeconds={2**63 - 1}")]
+    assert (since.status, since.body) == (every.status, every.body) == (200, every.body)
+
+
 BAD_OPTIONS = {
     "tailLines=abc": (400, 'strconv.ParseInt: parsing "abc": invalid syntax'),
+    "tailLines=1_0": (400, 'strconv.ParseInt: parsing "1_0": invalid syntax'),
+    "tailLines=9223372036854775808": (400, 'strconv.ParseInt: parsing "9223372036854775808": value out of range'),
+    "sinceTime=2026-01-01T00:00:00": (
+        400,
+        'parsing time "2026-01-01T00:00:00" as "2006-01-02T15:04:05Z07:00": '
+        'cannot parse "2026-01-01T00:00:00" as "2006"',
+    ),
     "sinceSeconds=x": (400, 'strconv.ParseInt: parsing "x": invalid syntax'),
     "sinceTime=yesterday": (
         400,

@@ -1,5 +1,6 @@
 """The demo's folder: the app, and below `.sandbox` all that the demo writes beside it."""
 
+import errno
 import json
 import os
 import shlex
@@ -14,6 +15,10 @@ from devloop.session.project import Refusal
 DEFAULT = "devloop-demo"
 _OWN = ".sandbox"
 _VALUES = "values.json"
+_UNWRITABLE = {
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST,
+    errno.ENAMETOOLONG,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +35,10 @@ class DemoFolder:
     def put_app(self, values: Mapping[str, str]) -> None:
         """Copy the app; in one that is there, edited perhaps, only the sandbox's addresses are brought up to date."""
         file = self.own / _VALUES
-        if file.exists():
-            before: dict[str, str] = json.loads(file.read_text("utf-8"))
-            for path in (self.path / name for name in steered()):
-                if path.is_file():
-                    path.write_text(_moved(path.read_text("utf-8"), before, values), "utf-8")
+        before = _values(file)
+        for path in (self.path / name for name in steered() if before):
+            if path.is_file():
+                path.write_text(_moved(path.read_text("utf-8"), before, values), "utf-8")
         beside = file.with_name(f"{_VALUES}.new")
         beside.write_text(json.dumps(dict(values)), "utf-8")
         beside.replace(file)
@@ -73,9 +77,21 @@ def open_folder(chosen: Path | None) -> DemoFolder | Refusal:
 
 
 def unwritable(path: Path, error: OSError) -> Refusal:
+    """What to say of it; raises it again where another folder would not help."""
+    if error.errno not in _UNWRITABLE:
+        raise error
     where = error.filename or path
     lines = (f"{where} cannot be written: {error.strerror}", "→ name another folder: devloop demo --folder DIR")
     return Refusal(ExitCode.USAGE, lines)
+
+
+def _values(file: Path) -> dict[str, str]:
+    """Those of the demo before; none where there was none, or its file was cut off."""
+    try:
+        found = json.loads(file.read_text("utf-8")) if file.exists() else {}
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _foreign(path: Path) -> list[str]:

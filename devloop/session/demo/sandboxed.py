@@ -77,5 +77,5 @@ def running(folder: Path) -> Iterator[Sandbox | Refusal]:
             process.kill()  # its programs are killed by what waits for just that
             process.wait()
         process.stdout.close()
-        if process.returncode and "refused" not in said:
+        if process.returncode and "registry" in said:  # what never spoke may have found another one here
             forget(folder)  # it was killed, and could not itself

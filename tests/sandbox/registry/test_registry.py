@@ -266,7 +266,14 @@ async def test_devloops_own_client_reads_what_is_there(registry: Registry) -> No
 
 
 @pytest.mark.parametrize(
-    "sent", [{}, authorization("guess"), {"Authorization": "Bearer s3cret"}, {"Authorization": "Basic %"}]
+    "sent",
+    [
+        {},
+        authorization("guess"),
+        {"Authorization": "Bearer s3cret"},
+        {"Authorization": "Basic %"},
+        {"Authorization": "Basic é"},
+    ],
 )
 @pytest.mark.parametrize(
     ("method", "path"),
