@@ -88,7 +88,7 @@ STRATEGIES: Mapping[Pin, Strategy] = {
     Pin.TAG: Strategy(
         lambda image: image.pod_ref,
         "Always",
-        "the tag that devloop pushes to",
+        "because devloop pushes to a tag of its own",
         "so that every start of a Pod asks the registry what the tag means now, instead of using the node's copy",
     ),
     Pin.DIGEST: Strategy(
@@ -100,7 +100,7 @@ STRATEGIES: Mapping[Pin, Strategy] = {
     Pin.LOADED: Strategy(
         lambda image: image.pod_ref,
         "IfNotPresent",
-        "the tag of this build alone, under which it was loaded into the nodes",
+        "because each build is loaded into the nodes under a tag of its own",
         "so that no node asks a registry for an image that only the nodes have",
     ),
 }

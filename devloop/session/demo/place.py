@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import shlex
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,7 +56,10 @@ class DemoFolder:
             "KUBECONFIG": kubeconfig, "DOCKER_CONFIG": docker_config, "DEVLOOP_STATE_DIR": str(self.own / "state"),
             "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1",
         }  # fmt: skip
-        lines = (f"export {name}={shlex.quote(value)}\n" for name, value in common.items())
+        lines = [f"export {name}={shlex.quote(value)}\n" for name, value in common.items()]
+        programs = Path(sys.executable).parent
+        if (programs / "devloop").exists():  # a shell that has not activated its environment finds it as well
+            lines.append(f'export PATH={shlex.quote(str(programs))}:"$PATH"\n')
         self.elsewhere.write_text("".join(lines), "utf-8")
         return {**common, "DOCKER_HOST": f"unix://{self.own / 'no-docker.sock'}"}
 

@@ -62,6 +62,14 @@ def as_usual(sandbox: Sandbox, said: str) -> list[str]:
     return _rows("and yet", yet)
 
 
+def elsewhere(folder: Path, environment: Path) -> list[str]:
+    """How to ask from another terminal."""
+    return [
+        row("in another terminal", f". {shlex.quote(str(environment))}; cd {shlex.quote(str(folder))}"),
+        row("", "devloop why web; devloop status; kubectl get pods"),
+    ]
+
+
 TAKES_OVER = row("now", "devloop takes over")
 ASKS = row("now", "look at that page; Enter lets devloop take over")
 
@@ -72,8 +80,7 @@ def suggestions(sandbox: Sandbox, folder: Path, environment: Path) -> list[str]:
         row("to try", f"open {sandbox.urls['web']}"),
         row("", f"edit GREETING in {folder / SOURCE} and save"),
         row("", f"break the build: write `{BREAKING}` at the end of {folder / RECIPE}, save; take it out again"),
-        row("in another terminal", f". {shlex.quote(str(environment))}; cd {shlex.quote(str(folder))}"),
-        row("", "devloop why web; devloop status; kubectl get pods"),
+        *elsewhere(folder, environment),
     ]
 
 
