@@ -33,6 +33,10 @@ class _Loader(yaml.SafeLoader):
 _Loader.add_multi_constructor("", lambda loader, suffix, node: None)
 
 
+_STUMBLES = (ValueError, LookupError, OverflowError, AttributeError)
+"""What PyYAML lets through where a value is none of its type (`2024-13-45`, `!!bool x`); the first also for a path."""
+
+
 class _Files:
     """The YAML files of a project, each read once."""
 
@@ -56,7 +60,7 @@ class _Files:
             return [*yaml.load_all((self.root / path).read_text("utf-8"), Loader=_Loader)]
         except FileNotFoundError:
             return []
-        except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+        except (OSError, yaml.YAMLError, RecursionError, *_STUMBLES) as error:
             mark = getattr(error, "problem_mark", None)
             self.problems.append(
                 f"{path} cannot be read{f' (line {mark.line + 1})' if mark else ''} and is passed over"

@@ -221,3 +221,16 @@ def test_what_is_no_yaml_is_told(root: Path) -> None:
     builds, (problem,) = read_stated(root)
     assert builds == []
     assert problem.startswith("compose.yaml cannot be read (line ")
+
+
+@pytest.mark.parametrize("value", ["2024-13-45", "!!bool x", '!!int ""', "!!timestamp x", r'"\UFFFFFFFF"'])
+def test_what_no_value_can_be_made_of_is_told(root: Path, value: str) -> None:
+    (root / "compose.yaml").write_text(f"services: {{web: {{build: web, labels: {{x: {value}}}}}}}")
+    assert read_stated(root) == ([], ["compose.yaml cannot be read and is passed over"])
+
+
+def test_what_cannot_be_a_path_is_told(root: Path) -> None:
+    (root / "compose.yaml").write_text(r'{include: ["a\0b"], services: {web: {build: web}}}')
+    builds, problems = read_stated(root)
+    assert [each.name for each in builds] == ["web"]
+    assert problems == ["a\0b cannot be read and is passed over"]
