@@ -31,9 +31,9 @@ def services_of(root: Path, read: Read) -> Iterator[tuple[str, str, Table]]:
     override = _first(root, _OVERRIDE) if main else ""
     known: set[str] = set()
     for file in [*([main] if main else []), *_for_development(root, main, override)]:
-        services = _of_file(file, read)
+        services = _of_file(file, "", read)
         if override and file == main:
-            services = _over(services, _of_file(override, read))
+            services = _over(services, _of_file(override, "", read))
         built = {name: each for name, each in services.items() if each.get("build") and name not in known}
         known |= {*built}
         yield from ((file, name, _settled(each, ".")) for name, each in built.items())
@@ -51,32 +51,43 @@ def _for_development(root: Path, main: str, override: str) -> list[str]:
     return [name for name in others if alone or _DEVELOPMENT.search(name)]
 
 
-def _of_file(file: str, read: Read, depth: int = 0) -> dict[str, Table]:
-    """The services of one file, and of those that it includes."""
+def _of_file(file: str, folder: str, read: Read, depth: int = 0) -> dict[str, Table]:
+    """The services of one file, whose paths start at a folder, and of those that it includes."""
     included: dict[str, Table] = {}
     if depth > _MOST_NESTED:
         return included
-    document, folder = read(file), posixpath.dirname(file)
+    document = read(file)
     for entry in _several(document.get("include")):
-        for name in _several(entry.get("path") if isinstance(entry, Mapping) else entry):
-            path = posixpath.normpath(posixpath.join(folder, str(name)))
-            found = _of_file(path, read, depth + 1)
-            included |= {each: _settled(table, posixpath.dirname(path)) for each, table in found.items()}
-    own = {str(name): _extended(file, str(name), read, depth) for name in mapping(document.get("services"))}
+        included |= _included(mapping(entry) or {"path": entry}, folder, read, depth + 1)
+    own = {str(name): _extended(file, str(name), folder, read, depth) for name in mapping(document.get("services"))}
     return _over(included, own)
 
 
-def _extended(file: str, name: str, read: Read, depth: int) -> Table:
+def _included(entry: Table, folder: str, read: Read, depth: int) -> dict[str, Table]:
+    """What the files of one entry of `include` say together: each overrides those before it."""
+    paths = [_joined(folder, name) for name in _several(entry.get("path")) if isinstance(name, str)]
+    if not paths:
+        return {}
+    own = entry.get("project_directory")
+    start = _joined(folder, own) if isinstance(own, str) else posixpath.dirname(paths[0])
+    found: dict[str, Table] = {}
+    for path in paths:
+        found = _over(found, _of_file(path, start, read, depth))
+    return {name: _settled(table, start) for name, table in found.items()}
+
+
+def _extended(file: str, name: str, folder: str, read: Read, depth: int) -> Table:
     """One service, laid over the one that it extends, whose dependencies are not its own."""
     raw = mapping(mapping(read(file).get("services")).get(name))
-    own = _kept(raw, posixpath.dirname(file))
+    own = _kept(raw, folder)
     extends = raw.get("extends")
     base = mapping({"service": extends} if isinstance(extends, str) else extends)
     if not base.get("service") or depth > _MOST_NESTED:
         return own
-    path = posixpath.join(posixpath.dirname(file), str(base["file"])) if base.get("file") else file
-    path = posixpath.normpath(path)
-    found = _settled(_extended(path, str(base["service"]), read, depth + 1), posixpath.dirname(path))
+    if base.get("file"):
+        file = _joined(folder, str(base["file"]))
+        folder = posixpath.dirname(file)
+    found = _settled(_extended(file, str(base["service"]), folder, read, depth + 1), folder)
     return _laid({key: value for key, value in found.items() if key != "depends_on"}, own)
 
 
@@ -101,7 +112,7 @@ def _kept(service: Table, folder: str) -> Table:
     if table:
         table["args"] = _arguments(table.get("args"))
     if isinstance(context := table.get("context"), str) and is_local(context):
-        table["context"] = posixpath.normpath(posixpath.join(folder, context))
+        table["context"] = _joined(folder, context)
     after = service.get("depends_on")
     listed = [*map(str, after)] if isinstance(after, list | Mapping) else []
     found = {"build": table, "image": service.get("image"), "depends_on": listed}
@@ -113,6 +124,10 @@ def _settled(service: Table, folder: str) -> Table:
     if not service.get("build") or service["build"].get("context"):
         return service
     return {**service, "build": {**service["build"], "context": folder or "."}}
+
+
+def _joined(folder: str, path: str) -> str:
+    return posixpath.normpath(posixpath.join(folder, path))
 
 
 def is_local(path: str) -> bool:

@@ -182,6 +182,34 @@ def test_what_a_file_includes_is_relative_to_its_own_folder(root: Path) -> None:
     assert (second.name, second.context, second.image) == ("web", "web", "mine")
 
 
+def test_the_files_of_one_include_override_each_other(root: Path) -> None:
+    main = "include: [{path: [web/compose.yaml, api/more.yaml]}]"
+    web, more = "services: {web: {build: {target: dev}, image: a}}", "services: {web: {image: b, depends_on: [api]}}"
+    assert write(root, compose__yaml=main, web_in_compose__yaml=web, api_in_more__yaml=more) == [
+        StatedBuild("compose.yaml", "web/Dockerfile", "web", "web", "b", "dev", depends_on=("api",))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("entry", "context"),
+    [
+        ("{path: [web/compose.yaml, api/more.yaml]}", "web"),
+        ("{path: [api/more.yaml, web/compose.yaml]}", "api"),
+        ("{path: [web/compose.yaml, api/more.yaml], project_directory: api}", "api"),
+        ("{path: web/compose.yaml, project_directory: ./api}", "api"),
+        ("{path: more.yaml, project_directory: .}", "api"),
+        ("{path: web/compose.yaml, project_directory: $HERE}", None),
+    ],
+)
+@pytest.mark.parametrize("build", ["{context: .}", "{args: {A: 1}}"])
+def test_where_the_paths_of_an_include_start(root: Path, entry: str, context: str | None, build: str) -> None:
+    web = f"services: {{web: {{build: {build}}}}}"
+    more = f"services: {{web: {{image: x}}, api: {{build: {build}}}}}"
+    (root / "more.yaml").write_text("include: [{path: web/compose.yaml, project_directory: api}]")
+    found = write(root, compose__yaml=f"include: [{entry}]", web_in_compose__yaml=web, api_in_more__yaml=more)
+    assert {each.context for each in found} == ({context} if context else set())
+
+
 def test_the_configurations_that_skaffold_requires(root: Path) -> None:
     main = "requires: [{path: web}, {path: api/part.yaml}, {path: .}, {git: {repo: x}}, {path: ../x}]"
     part = "build: {artifacts: [{image: a, context: ., docker: {dockerfile: Dockerfile.dev}}]}"
