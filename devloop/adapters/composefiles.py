@@ -17,12 +17,16 @@ _OVERRIDE = (
 )
 _OTHER = re.compile(r"(?:docker-)?compose[.-][\w.-]+\.ya?ml")
 _DEVELOPMENT = re.compile(r"[.-](?:dev|devel|development|local)\.ya?ml$")
-_MOST_NESTED = 8
-"""Files and services that lead to each other; Compose itself refuses circles."""
+_MOST_EXTENDED = 8
+"""Services that lead to each other; Compose itself refuses circles."""
+_MOST_INCLUDED = 100
+"""Files that one leads to."""
 
 Table = Mapping[str, Any]
 Read = Callable[[str], Table]
 """The content of a file, by its path in the project; empty where there is none that can be read."""
+Known = dict[tuple[str, str], dict[str, Table]]
+"""What was read on the way, by file and folder; empty for a file that is being read, so a circle adds nothing."""
 
 
 def services_of(root: Path, read: Read) -> Iterator[tuple[str, str, Table]]:
@@ -31,9 +35,7 @@ def services_of(root: Path, read: Read) -> Iterator[tuple[str, str, Table]]:
     override = _first(root, _OVERRIDE) if main else ""
     known: set[str] = set()
     for file in [*([main] if main else []), *_for_development(root, main, override)]:
-        services = _of_file(file, "", read)
-        if override and file == main:
-            services = _over(services, _of_file(override, "", read))
+        services = _together([file, override] if override and file == main else [file], "", read, {})
         built = {name: each for name, each in services.items() if each.get("build") and name not in known}
         known |= {*built}
         yield from ((file, name, _settled(each, ".")) for name, each in built.items())
@@ -51,38 +53,43 @@ def _for_development(root: Path, main: str, override: str) -> list[str]:
     return [name for name in others if alone or _DEVELOPMENT.search(name)]
 
 
-def _of_file(file: str, folder: str, read: Read, depth: int = 0) -> dict[str, Table]:
+def _together(files: list[str], folder: str, read: Read, known: Known) -> dict[str, Table]:
+    """The services of files of which each overrides those before it."""
+    found: dict[str, Table] = {}
+    for file in files:
+        if (file, folder) not in known and len(known) < _MOST_INCLUDED:
+            known[file, folder] = {}
+            known[file, folder] = _of_file(file, folder, read, known)
+        found = _over(found, known.get((file, folder), {}))
+    return found
+
+
+def _of_file(file: str, folder: str, read: Read, known: Known) -> dict[str, Table]:
     """The services of one file, whose paths start at a folder, and of those that it includes."""
     included: dict[str, Table] = {}
-    if depth > _MOST_NESTED:
-        return included
     document = read(file)
     for entry in _several(document.get("include")):
-        included |= _included(mapping(entry) or {"path": entry}, folder, read, depth + 1)
-    own = {str(name): _extended(file, str(name), folder, read, depth) for name in mapping(document.get("services"))}
+        included |= _included(mapping(entry) or {"path": entry}, folder, read, known)
+    own = {str(name): _extended(file, str(name), folder, read) for name in mapping(document.get("services"))}
     return _over(included, own)
 
 
-def _included(entry: Table, folder: str, read: Read, depth: int) -> dict[str, Table]:
-    """What the files of one entry of `include` say together: each overrides those before it."""
+def _included(entry: Table, folder: str, read: Read, known: Known) -> dict[str, Table]:
     paths = [_joined(folder, name) for name in _several(entry.get("path")) if isinstance(name, str)]
     if not paths:
         return {}
     own = entry.get("project_directory")
     start = _joined(folder, own) if isinstance(own, str) else posixpath.dirname(paths[0])
-    found: dict[str, Table] = {}
-    for path in paths:
-        found = _over(found, _of_file(path, start, read, depth))
-    return {name: _settled(table, start) for name, table in found.items()}
+    return {name: _settled(each, start) for name, each in _together(paths, start, read, known).items()}
 
 
-def _extended(file: str, name: str, folder: str, read: Read, depth: int) -> Table:
+def _extended(file: str, name: str, folder: str, read: Read, depth: int = 0) -> Table:
     """One service, laid over the one that it extends, whose dependencies are not its own."""
     raw = mapping(mapping(read(file).get("services")).get(name))
     own = _kept(raw, folder)
     extends = raw.get("extends")
     base = mapping({"service": extends} if isinstance(extends, str) else extends)
-    if not base.get("service") or depth > _MOST_NESTED:
+    if not base.get("service") or depth > _MOST_EXTENDED:
         return own
     if base.get("file"):
         file = _joined(folder, str(base["file"]))
@@ -100,7 +107,7 @@ def _laid(base: Table, over: Table) -> Table:
     one, two = base.get("build", {}), over.get("build", {})
     joined = {
         "build": {**one, **two, "args": {**one.get("args", {}), **two.get("args", {})}},
-        "depends_on": [*base.get("depends_on", ()), *over.get("depends_on", ())],
+        "depends_on": [*dict.fromkeys((*base.get("depends_on", ()), *over.get("depends_on", ())))],
     }
     return {**base, **over, **{key: value for key, value in joined.items() if key in base or key in over}}
 

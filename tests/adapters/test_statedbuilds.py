@@ -210,6 +210,37 @@ def test_where_the_paths_of_an_include_start(root: Path, entry: str, context: st
     assert {each.context for each in found} == ({context} if context else set())
 
 
+WEB_AFTER_API = "services: {web: {build: web, depends_on: [api]}}"
+INCLUDES: dict[str, tuple[dict[str, str], list[str]]] = {
+    "itself": ({"compose.yaml": f"include: {['compose.yaml'] * 10}\n{WEB_AFTER_API}"}, ["api"]),
+    "each other": (
+        {"compose.yaml": f"include: {['a.yaml'] * 10}\n{WEB_AFTER_API}", "a.yaml": f"include: {['compose.yaml'] * 10}"},
+        ["api"],
+    ),
+    "no circle, and many ways": (
+        {"compose.yaml": "include: 0.yaml", "20.yaml": WEB_AFTER_API}
+        | {f"{n}.yaml": f"include: [{{path: {[f'{n + 1}.yaml'] * 10}}}]" for n in range(20)},
+        ["api"],
+    ),
+    "more than anybody has": (
+        {"compose.yaml": "include: 0.yaml", "1000.yaml": WEB_AFTER_API}
+        | {f"{n}.yaml": f"include: {n + 1}.yaml" for n in range(1000)},
+        [],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", INCLUDES)
+def test_what_is_included_is_read_once(root: Path, name: str) -> None:
+    """One that is read for each way there is never done."""
+    files, expected = INCLUDES[name]
+    for path, text in files.items():
+        (root / path).write_text(text)
+    builds, problems = read_stated(root)
+    assert problems == []
+    assert [after for build in builds for after in build.depends_on] == expected
+
+
 def test_the_configurations_that_skaffold_requires(root: Path) -> None:
     main = "requires: [{path: web}, {path: api/part.yaml}, {path: .}, {git: {repo: x}}, {path: ../x}]"
     part = "build: {artifacts: [{image: a, context: ., docker: {dockerfile: Dockerfile.dev}}]}"
