@@ -128,9 +128,9 @@ class _Matcher:
             return Unmatched(source, why, spots, is_answered=why == _AS_YOU_SAID)
         if plain := self._plain_one(source):
             return Unmatched(source, f"{plain} is the plain one beside it", is_answered=True)
-        taken = [spot for each in self._candidates[source] for spot in each.spots if spot.claim in self._owners]
-        if taken:
-            return Unmatched(source, f"{taken[0]} is built from {self._owners[taken[0].claim]}", is_answered=True)
+        if taken := self._taken(source):
+            spot, owner = taken[0]
+            return Unmatched(source, f"{spot} is built from {owner}", is_answered=True)
         elsewhere = self._of(source, [Spot(live, container) for live in others for container in live.containers])
         if elsewhere and not elsewhere[0].is_vague:
             live = elsewhere[0].spots[0].live
@@ -175,12 +175,18 @@ class _Matcher:
         """The Dockerfile that this one is a variant of, where that one runs somewhere or may do so."""
         if not source.is_variant:
             return None
-        folder = posixpath.dirname(source.dockerfile)
-        plain = [each.source for each in self.matched] + [each for each, (_, spots) in self.open.items() if spots]
-        return next((each for each in plain if posixpath.dirname(each.dockerfile) == folder and each != source), None)
+        known = [each.source for each in self.matched] + [each for each, (_, spots) in self.open.items() if spots]
+        return next((each for each in known if not each.is_variant and _beside(each, source)), None)
+
+    def _taken(self, source: Source) -> list[tuple[Spot, Source]]:
+        """What it could be for, and is built from others."""
+        spots = [spot for each in self._candidates[source] for spot in each.spots]
+        return [(spot, self._owners[spot.claim]) for spot in spots if spot.claim in self._owners]
 
     def _free(self, source: Source) -> list[_Candidate]:
-        if self._plain_one(source):
+        # Variants beside each other are of the same thing, so where one is built, another is not for something weaker.
+        is_built = source.is_variant and any(_beside(owner, source) for _, owner in self._taken(source))
+        if is_built or self._plain_one(source):
             return []
         return [free for each in self._candidates[source] if (free := each.without(self._owners))]
 
@@ -198,6 +204,10 @@ class _Matcher:
             del self.open[sources[0]]
             why = "it is the only Deployment, and this the only Dockerfile"
             self._claim(sources[0], _Candidate((), tuple(ours), Evidence(ALONE, why)))
+
+
+def _beside(one: Source, other: Source) -> bool:
+    return posixpath.dirname(one.dockerfile) == posixpath.dirname(other.dockerfile)
 
 
 def _candidate(source: Source, spots: list[Spot], reasons: list[Evidence]) -> _Candidate:

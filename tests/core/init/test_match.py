@@ -173,6 +173,17 @@ def test_what_is_taken_is_said() -> None:
     assert [each.why for each in found.unmatched] == ["web/Dockerfile is the plain one beside it"]
 
 
+def test_of_two_variants_none_is_the_plain_one() -> None:
+    dev, prod = project("web/Dockerfile.dev", "web/Dockerfile.prod")
+    live = running("web", f"{R}/shop/web"), running("shop-web", f"{R}/shop/other")
+    asked = {dev: Spot(live[0], live[0].containers[0])}
+    found = match((dev, prod), live, project="shop", around=Surroundings(), asked=asked)
+    assert [each.source for each in found.matched] == [dev]
+    assert [(each.source, each.why, each.is_answered) for each in found.unmatched] == [
+        (prod, "deployment/web in shop is built from web/Dockerfile.dev", True)
+    ]
+
+
 def test_what_only_ends_alike_is_asked_and_never_taken() -> None:
     found = matching(project("api/Dockerfile", "web/Dockerfile"), running("payments-api", f"{R}/payments/payments-api"))
     assert not found.matched
