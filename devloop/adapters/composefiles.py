@@ -34,7 +34,7 @@ def services_of(root: Path, read: Read) -> Iterator[tuple[str, str, Table]]:
     main = _first(root, _MAIN)
     override = _first(root, _OVERRIDE) if main else ""
     known: set[str] = set()
-    for file in [*([main] if main else []), *_for_development(root, main, override)]:
+    for file in [*([main] if main else []), *_for_development(root, main)]:
         services = _together([file, override] if override and file == main else [file], "", read, {})
         built = {name: each for name, each in services.items() if each.get("build") and name not in known}
         known |= {*built}
@@ -45,10 +45,10 @@ def _first(root: Path, names: tuple[str, ...]) -> str:
     return next((name for name in names if (root / name).is_file()), "")
 
 
-def _for_development(root: Path, main: str, override: str) -> list[str]:
+def _for_development(root: Path, main: str) -> list[str]:
     """Files that Compose reads only when they are named (`-f`): those for development, or the only one there is."""
     others = sorted(path.name for path in root.iterdir() if _OTHER.fullmatch(path.name) and path.is_file())
-    others = [name for name in others if name not in _OVERRIDE or (not main and name != override)]
+    others = [name for name in others if not main or name not in _OVERRIDE]
     alone = not main and len(others) == 1
     return [name for name in others if alone or _DEVELOPMENT.search(name)]
 
