@@ -20,11 +20,14 @@ def checkout_of(folder: Path) -> Path | None:
 
 
 def read_text(path: Path) -> str | None:
-    """What a file holds; None where there is none. Raises `OSError` for one that cannot be read."""
+    """What a file holds; None where there is none. Raises `OSError`, with its name, for one that cannot be read."""
     try:
         return path.read_text("utf-8", errors="replace")
     except FileNotFoundError:
         return None
+    except OSError as error:
+        error.filename = error.filename or str(path)  # one that can be opened, and then not be read, has none
+        raise
 
 
 def tables_of(text: str) -> Mapping[str, Any] | None:

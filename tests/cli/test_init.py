@@ -1,6 +1,7 @@
 """`devloop init` from the command line, beside an API server that only lists."""
 
 import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -137,6 +138,16 @@ def test_what_is_no_file_is_told(project: Project, name: str) -> None:
     assert code == 2
     assert err.startswith(f"{name} is there and cannot be read (Is a directory), so nothing was written\n→ move {name}")
     assert project.files == set()
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file that can be opened and not be read")
+def test_what_can_be_opened_and_not_be_read_is_told(project: Project) -> None:
+    (project.root / "devloop.local.toml").symlink_to("/proc/self/mem")
+    code, _, err = project.run("init", "--yes")
+    assert code == 2
+    assert err.startswith(
+        "devloop.local.toml is there and cannot be read (Input/output error), so nothing was written\n"
+    )
 
 
 def test_a_cluster_that_is_away(project: Project, cluster: Cluster) -> None:

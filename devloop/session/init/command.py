@@ -40,7 +40,7 @@ def init(request: InitRequest) -> ExitCode:
     try:
         compared = files.compare(proposal, root)
     except OSError as error:
-        name = Path(error.filename).name
+        name = Path(error.filename or root).name
         message = f"{name} is there and cannot be read ({error.strerror}), so nothing was written"
         return _refused(Refusal(ExitCode.USAGE, (message, f"→ move {name} away, or make it a file that you may read")))
     if request.mode is Mode.DIFF:
