@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 import shutil
-import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -156,14 +155,22 @@ class DockerConfig:
         from docker import auth, errors  # deferred: about 150 ms, and only where credentials exist
 
         try:
-            with warnings.catch_warnings(action="ignore"):  # a helper that is missing fails below, and is told of once
-                config = auth.load_config(config_dict=dict(self.data), credstore_env=dict(self.env))
-                found = config.resolve_authconfig(registry if registry != DOCKER_HUB else None)
+            config = auth.load_config(config_dict=dict(self.data), credstore_env=dict(self.env))
+            asked = registry if registry != DOCKER_HUB else None
+            _refuse_missing(config.get_credential_store(asked), registry)
+            found = config.resolve_authconfig(asked)
         except (errors.DockerException, OSError, ValueError) as error:
             raise CredentialsError(f"the credential helper for {registry} failed: {error}") from error
         fields = {key.lower(): value for key, value in (found or {}).items()}
         password, token = fields.get("password") or "", fields.get("identitytoken") or ""
         return Credentials(fields.get("username") or "", password, token) if password or token else None
+
+
+def _refuse_missing(helper: str | None, registry: str) -> None:
+    """The library warns of a helper that is not there, and a filter of warnings is for all threads at once."""
+    program = f"docker-credential-{helper}"
+    if helper is not None and not shutil.which(program):
+        raise CredentialsError(f"the credential helper for {registry}, {program}, is not in PATH")
 
 
 def _read_json(file: Path) -> Mapping[str, Any]:

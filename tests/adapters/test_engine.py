@@ -7,6 +7,8 @@ import json
 import os
 import socket
 import threading
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -97,6 +99,31 @@ def test_a_helper_that_fails_is_an_error_in_words(tmp_path: Path) -> None:
         patch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
         with pytest.raises(CredentialsError, match=r"helper for r failed.*locked keychain"):
             config(tmp_path, {"credsStore": "fake"}).credentials("r")
+
+
+@pytest.mark.parametrize("keys", [{"credsStore": "nowhere"}, {"credHelpers": {"r": "nowhere"}}])
+def test_a_helper_that_is_not_there_is_named(tmp_path: Path, keys: dict[str, object]) -> None:
+    with pytest.raises(
+        CredentialsError, match=r"^the credential helper for r, docker-credential-nowhere, is not in PATH$"
+    ):
+        config(tmp_path, keys).credentials("r")
+
+
+def test_what_python_warns_of_stays_as_it_is_while_a_helper_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those filters are one list for all threads, so two of them that put it back would put back each other's."""
+    os.mkfifo(tmp_path / "told")
+    answer = '{"ServerURL":"r","Username":"u","Secret":"s3cret"}'
+    executable(tmp_path / "bin" / "docker-credential-slow", f"cat >/dev/null; cat '{tmp_path}/told'; echo '{answer}'")
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=":")
+    before = [*warnings.filters]
+    with ThreadPoolExecutor() as pool:
+        found = pool.submit(config(tmp_path, {"credsStore": "slow"}).credentials, "r")
+        with (tmp_path / "told").open("w"):  # which waits for the helper
+            during = [*warnings.filters]
+    assert found.result() == Credentials("u", "s3cret")
+    assert during == before
 
 
 async def test_a_missing_socket_is_named_with_its_cause() -> None:
