@@ -79,7 +79,7 @@ def _included(entry: Table, folder: str, read: Read, known: Known) -> dict[str, 
     if not paths:
         return {}
     own = entry.get("project_directory")
-    start = _joined(folder, own) if isinstance(own, str) else posixpath.dirname(paths[0])
+    start = _joined(folder, own) if own and isinstance(own, str) else posixpath.dirname(paths[0])
     return {name: _settled(each, start) for name, each in _together(paths, start, read, known).items()}
 
 

@@ -198,6 +198,7 @@ def test_the_files_of_one_include_override_each_other(root: Path) -> None:
         ("{path: [web/compose.yaml, api/more.yaml], project_directory: api}", "api"),
         ("{path: web/compose.yaml, project_directory: ./api}", "api"),
         ("{path: more.yaml, project_directory: .}", "api"),
+        ("{path: web/compose.yaml, project_directory: ''}", "web"),
         ("{path: web/compose.yaml, project_directory: $HERE}", None),
     ],
 )
