@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-_MAIN = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
+_MAIN = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
 _OVERRIDE = (
-    *("compose.override.yaml", "compose.override.yml"),
-    *("docker-compose.override.yaml", "docker-compose.override.yml"),
+    *("compose.override.yml", "compose.override.yaml"),
+    *("docker-compose.override.yml", "docker-compose.override.yaml"),
 )
 _OTHER = re.compile(r"(?:docker-)?compose[.-][\w.-]+\.ya?ml")
 _DEVELOPMENT = re.compile(r"[.-](?:dev|devel|development|local)\.ya?ml$")

@@ -131,6 +131,26 @@ def test_an_override_is_laid_over_what_it_overrides(root: Path, name: str) -> No
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"),
+        (
+            *("compose.override.yml", "compose.override.yaml"),
+            *("docker-compose.override.yml", "docker-compose.override.yaml"),
+        ),
+    ],
+)
+def test_of_several_files_the_one_that_compose_prefers_counts(root: Path, names: tuple[str, ...]) -> None:
+    """https://github.com/compose-spec/compose-go/blob/main/cli/options.go"""
+    if "compose.yaml" not in names:
+        (root / "compose.yaml").write_text("services: {}")
+    for name in reversed(names):
+        (root / name).write_text(f"services: {{web: {{build: web, image: '{name}'}}}}")
+        (found,), _ = read_stated(root)
+        assert found.image == name
+
+
 def test_an_override_may_only_say_what_is_built(root: Path) -> None:
     over = "services: {web: {build: web}}"
     (found,) = write(root, compose__yaml="services: {web: {image: r:5/web}}", compose__override__yaml=over)
