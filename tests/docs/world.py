@@ -34,7 +34,7 @@ class World:
     nodes: tuple[str, ...]
 
     def here(self, text: str) -> str:
-        """What the page says, with the registry and the namespace that there are."""
+        """What the page says, with the registry that there is, which has `python:3`, too."""
         return text.replace(REGISTRY, self.registry).replace("FROM python:3", f"FROM {self.registry}/python:3")
 
     def as_told(self, text: str) -> str:
