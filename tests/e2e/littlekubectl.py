@@ -74,7 +74,7 @@ class LittleKubectl:
                 continue
             noted = {**(metadata.get("annotations") or {}), _LAST_APPLIED: json.dumps(body)}
             noted_body = {**body, "metadata": {**metadata, "annotations": noted}}
-            if self._there(path):
+            if self._uid(path):
                 # What is no longer said stays: no scenario takes anything away by applying.
                 self._patch_at(path, noted_body, STRATEGIC_MERGE, "kubectl-client-side-apply")
             else:
@@ -128,12 +128,12 @@ class LittleKubectl:
         if asked.all:
             return self._send("DELETE", _folder(_kind(asked.what[0]), asked.namespace))
         path = self._one(asked)
-        if asked.ignore_not_found and not self._there(path):
+        uid = self._uid(path)
+        if asked.ignore_not_found and not uid:
             return ""
-        uid = self._object(path)["metadata"]["uid"]
         self._send("DELETE", path, {"propagationPolicy": "Background"})
         if asked.wait == "true":
-            self._until("60s", lambda: not self._there(path) or self._object(path)["metadata"]["uid"] != uid, "gone")
+            self._until("60s", lambda: self._uid(path) != uid, "gone")
         return ""
 
     def _wait(self, asked: argparse.Namespace) -> str:
@@ -169,18 +169,19 @@ class LittleKubectl:
     def _listed(self, asked: argparse.Namespace) -> list[Raw]:
         try:
             found = self._read(asked)
-        except AssertionError:  # it is gone, or was never there
+        except NotFoundError:  # it is gone, or was never there
             return []
         return list(found.get("items", [found]))
 
     def _object(self, path: str) -> Raw:
         return dict(json.loads(self._send("GET", path)))
 
-    def _there(self, path: str) -> bool:
+    def _uid(self, path: str) -> str:
+        """Empty where there is no such object; asked once, because it may go between two questions."""
         try:
-            return bool(self._object(path))
+            return str(self._object(path)["metadata"]["uid"])
         except NotFoundError:
-            return False
+            return ""
 
     def _patch_at(self, path: str, body: Any, type_: str, manager: str) -> str:
         return self._send("PATCH", f"{path}?fieldManager={manager}", body, type_)
