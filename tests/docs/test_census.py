@@ -1,5 +1,7 @@
 """No example escapes: a block with commands runs in a walk, or it is named, with the reason, as one that does not."""
 
+import pytest
+
 from tests.docs.blocks import BLOCKS, SHELL
 from tests.docs.notrun import NOT_RUN
 from tests.docs.shown import ANY, in_order, is_shown, says
@@ -15,6 +17,12 @@ def test_every_example_runs_or_says_why_it_does_not() -> None:
 
 def test_no_reason_is_left_of_an_example_that_is_gone() -> None:
     assert NOT_RUN.keys() - RUNNABLE == set()
+
+
+@pytest.mark.parametrize("name", NOT_RUN)
+def test_a_reason_excuses_one_example(name: str) -> None:
+    """Another one that begins like it would not run either, and nobody had said so."""
+    assert [block.name for block in BLOCKS].count(name) == 1
 
 
 def test_another_line_another_order_or_one_too_many_is_noticed() -> None:
