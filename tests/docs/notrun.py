@@ -39,6 +39,7 @@ NOT_RUN = {
     "docs/reliability-soak.md: make soak": _DEVELOPING,
     "docs/reliability.md: export DEVLOOP_E2E_CONTEXT=kind-kind DEVLOOP_E2E_REGISTRY=localhost:5001 "
     "DEVLOOP_E2E_CONTROL=/path/to/control": _DEVELOPING,
+    "docs/tutorial.md: KIND_CLUSTER_NAME=dev sh kind-with-registry.sh": "makes what a walk has: a cluster, a namespace",
     "docs/tutorial.md: pipx install devloop-k8s": _INSTALLED,
     "docs/two-people.md: $ devloop up web": f"{_WORDS}tests/e2e/test_two_people.py",
     "docs/two-people.md: $ kubectl get lease devloop-web -n shop": "kubectl's own words; the Lease is read by "

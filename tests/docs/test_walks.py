@@ -41,7 +41,7 @@ def making() -> Iterator[Block]:
     """The blocks of the tutorial that make the app."""
     line = (ROOT / TUTORIAL).read_text("utf-8").partition(MAKING)[0].count("\n")
     for block in blocks_of(ROOT / TUTORIAL):
-        if block.line > line:
+        if block.line > line and block.name not in NOT_RUN:
             if any(typed.stays for typed in typed_in(block)[1]):
                 return
             yield block
