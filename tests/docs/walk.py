@@ -15,7 +15,7 @@ from tests.docs.world import World
 PATIENCE = 30.0
 """Seconds for a command, and for each line of a session."""
 INTERRUPT = "^C"
-_MARK, _FAILED = "## command ", "## failed"
+_MARK, _CODE = "## command ", "## exit code "
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Typed:
 def typed_in(block: Block) -> tuple[list[str], list[Typed]]:
     """What a session that runs already says, and then commands with what they say."""
     if block.language == "sh":
-        return [], [Typed(_or_told(command), [ANY]) for command in block.commands]
+        return [], [Typed(command.partition("  #")[0], [ANY]) for command in block.commands]
     lines = block.text.replace("\\\n", "").splitlines()
     first = [*takewhile(lambda line: not line.startswith("$ "), lines)]
     commands: list[Typed] = []
@@ -52,11 +52,6 @@ def typed_in(block: Block) -> tuple[list[str], list[Typed]]:
         else:
             commands[-1].shown.append(line)
     return first, commands
-
-
-def _or_told(command: str) -> str:
-    """What a document shows no output of has to succeed."""
-    return f"{{ {command.partition('  #')[0]}; }} || echo '{_FAILED}'"
 
 
 @dataclass
@@ -176,12 +171,15 @@ class Walk:
         self._hear(typed.shown)
 
     def _finished(self, commands: list[Typed]) -> None:
-        script = "\n".join(f"echo '{_MARK}'\n{self.world.here(each.command)}" for each in commands)
+        """Each has to succeed: where one fails, a document shows its exit code with `; echo "exit code $?"`."""
+        lines = (f"echo '{_MARK}'\n{self.world.here(each.command)}\necho \"{_CODE}$?\"" for each in commands)
+        script = "\n".join(lines)
         written = self.typed(script)
         parts = written.split(f"{_MARK}\n")[1:]
         assert len(parts) == len(commands), written
-        assert _FAILED not in written, written
-        for typed, said in zip(commands, parts, strict=True):
+        for typed, part in zip(commands, parts, strict=True):
+            said, _, code = part.rpartition(_CODE)
+            assert code == "0\n", f"{typed.command}\nended with {code}and said\n{said}"
             told = self.world.as_told(said).splitlines()
             assert typed.is_followed_by(told), f"{typed.command}\nsaid\n{said}\nand is shown as\n{typed.shown}"
 
