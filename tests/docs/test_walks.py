@@ -1,6 +1,7 @@
 """The pages whose commands run from the first to the last: in a sandbox always, and on a cluster where there is one."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -12,7 +13,7 @@ import pytest
 from tests.docs.blocks import ROOT, Block, blocks_of
 from tests.docs.notrun import NOT_RUN
 from tests.docs.walk import Walk, typed_in
-from tests.docs.world import World, in_cluster, in_sandbox
+from tests.docs.world import NAMESPACE, REGISTRY, World, in_cluster, in_sandbox
 
 TUTORIAL = "docs/tutorial.md"
 WALKED = {
@@ -56,6 +57,13 @@ def test_a_page_says_what_happens(page: str, world: World) -> None:
     with Walk(world) as walk:
         for block in [*(making() if WALKED[page] else ()), *blocks]:
             walk.go(block)
+
+
+@pytest.mark.parametrize("typed", [Block("page.md", 1, "console", "$ false\n"), Block("page.md", 1, "sh", "false\n")])
+def test_a_command_that_fails_in_silence_is_noticed(typed: Block, tmp_path: Path) -> None:
+    walk = Walk(World(tmp_path, os.environ, REGISTRY, NAMESPACE, ()))
+    with pytest.raises(AssertionError, match="false\nended with 1"):
+        walk.go(typed)
 
 
 @pytest.mark.e2e
