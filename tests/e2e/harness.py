@@ -85,6 +85,12 @@ def deployment(
     }
 
 
+def save(path: Path, text: str) -> None:
+    """As an editor does: what says that already is left alone, or its time would be a change of its own."""
+    if not path.exists() or path.read_text() != text:
+        path.write_text(text)
+
+
 def apply(kubectl: Kubectl, namespace: str, *objects: Mapping[str, Any]) -> None:
     for each in objects:
         kubectl("-n", namespace, "apply", "-f", "-", stdin=json.dumps(each))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.harness import Devloop, Event, Kubectl, apply, deployment, get, once, pods, write_toml
+from tests.e2e.harness import Devloop, Event, Kubectl, apply, deployment, get, once, pods, save, write_toml
 
 SERVE = "trap 'exit 0' TERM; while :; do sleep 3600 & wait; done"
 """Runs until it is asked to end, which takes no time."""
@@ -30,7 +30,7 @@ class Scene:
     def dockerfile(self, *lines: str) -> None:
         source = self.folder / "web"
         source.mkdir(exist_ok=True)
-        (source / "Dockerfile").write_text("\n".join(lines) + "\n")
+        save(source / "Dockerfile", "\n".join(lines) + "\n")
 
     def program(self, script: str) -> None:
         """An image of busybox that runs this script."""

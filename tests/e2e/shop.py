@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.harness import Devloop, Kubectl, apply, deployment, get, once, pods, replica_sets, run, write_toml
+from tests.e2e.harness import Devloop, Kubectl, apply, deployment, get, once, pods, replica_sets, run, save, write_toml
 from tests.e2e.scene import SERVE
 
 READS = {"exec": {"command": ["cat", "/message.txt"]}, "periodSeconds": 1}
@@ -34,7 +34,7 @@ class Shop:
         folder = self.folder / name
         folder.mkdir(exist_ok=True)
         head = (f"FROM {self.registry}/busybox:1", "COPY . /", *lines, f'CMD ["sh", "-c", "{_program(says)}"]')
-        (folder / "Dockerfile").write_text("\n".join(head) + "\n")
+        save(folder / "Dockerfile", "\n".join(head) + "\n")
         (folder / "message.txt").write_text(message)
         return folder
 
