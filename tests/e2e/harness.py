@@ -7,6 +7,7 @@ import signal
 import subprocess
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -142,8 +143,12 @@ def registry_digest(ref: str) -> str:
     request = urllib.request.Request(
         f"http://{host}/v2/{repository}/manifests/{tag}", method="HEAD", headers={"Accept": accept}
     )
-    with urllib.request.urlopen(request, timeout=10) as answer:
-        return str(answer.headers["Docker-Content-Digest"])
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return str(answer.headers["Docker-Content-Digest"])
+    except urllib.error.HTTPError as error:
+        error.close()
+        raise
 
 
 def build_and_push(app: App, ref: str) -> str:

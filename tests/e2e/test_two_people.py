@@ -7,11 +7,16 @@ from typing import Any
 
 import pytest
 
+from devloop.adapters.thisprocess import this_process
 from tests.e2e.harness import Devloop, Event, get, once, run
 from tests.e2e.proxies import only_context, write_kubeconfig
 from tests.e2e.shop import Shop, lines_of_json
 
 pytestmark = [pytest.mark.shared, pytest.mark.timeout(150)]
+knows_its_machine = pytest.mark.skipif(
+    not this_process("").machine,
+    reason="needs a machine with a name (/etc/machine-id): whether a process ended is told by it",
+)
 
 LEASE = "devloop-web"
 
@@ -141,6 +146,7 @@ def test_nobody_who_looks_on_restores_what_the_other_one_works_on(ann: Person, j
         assert first.stop() == 130
 
 
+@knows_its_machine
 def test_a_killed_session_is_taken_over_at_once_by_who_comes_and_by_who_looks_on(ann: Person, jo: Person) -> None:
     with ann.starts() as first, jo.starts_after(first) as second:
         second.wait_for("lease_changed", change="held")
@@ -193,6 +199,7 @@ def test_every_orderly_end_removes_it(ann: Person, number: signal.Signals) -> No
     assert leases(ann.shop) == {}
 
 
+@knows_its_machine
 def test_so_does_restore_unless_somebody_still_works(ann: Person, jo: Person) -> None:
     shop = ann.shop
     with ann.starts() as first:
