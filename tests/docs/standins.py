@@ -7,48 +7,28 @@ which the documents use to put something into a cluster.
 import asyncio
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from devloop.adapters.assembling import AssemblingBuilder
-from devloop.adapters.registry import HttpRegistry
 from devloop.cli import main
-from devloop.core.failure import Failure
-from devloop.core.image import ImageRef
-from devloop.core.ports import BuildRequest
-from devloop.core.service import BuildSpec
-from devloop.sandbox.runtime.images import own_platform
 from devloop.session import assembly
+from tests.e2e import withoutengine
 from tests.sandbox.client import Api, rolled_out
 
 _PATHS = {"Deployment": "apis/apps/v1", "Service": "api/v1", "Namespace": "api/v1"}
 
 
 def devloop(args: list[str]) -> None:
-    real: Callable[..., assembly.Assembly] = assembly.assemble
-
-    def without_engine(*ports: Any, **more: Any) -> assembly.Assembly:
-        return real(*ports[:6], builder=AssemblingBuilder, **{k: v for k, v in more.items() if k != "builder"})
-
-    assembly.assemble = without_engine
+    assembly.assemble = withoutengine.assemble
     main(args, prog_name="devloop")
 
 
 def docker(args: list[str]) -> None:
     """`docker buildx build --push -t REFERENCE FOLDER`."""
     assert args[:4] == ["buildx", "build", "--push", "-t"], args
-    asyncio.run(_build(args[4], Path(args[5]).absolute()))
-
-
-async def _build(name: str, folder: Path) -> None:
-    async with HttpRegistry(env=os.environ) as registry:
-        request = BuildRequest(BuildSpec(folder, folder / "Dockerfile"), ImageRef.parse(name), own_platform())
-        built = await AssemblingBuilder(registry).build(request, lambda _: None)
-    if isinstance(built, Failure):
-        raise SystemExit(built.message)
+    withoutengine.push(Path(args[5]).absolute(), args[4])
 
 
 def kubectl(args: list[str]) -> None:

@@ -3,11 +3,10 @@
 import json
 import os
 import shutil
-import stat
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +16,7 @@ import yaml
 
 from devloop.session.demo.sandboxed import Sandbox, running
 from tests.docs.blocks import ROOT
+from tests.e2e.sandboxed import put_programs
 
 CONTEXT, NAMESPACE, REGISTRY = "kind-dev", "shop", "localhost:5001"
 """What the documents call them."""
@@ -52,8 +52,7 @@ def in_sandbox(folder: Path) -> Iterator[World]:
     with running(folder / "sandbox") as sandbox:
         assert isinstance(sandbox, Sandbox), sandbox
         world = _world(folder, sandbox.registry, "default", ("node1", "node2"), Path(sandbox.kubeconfig), {
-            "devloop": "-m tests.docs.standins devloop", "docker": "-m tests.docs.standins docker",
-            "kubectl": "-m tests.docs.standins kubectl",
+            name: ("-m", "tests.docs.standins", name) for name in ("devloop", "docker", "kubectl")
         })  # fmt: skip
         yield replace(world, env={**world.env, "DOCKER_CONFIG": sandbox.docker_config})
 
@@ -74,19 +73,17 @@ def in_cluster(folder: Path) -> Iterator[World]:
         nodes = tuple(kubectl("get", "nodes", "-o", "jsonpath={.items[*].metadata.name}").split())
         (folder / "kubeconfig-whole").write_text(kubectl("config", "view", "--raw", "--minify", "--flatten"))
         registry = os.environ["DEVLOOP_E2E_REGISTRY"]
-        yield _world(folder, registry, name, nodes, folder / "kubeconfig-whole", {"devloop": "-m devloop"})
+        yield _world(folder, registry, name, nodes, folder / "kubeconfig-whole", {"devloop": ("-m", "devloop")})
     finally:
         kubectl("delete", "namespace", name, "--wait=false")
 
 
 def _world(
-    folder: Path, registry: str, namespace: str, nodes: tuple[str, ...], kubeconfig: Path, commands: Mapping[str, str]
-) -> World:
+    folder: Path, registry: str, namespace: str, nodes: tuple[str, ...], kubeconfig: Path,
+    commands: Mapping[str, Sequence[str]],
+) -> World:  # fmt: skip
     (folder / "kubeconfig").write_text(yaml.safe_dump(_renamed(yaml.safe_load(kubeconfig.read_text()), namespace)))
-    (programs := folder / "bin").mkdir()
-    for name, arguments in commands.items():
-        (programs / name).write_text(f'#!/bin/sh\nexec {sys.executable} {arguments} "$@"\n')
-        (programs / name).chmod(stat.S_IRWXU)
+    programs = put_programs(folder / "bin", {name: (sys.executable, *more) for name, more in commands.items()})
     (own := folder / "shop").mkdir()
     env = {
         **os.environ, "KUBECONFIG": str(folder / "kubeconfig"), "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",

@@ -48,7 +48,7 @@ def sandbox(folder: Path) -> Iterator[SandboxPlace]:
         devloop = (sys.executable, "-P", withoutengine.__file__)
         kubeconfig = _kubeconfig(found, folder / "scenarios.kubeconfig")
         programs = {"devloop": devloop, "kubectl": (sys.executable, "-P", littlekubectl.__file__)}
-        bin_ = _programs(folder / "bin", programs)
+        bin_ = put_programs(folder / "bin", programs)
         environment, kubectl = _environment(found, folder, kubeconfig), LittleKubectl(kubeconfig)
         yield SandboxPlace(devloop, bin_, ASSEMBLED, "tag-moved", withoutengine.push, environment, kubectl)
     said = [line for line in (folder / "sandbox.log").read_text().splitlines() if line != _LEFT]
@@ -77,7 +77,7 @@ def _kubeconfig(found: Sandbox, path: Path) -> Path:
     return path
 
 
-def _programs(folder: Path, programs: Mapping[str, Sequence[str]]) -> Path:
+def put_programs(folder: Path, programs: Mapping[str, Sequence[str]]) -> Path:
     """What a person types in a shell, and scenarios too."""
     folder.mkdir()
     for name, command in programs.items():
