@@ -5,9 +5,11 @@ knows under another name: the config decides, because it names the content.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 
 from devloop.core.events import Verdict
-from devloop.core.image import ResolvedImage
+from devloop.core.image import ImageRef, InvalidReferenceError, ResolvedImage, digest_of
 
 Known = Mapping[str, ResolvedImage | None]
 """What the registry said about digests that it was asked for; None where it has nothing."""
@@ -16,6 +18,22 @@ Known = Mapping[str, ResolvedImage | None]
 def is_ours(digest: str, sets: Iterable[ResolvedImage]) -> bool:
     """Whether one of the images goes by that digest."""
     return any(digest in image.digests for image in sets)
+
+
+def where_known(image_id: str, pushed: ImageRef, pulled: ImageRef) -> tuple[ImageRef, ...]:
+    """Where the registry may tell what an `imageID` of a Pod means: in the repository that was pushed to, then in the
+    one that the node names. `pulled` is how Pods call what is `pushed` here.
+
+    A node that has one image under several names reports one of them, of which Pods it may be another's. Only the
+    registry that the Pods pull from is asked: nobody else gets to see credentials because a Pod's status names him.
+    """
+    digest = digest_of(image_id)
+    places = [pushed.with_tag("").with_digest(digest)]
+    with suppress(InvalidReferenceError):
+        named = ImageRef.parse(image_id.rpartition("//")[2])
+        if named.digest and named.registry == pulled.registry and not named.same_repository(pulled):
+            places.append(replace(named, registry=pushed.registry))
+    return tuple(places)
 
 
 def verdict_of(digest: str, image: ResolvedImage, known: Known, earlier: Sequence[ResolvedImage]) -> Verdict:

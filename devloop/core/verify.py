@@ -90,9 +90,9 @@ class _Seen:
 def unresolved(
     snapshot: Snapshot, revision: Revision, containers: Sequence[str], image: ResolvedImage, known: Known
 ) -> frozenset[str]:
-    """Digests that ready Pods report, that are not the image's, and that the registry was not asked for yet."""
-    digests = {seen.digest for seen in _ready(snapshot, revision, containers)}
-    return frozenset(digests - image.digests - known.keys() - {""})
+    """The `imageID` of each ready Pod whose digest is none of the image's, and which was not asked for yet."""
+    told = image.digests | known.keys() | {""}
+    return frozenset(seen.image_id for seen in _ready(snapshot, revision, containers) if seen.digest not in told)
 
 
 def verify(

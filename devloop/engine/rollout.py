@@ -12,9 +12,10 @@ from devloop.core.containers import choose
 from devloop.core.diagnose import at_deadline, explain_crash
 from devloop.core.events import Log, LogSource, PodVerified, WarningRaised, WorkloadPatched
 from devloop.core.failure import Failure, FailureCode
-from devloop.core.image import PushedImage, ResolvedImage
+from devloop.core.image import PushedImage, ResolvedImage, digest_of
 from devloop.core.manifest import deployment as parse_deployment
 from devloop.core.patch import BuildMark, plan_patch
+from devloop.core.proof import where_known
 from devloop.core.rollout import rollout_status
 from devloop.core.service import WorkloadKey
 from devloop.core.status import Broken, ContainerRef, RolledOut, Rolling, RolloutStatus, ScaledToZero, Trouble
@@ -270,17 +271,20 @@ class WorkloadRollout:
 
     # the proof ---------------------------------------------------------------------------------------------------
 
-    async def _resolve(self, digests: Iterable[str]) -> None:
-        """Ask the registry what a digest outside the pushed set is; what it cannot tell stays unknown."""
-        missing = [digest for digest in digests if digest not in self._known]
+    async def _resolve(self, image_ids: Iterable[str]) -> None:
+        """Ask the registry what is outside the pushed set; what it cannot tell stays unknown."""
+        asked = {digest_of(image_id): image_id for image_id in image_ids}
+        answers = await asyncio.gather(*(self._meaning(image_id) for image_id in asked.values()))
+        self._known |= dict(zip(asked, answers, strict=True))
+
+    async def _meaning(self, image_id: str) -> ResolvedImage | None:
         if self._image.loaded_into:  # no registry knows it
-            self._known |= dict.fromkeys(missing)
-            return
-        refs = [self._image.push_ref.with_tag("").with_digest(digest) for digest in missing]
-        for digest, answer in zip(
-            missing, await asyncio.gather(*(self._ports.registry.resolve(ref) for ref in refs)), strict=True
-        ):
-            self._known[digest] = None if isinstance(answer, Failure) else answer
+            return None
+        for ref in where_known(image_id, self._image.push_ref, self._image.pod_ref):
+            answer = await self._ports.registry.resolve(ref)
+            if isinstance(answer, ResolvedImage):
+                return answer
+        return None
 
     def _pod_verified(self, verdict: PodVerdict) -> PodVerified:
         return PodVerified(

@@ -7,8 +7,9 @@ import pytest
 
 from devloop.core.events import Verdict
 from devloop.core.failure import FailureCode
-from devloop.core.image import PlatformManifest, PushedImage, ResolvedImage
+from devloop.core.image import ImageRef, PlatformManifest, PushedImage, ResolvedImage, digest_of
 from devloop.core.patch import BuildMark
+from devloop.core.proof import where_known
 from devloop.core.pulls import go_seconds
 from devloop.core.service import Pin
 from devloop.core.verify import PodVerdict, is_ours, judge, unchanged, unresolved, verify
@@ -137,8 +138,32 @@ def test_every_container_of_a_recorded_workload_gets_a_verdict_and_its_cost() ->
         ("node2", "web", Verdict.MATCH, 0.0),
     }
     assert judge(found) is None
-    assert unresolved(picture, picture.revisions[0], ("web",), A, {}) == {busybox}
+    (asked,) = unresolved(picture, picture.revisions[0], ("web",), A, {})
+    assert digest_of(asked) == busybox
     assert unresolved(picture, picture.revisions[0], ("web",), A, {busybox: None}) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("image_id", "also"),
+    [
+        (f"registry.in:5000/shop/web@{B.digest}", []),
+        (f"registry.in:5000/shop/api@{B.digest}", ["localhost:5001/shop/api"]),
+        (f"docker-pullable://registry.in:5000/shop/api@{B.digest}", ["localhost:5001/shop/api"]),
+        (f"docker.io/library/busybox@{B.digest}", []),
+        (f"localhost:5001/shop/api@{B.digest}", []),
+        (B.digest, []),
+        (f"docker://{B.digest}", []),
+    ],
+)
+def test_what_a_node_names_is_looked_for_in_the_registry_that_the_pods_pull_from(
+    image_id: str, also: list[str]
+) -> None:
+    pushed_to, pulled_from = (
+        ImageRef.parse("localhost:5001/shop/web:dev"),
+        ImageRef.parse("registry.in:5000/shop/web:dev"),
+    )
+    places = where_known(image_id, pushed_to, pulled_from)
+    assert [str(p) for p in places] == [f"{name}@{B.digest}" for name in ["localhost:5001/shop/web", *also]]
 
 
 @pytest.mark.parametrize(

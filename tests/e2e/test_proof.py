@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.admission import admission
+from tests.e2e.asking import why
 from tests.e2e.harness import PATIENCE, App, Devloop, build_and_push, get, registry_digest
 from tests.e2e.scene import SERVE, Scene, failed
 
@@ -51,11 +52,20 @@ def ask(url: str, body: bytes | None = None, kind: str = "") -> bytes:
         return bytes(answer.read())
 
 
-def push_in_the_other_form(image: str, tag: str, other: str) -> str:
-    """Put the image behind `tag` into the registry once more, as OCI manifest instead of Docker's or vice versa."""
+def mount(image: str, digest: str, other: str) -> None:
+    """Let the repository `other` of the registry have a blob of the image's repository too."""
     host, _, repository = image.partition("/")
-    base = f"http://{host}/v2/{repository}/manifests"
-    manifest = json.loads(ask(f"{base}/{tag}"))
+    there = other.partition("/")[2]
+    url = f"http://{host}/v2/{there}/blobs/uploads/?mount={digest}&from={repository}"
+    with urllib.request.urlopen(urllib.request.Request(url, method="POST"), timeout=10) as answer:
+        assert answer.status == 201, "mounted, no upload begun"
+
+
+def push_in_the_other_form(image: str, tag: str, other: str) -> str:
+    """Push the image behind `tag` once more as the reference `other` of the same registry, as OCI manifest instead of
+    Docker's or vice versa."""
+    host, _, repository = image.partition("/")
+    manifest = json.loads(ask(f"http://{host}/v2/{repository}/manifests/{tag}"))
     oci = manifest["mediaType"].startswith(OCI)
     kinds = (
         (f"{OCI}.manifest.v1+json", f"{OCI}.config.v1+json", f"{OCI}.layer.v1.tar+gzip"),
@@ -70,18 +80,24 @@ def push_in_the_other_form(image: str, tag: str, other: str) -> str:
     manifest["config"]["mediaType"] = config
     for each in manifest["layers"]:
         each["mediaType"] = layer
-    ask(f"{base}/{other}", json.dumps(manifest).encode(), own)
-    return registry_digest(f"{image}:{other}")
+    name, _, new_tag = other.rpartition(":")
+    if name != image:
+        for blob in (manifest["config"], *manifest["layers"]):
+            mount(image, blob["digest"], name)
+    ask(f"http://{host}/v2/{name.partition('/')[2]}/manifests/{new_tag}", json.dumps(manifest).encode(), own)
+    return registry_digest(other)
 
 
-def test_another_manifest_of_the_same_image_is_a_match(scene: Scene) -> None:
-    """containerd knows images by their config, and reports whichever manifest of it it met."""
+@pytest.mark.parametrize("repository", ["web", "another"])
+def test_another_manifest_of_the_same_image_is_a_match(scene: Scene, repository: str) -> None:
+    """containerd knows images by their config, and reports a manifest of it that it met, of any repository."""
     scene.program(SERVE)
     digest = built(scene, f"{scene.image}:dev")
-    other = push_in_the_other_form(scene.image, "dev", "other")
+    same = f"{scene.registry}/{scene.namespace}/{repository}:other"
+    other = push_in_the_other_form(scene.image, "dev", same)
     assert other != digest
     scene.deploy(nodeSelector=scene.a_node())
-    scene.kubectl("-n", scene.namespace, "set", "image", "deployment/web", f"web={scene.image}:other")
+    scene.kubectl("-n", scene.namespace, "set", "image", "deployment/web", f"web={same}")
     settled(scene)
     scene.configure()
     code, devloop = scene.once()
@@ -94,6 +110,8 @@ def test_another_manifest_of_the_same_image_is_a_match(scene: Scene) -> None:
     assert reported(pod) in {digest, other}
     if reported(pod) == other:
         assert "another manifest of the same image" in verdict["text"]
+    told = why(scene)
+    assert told.code == 0, told.answer
 
 
 # admission that rewrites Pods ----------------------------------------------------------------------------------------

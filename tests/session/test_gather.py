@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from devloop.core.image import ImageRef
+from devloop.core.image import ImageRef, digest_of
 from devloop.core.service import WorkloadKey
 from devloop.core.why.facts import LocalImage, Push, Reference
 from devloop.core.workload import Snapshot
@@ -41,10 +41,10 @@ async def test_recordings_are_looked_through_once_for_each_image(monkeypatch: py
         (local("c"), {digest("a")}),  # no newer than what the registry has
     ],
 )
-def test_which_digests_the_registry_is_asked_about(here: LocalImage, asked: set[str]) -> None:
+def test_which_image_ids_the_registry_is_asked_about(here: LocalImage, asked: set[str]) -> None:
     """What Pods report; and by the digest under which it was pushed, if it was, what is newer here. Not its config."""
     snapshot: Snapshot = facts(running("one", "a")).snapshot
     reference = Reference(ImageRef.parse(DEV), in_registry(), here)
-    assert {found for _, found in gather._digests(snapshot, {DEV: reference})} == asked
+    assert {digest_of(found) for _, found in gather._image_ids(snapshot, {DEV: reference})} == asked
     gone = Snapshot(WorkloadKey("shop", "deployment", "web"), None)
-    assert not set(gather._digests(gone, {}))
+    assert not set(gather._image_ids(gone, {}))

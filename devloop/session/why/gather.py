@@ -18,6 +18,7 @@ from devloop.core.containers import choose
 from devloop.core.failure import GOES_ON, Failure
 from devloop.core.image import ImageRef, InvalidReferenceError, digest_of
 from devloop.core.manifest import pod as parse_pod
+from devloop.core.proof import where_known
 from devloop.core.service import Service, WorkloadKey
 from devloop.core.status import ContainerRef
 from devloop.core.why.facts import Facts, LocalImage, Push, Reference, RegistryImage, Source, Unread
@@ -177,19 +178,21 @@ class Gatherer:
 
         By its digest, what is here and newer shows whether it ever was pushed.
         """
-        wanted: dict[str, ImageRef] = {}
-        for reference, digest in _digests(snapshot, references):
-            registry = reference.registry
+        wanted: dict[str, tuple[ImageRef, ...]] = {}
+        for reference, image_id in _image_ids(snapshot, references):
+            registry, digest = reference.registry, digest_of(image_id)
             if not isinstance(registry, RegistryImage) or registry.loaded_into:
                 continue
             if digest not in registry.resolved.digests:
-                there = self._from_here(reference.ref, service)
-                wanted[digest] = there.with_tag("").with_digest(digest)
-        answers = await asyncio.gather(*(self._image(ref, platform) for ref in wanted.values()))
-        return {
-            digest: answer if isinstance(answer, RegistryImage) else None
-            for digest, answer in zip(wanted, answers, strict=True)
-        }
+                wanted[digest] = where_known(image_id, self._from_here(reference.ref, service), reference.ref)
+        answers = await asyncio.gather(*(self._first_known(refs, platform) for refs in wanted.values()))
+        return dict(zip(wanted, answers, strict=True))
+
+    async def _first_known(self, refs: Iterable[ImageRef], platform: str) -> RegistryImage | None:
+        for ref in refs:
+            if isinstance(answer := await self._image(ref, platform), RegistryImage):
+                return answer
+        return None
 
     # the rest ----------------------------------------------------------------------------------------------------
 
@@ -229,15 +232,15 @@ def _containers(service: Service | None, deployment: Deployment) -> tuple[str, .
     return chosen
 
 
-def _digests(snapshot: Snapshot, references: Mapping[str, Reference]) -> Iterator[tuple[Reference, str]]:
-    """Which image is meant by a digest has to be asked for in the repository of its reference."""
+def _image_ids(snapshot: Snapshot, references: Mapping[str, Reference]) -> Iterator[tuple[Reference, str]]:
+    """Each `imageID` or digest, and the reference in whose repository to ask what it means."""
     template = snapshot.deployment.template if snapshot.deployment is not None else None
     for pod in snapshot.pods:
         for status in pod.containers:
             spec = template.container(status.name) if template is not None else None
-            reference, digest = references.get(spec.image) if spec is not None else None, digest_of(status.image_id)
-            if reference is not None and digest:
-                yield reference, digest
+            reference = references.get(spec.image) if spec is not None else None
+            if reference is not None and digest_of(status.image_id):
+                yield reference, status.image_id
     for reference in references.values():
         registry, local = reference.registry, reference.local
         if isinstance(registry, RegistryImage) and isinstance(local, LocalImage) and local.created > registry.created:
