@@ -113,9 +113,15 @@ class KubeCluster:
         """All nodes; denied to many users."""
         return await self.listed("/api/v1/nodes")
 
-    async def all_pods(self) -> Sequence[Raw] | Failure:
-        """The Pods of all namespaces; denied to many users."""
-        return await self.listed("/api/v1/pods")
+    async def image_users(self) -> Sequence[Raw] | Failure:
+        """The Pods of all namespaces, and what each Deployment's would be; denied to many users.
+
+        A Deployment that is scaled to 0 asks for an image, and no Pod does.
+        """
+        pods, deployments = await asyncio.gather(self.listed("/api/v1/pods"), self.listed("/apis/apps/v1/deployments"))
+        if isinstance(pods, Failure) or isinstance(deployments, Failure):
+            return pods if isinstance(pods, Failure) else deployments
+        return [*pods, *(each["spec"]["template"] for each in deployments)]
 
     async def listed(self, path: str, query: Query | None = None) -> Sequence[Raw] | Failure:
         """The objects of the list at that path."""

@@ -1,6 +1,7 @@
 """What devloop has loaded into local clusters, over all sessions, and the removal of what is over.
 
-Only what is written down here is ever removed: not the newest image of a service, and none that a Pod asks for or runs.
+Only what is written down here is ever removed: not the newest image of a service, and none that a Pod or a
+Deployment asks for, or a Pod runs.
 """
 
 import asyncio
@@ -15,15 +16,15 @@ from devloop.core.load import Loaded, unused
 from devloop.core.ports import BuildRequest, StateFolder
 from devloop.core.service import Load
 
-Pods = Callable[[], Awaitable[Sequence[Mapping[str, Any]] | Failure]]
-"""Every Pod of the cluster."""
+Users = Callable[[], Awaitable[Sequence[Mapping[str, Any]] | Failure]]
+"""Every Pod of the cluster, and the template of every Deployment."""
 
 
 class OldImages:
     """The images that were loaded into the clusters of one context."""
 
-    def __init__(self, state: StateFolder | None, context: str, loader: ClusterLoader, pods: Pods) -> None:
-        self._state, self._context, self._loader, self._pods = state, context, loader, pods
+    def __init__(self, state: StateFolder | None, context: str, loader: ClusterLoader, users: Users) -> None:
+        self._state, self._context, self._loader, self._users = state, context, loader, users
         self._kept: dict[str, list[Loaded]] = {}
         self._lock = asyncio.Lock()
 
@@ -41,11 +42,11 @@ class OldImages:
         """Remove what is neither the newest nor in use; what could not be removed is tried again another time.
 
         `removed` is told of each, in words."""
-        target, pods = await asyncio.gather(self._loader.target(load), self._pods())
-        if isinstance(target, Failure) or isinstance(pods, Failure):
+        target, users = await asyncio.gather(self._loader.target(load), self._users())
+        if isinstance(target, Failure) or isinstance(users, Failure):
             return target if isinstance(target, Failure) else None  # who may not look removes nothing
         failures: list[Failure] = []
-        for image in unused(self._of(request)[:-1], pods):
+        for image in unused(self._of(request)[:-1], users):
             async with self._lock:
                 if image not in self._of(request)[:-1]:
                     continue  # it was built again meanwhile

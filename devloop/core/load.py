@@ -126,10 +126,10 @@ class Loaded:
     """All that it goes by on nodes."""
 
 
-def unused(old: Sequence[Loaded], pods: Sequence[Mapping[str, Any]]) -> tuple[Loaded, ...]:
-    """Those that no Pod asks for or runs; a Pod that has ended still counts, as it is still there."""
-    asked = {str(image) for pod in pods for image in _asked(pod)}
-    runs = {digest_of(str(image_id)) for pod in pods for image_id in _runs(pod)}
+def unused(old: Sequence[Loaded], users: Sequence[Mapping[str, Any]]) -> tuple[Loaded, ...]:
+    """Those that no Pod or template asks for, and no Pod runs; a Pod that has ended counts, as it is still there."""
+    asked = {str(image) for user in users for image in _asked(user)}
+    runs = {digest_of(str(image_id)) for user in users for image_id in _runs(user)}
     return tuple(
         each for each in old if not runs & {*each.digests} and not any(same_image(each.ref, image) for image in asked)
     )

@@ -153,7 +153,7 @@ def assemble(
         Connection.REGISTRY: ping_registries,
     }
     buildx, loader = BuildxBuilder(project.place.root), ClusterLoader(project.place.pinned, cluster.nodes)
-    old_images = OldImages(state, project.place.pinned.name, loader, cluster.all_pods)
+    old_images = OldImages(state, project.place.pinned.name, loader, cluster.image_users)
     return Assembly(
         engine,
         buildx,

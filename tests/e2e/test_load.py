@@ -144,6 +144,25 @@ def test_what_is_built_again_is_unchanged_and_what_an_earlier_session_left_is_re
         assert tools.tags(node, f"docker.io/library/{image}") == [newest["pod_ref"].rpartition(":")[2], "v0"]
 
 
+def test_what_a_deployment_without_pods_asks_for_stays(
+    tmp_path: Path, kubectl: Kubectl, namespace: str, app: App, image: str, tools: StandIns
+) -> None:
+    configure(tmp_path, namespace, image, "kind")
+    with Devloop.start(tmp_path, env=tools.env) as devloop:
+        devloop.wait_for("cycle_finished", outcome="verified")
+        asleep = deployment("asleep", devloop.of("image_pushed")[0]["pod_ref"], replicas=0)
+        apply(kubectl, namespace, asleep)
+        for message in ("two", "three"):
+            app.say(message)
+            devloop.wait_for("cycle_finished", outcome="verified")
+        kept, over, newest = devloop.of("image_pushed")
+        devloop.ever("log", source="build", text=gone(over))
+        devloop.stop()
+    tags = [each["pod_ref"].rpartition(":")[2] for each in (kept, newest)]
+    for node in tools.names():
+        assert set(tools.tags(node, f"docker.io/library/{image}")) == {*tags, "v0"}
+
+
 @pytest.mark.parametrize(
     ("load", "context", "cluster"),
     [("auto", "k3d-e2e", "the k3d cluster `e2e`"), ("minikube", "minikube", "the minikube profile `minikube`")],
