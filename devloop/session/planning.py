@@ -22,9 +22,12 @@ from devloop.core.workload import absent
 from devloop.session import say
 from devloop.session.assembly import Assembly, assemble
 from devloop.session.project import Project
+from devloop.views.marks import mark_words
 
 TO_BE_BUILT = "sha256:" + "0" * 64
 """Stands for the digest that only a build can tell."""
+PLAN = "plan"
+"""Stands for the session that only `up` has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +112,7 @@ async def _workload(service: Service, key: WorkloadKey, image: PushedImage, asse
     if isinstance(containers, Failure):
         return WorkloadPlan(str(key), key.namespace, failure=containers)
     now = SystemClock().now()
-    patch = plan_patch(deployment, containers, image, service.pin, BuildMark.of(image, now, "plan"), now)
+    patch = plan_patch(deployment, containers, image, service.pin, BuildMark.of(image, now, PLAN), now)
     return WorkloadPlan(str(key), key.namespace, containers, patch.changes)
 
 
@@ -132,9 +135,16 @@ def _workload_lines(workload: WorkloadPlan) -> Sequence[str]:
     lines += ["           unless its Pods provably run what is built"]
     for change in workload.changes:
         lines += [f"           {_readable(change.text)}"]
-        lines += [f"           - {change.path}: {_readable(change.old) or '(not set)'}"]
-        lines += [f"           + {change.path}: {_readable(change.new) or '(not set)'}"]
+        for sign, value in (("-", change.old), ("+", change.new)):
+            lines += [f"           {sign} {change.path}: {_in_words(change.path, value) or '(not set)'}"]
     return lines
+
+
+def _in_words(path: str, value: str) -> str:
+    mark = BuildMark.decode(value)
+    if mark is not None and mark.session == PLAN:
+        return "what is built, when it was pushed, and by which session"
+    return _readable(mark_words(path, value, SystemClock().now()))
 
 
 def _count(number: int, noun: str) -> str:

@@ -50,8 +50,10 @@ def test_plan_shows_everything_and_writes_nothing(planned: Shop) -> None:
         f"- spec.template.spec.containers[web].image: {image}:none",
         f"+ spec.template.spec.containers[web].image: {image}:dev",
         "+ spec.template.spec.initContainers[migrate].imagePullPolicy: Always",
+        f"web: image {image}:none → {image}:dev, imagePullPolicy IfNotPresent → Always",
     ):
         assert phrase in out, out
+    assert '{"' not in out, "annotations are told in words"
     assert "containers[sidecar]" not in out
 
 
