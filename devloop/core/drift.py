@@ -10,10 +10,25 @@ from typing import Any
 from devloop.core.events import PodRow, WorkloadObserved
 from devloop.core.image import digest_of, short
 from devloop.core.managers import replicas_writer, template_writer
-from devloop.core.patch import BuildMark
+from devloop.core.original import Original
+from devloop.core.patch import IMAGE, POLICY, BuildMark
 from devloop.core.rollout import is_probed, rollout_status
 from devloop.core.status import RolledOut
-from devloop.core.workload import ORIGINAL, ContainerStatus, Deployment, Pod, Revision, Snapshot, Terminated, Waiting
+from devloop.core.workload import (
+    ACTIVE,
+    ORIGINAL,
+    ContainerSpec,
+    ContainerStatus,
+    Deployment,
+    Pod,
+    Revision,
+    Snapshot,
+    Template,
+    Terminated,
+    Waiting,
+)
+
+_RESTORE = "devloop restore"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +37,8 @@ class Drift:
 
     what: str
     who: str = ""
+    restored: bool = False
+    """Whether what was there before devloop is back, and every mark of devloop gone."""
 
 
 def observed(service: str, snapshot: Snapshot, containers: Sequence[str]) -> WorkloadObserved:
@@ -41,8 +58,12 @@ def observed(service: str, snapshot: Snapshot, containers: Sequence[str]) -> Wor
     )
 
 
-def drifts(snapshot: Snapshot, baseline: Snapshot, containers: Sequence[str], digests: frozenset[str]) -> list[Drift]:
-    """What differs from the proved `baseline`; `digests` are all that this session pushed for the service."""
+def drifts(
+    snapshot: Snapshot, baseline: Snapshot, containers: Sequence[str], digests: frozenset[str] | None
+) -> list[Drift]:
+    """What differs from the proved `baseline`; `digests` are all that this session pushed for the service.
+
+    None: nothing was proved of its Pods."""
     now, then = snapshot.deployment, baseline.deployment
     if then is None:
         return []
@@ -50,7 +71,42 @@ def drifts(snapshot: Snapshot, baseline: Snapshot, containers: Sequence[str], di
         return [Drift(f"{snapshot.key} was deleted")]
     if now.uid != then.uid:
         return [Drift(f"{snapshot.key} was deleted and created again")]
-    return [*_spec_drifts(now, then, containers), *_pod_drifts(snapshot, baseline, containers, digests)]
+    pods = _pod_drifts(snapshot, baseline, containers, digests) if digests is not None else ()
+    return [*_spec_drifts(now, then, containers), *pods]
+
+
+def is_marked(snapshot: Snapshot) -> bool:
+    """Whether it has devloop's record of what was there before."""
+    return snapshot.deployment is not None and ORIGINAL in snapshot.deployment.annotations
+
+
+def restored(snapshot: Snapshot, marked: Snapshot, containers: Sequence[str]) -> Drift | None:
+    """That a workload is what it was before devloop, by the record that it last had in `marked`; else None."""
+    now, then = snapshot.deployment, marked.deployment
+    if now is None or then is None or now.uid != then.uid:
+        return None
+    if is_marked(snapshot) or ACTIVE in now.labels or now.template.build:
+        return None
+    specs = [now.template.container(name) for name in containers]
+    original = Original.decode(then.annotations.get(ORIGINAL, ""))
+    found = [spec for spec in specs if spec is not None and _is_as_before(spec, then.template, original)]
+    if not found or len(found) < len(containers):
+        return None
+    runs = ", ".join(dict.fromkeys(f"{spec.image} under {spec.pull_policy}" for spec in found))
+    return Drift(f"restored to what it was before devloop: {runs}", _RESTORE, restored=True)
+
+
+def _is_as_before(now: ContainerSpec, marked: Template, original: Original) -> bool:
+    """What somebody else had written over devloop's is kept by a restore."""
+    then = marked.container(now.name)
+    if then is None:
+        return False
+    for key, value, before in ((IMAGE, now.image, then.image), (POLICY, now.pull_policy, then.pull_policy)):
+        written = original.written(now.name, key)
+        expected = written.was if written is not None and written.wrote == before else before
+        if expected not in {value, None}:  # what was not set has the API server's own value again
+            return False
+    return True
 
 
 def is_healed(snapshot: Snapshot, containers: Sequence[str], digests: frozenset[str]) -> bool:
@@ -127,7 +183,7 @@ def _writer(now: Deployment, then: Deployment) -> str:
         if BuildMark.decode(now.template.build):
             return "another devloop session"
         if ORIGINAL in then.annotations and ORIGINAL not in now.annotations:
-            return "devloop restore"
+            return _RESTORE
     return template_writer(now)
 
 

@@ -254,5 +254,5 @@ _HANDLERS: dict[type[ev.ServiceEvent], _Handler] = {
     ev.CycleHeld: lambda service, event, time: replace(service, hold=event.hold),
     ev.ServicePaused: lambda service, event, time: replace(service, paused=event.paused),
     ev.WatchStarted: lambda service, event, time: replace(service, files=event.files),
-    ev.WorkloadDrifted: lambda service, event, time: replace(service, drift=event),
+    ev.WorkloadDrifted: lambda service, event, time: replace(service, drift=event, drifted=time),
 }

@@ -153,10 +153,17 @@ class ServiceState:
     """The image of a patch whose cycle has not ended, or was stopped or superseded before it proved anything."""
     drift: WorkloadDrifted | None = None
     """What was noticed since the last cycle ended."""
+    drifted: float = 0.0
+    """When that was."""
 
     @property
     def failure(self) -> Failure | None:
         return self.last.failure if self.last else None
+
+    @property
+    def restored(self) -> WorkloadDrifted | None:
+        """That what was there before devloop is back, which is what a person wanted and no cause for alarm."""
+        return self.drift if self.drift is not None and self.drift.restored else None
 
     @property
     def serving(self) -> frozenset[str] | None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from devloop.core.containers import choose
-from devloop.core.drift import drifts, is_healed, observed, steadiness
+from devloop.core.drift import drifts, is_healed, is_marked, observed, restored, steadiness
 from devloop.core.events import CycleRequested, Event, Outcome, Trigger, WorkloadDrifted
 from devloop.core.failure import ExitCode, Failure, FailureCode
 from devloop.core.service import Service, WorkloadKey
@@ -39,6 +39,8 @@ class Watchman:
         self._steady: dict[str, tuple[object, float]] = {}
         """Since when a service that failed has looked healed, and what that look was."""
         self._proved: dict[tuple[str, WorkloadKey], _Proved] = {}
+        self._marked: dict[tuple[str, WorkloadKey], Snapshot] = {}
+        """Each workload as it last had devloop's marks, until it was told that it was restored."""
         self._digests: dict[str, set[str]] = {}
         self._missed: dict[tuple[str, WorkloadKey], str] = {}
         """The uid of each workload as it was seen when its last cycle ended; empty where it was not there."""
@@ -67,6 +69,7 @@ class Watchman:
         """What a cycle of other settings left is compared with nothing."""
         self._steady.pop(service, None)
         self._proved = {key: proved for key, proved in self._proved.items() if key[0] != service}
+        self._marked = {key: marked for key, marked in self._marked.items() if key[0] != service}
 
     def forget(self, service: str) -> None:
         """It is no service any more."""
@@ -82,6 +85,8 @@ class Watchman:
 
     def _look(self, snapshot: Snapshot, service: Service, state: ServiceState) -> Iterator[Event]:
         containers = _containers(service, snapshot)
+        if is_marked(snapshot):
+            self._marked[service.name, snapshot.key] = snapshot
         seen = observed(service.name, snapshot, containers)
         if state.workloads.get(seen.workload) != seen:
             yield seen
@@ -91,11 +96,16 @@ class Watchman:
             text = f"{snapshot.key} is there again"
             yield CycleRequested(service.name, Trigger.DRIFT, text, restart=True)
             return
-        if state.last.outcome is Outcome.FAILED and not _never_came_near(state):
+        if back := self._restored(snapshot, service, state.last.number, containers):
+            yield back
+            return
+        if state.last.outcome is Outcome.FAILED and not _never_came_near(state) and not state.restored:
             if self._heals(service, state, snapshot):
                 yield CycleRequested(service.name, Trigger.DRIFT, "the workload healed")
             return
-        yield from self._drifts(snapshot, service, containers)
+        # Of what was restored nothing was proved: its Pods may run anything.
+        digests = None if state.restored else frozenset(self._digests.get(service.name, ()))
+        yield from self._drifts(snapshot, service, containers, digests)
 
     def _is_there_again(self, service: Service, state: ServiceState, snapshot: Snapshot) -> bool:
         """Whether what a cycle was for can be finished: the workload that it missed exists, or another of its name.
@@ -106,11 +116,24 @@ class Watchman:
             return False
         return self._missed.pop((service.name, snapshot.key), deployment.uid) != deployment.uid
 
-    def _drifts(self, snapshot: Snapshot, service: Service, containers: tuple[str, ...]) -> Iterator[Event]:
+    def _restored(
+        self, snapshot: Snapshot, service: Service, cycle: int, containers: tuple[str, ...]
+    ) -> WorkloadDrifted | None:
+        """That its workload was put back, whatever the last cycle was; told once, and what changes from there on."""
+        marked = self._marked.get((service.name, snapshot.key))
+        back = restored(snapshot, marked, containers) if marked is not None else None
+        if back is None:
+            return None
+        del self._marked[service.name, snapshot.key]
+        self._proved[service.name, snapshot.key] = _Proved(cycle, snapshot)
+        return WorkloadDrifted(service.name, str(snapshot.key), back.who, back.what, back.restored)
+
+    def _drifts(
+        self, snapshot: Snapshot, service: Service, containers: tuple[str, ...], digests: frozenset[str] | None
+    ) -> Iterator[Event]:
         proved = self._proved.get((service.name, snapshot.key))
         if proved is None:
             return
-        digests = frozenset(self._digests.get(service.name, ()))
         for drift in drifts(snapshot, proved.baseline, containers, digests):
             if drift.what not in proved.told:
                 proved.told.add(drift.what)

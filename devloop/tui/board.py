@@ -50,6 +50,8 @@ class Board(Coloured):
     TITLE = "devloop"
     wants_notice = True
     """Whether a failure, and the recovery from it, are told beyond the screen: people look at their editor."""
+    is_replay = False
+    """Whether what is shown is over, so that nothing can be asked of it."""
 
     def __init__(self, *, plain: bool = False, clock: Callable[[], float] = time.time) -> None:
         """`plain`: the terminal shows only ASCII. `clock`: Unix seconds."""
@@ -206,6 +208,7 @@ class Board(Coloured):
             filtered=bool(self.only_pod or self.only_container or self.level),
             pods=len(lines.pods) > 1,
             containers=len(lines.containers) > 1,
+            replay=self.is_replay,
         )
 
     @property
@@ -253,13 +256,19 @@ class Board(Coloured):
     def _band(self, broken: Band | None, where: Where, width: int, height: int) -> Text | None:
         if broken is None:
             return None
-        self.main.query_one("#band").set_class(broken.warns, "warns")
-        keys = [("e", "edit")] if broken.file else []
-        if where.elsewhere:
-            keys.append(("x", "show"))  # other keys are about the chosen service
-        elif broken.service and (pane := pane_of(broken)) != self.pane:
-            keys.append((PANES[pane], pane))
+        self.main.query_one("#band").set_class(broken.warns, "warns").set_class(broken.restored, "calm")
+        keys = self._band_keys(broken, where)
         return texts.band_text(broken, keys, width, height, several=where.several)
+
+    def _band_keys(self, broken: Band, where: Where) -> list[tuple[str, str]]:
+        keys = [("e", "edit")] if where.editable and not where.replay else []
+        if where.elsewhere:
+            return [*keys, ("x", "show")]  # other keys are about the chosen service
+        if broken.restored:
+            return [] if where.replay else [("b", "build now")]
+        pane = pane_of(broken)
+        means_nothing = pane == self.pane or (pane == "why" and where.replay)
+        return keys if means_nothing or not broken.service else [*keys, (PANES[pane], pane)]
 
     def _paint_log(self) -> None:
         view = self.log_view

@@ -40,6 +40,8 @@ class Where:
     pods: bool = False
     """Whether more than one Pod, or container, wrote lines."""
     containers: bool = False
+    replay: bool = False
+    """Whether there is no session that could be asked for anything."""
 
     @property
     def elsewhere(self) -> bool:
@@ -82,6 +84,10 @@ class Key:
     """Whether it does anything here."""
     now: Callable[[Where], str] | None = None
     """Its words, where they depend on the state."""
+
+    def is_for(self, where: Where) -> bool:
+        """Whether it does anything here, and there is somebody who can do it."""
+        return self.means(where) and not (where.replay and self.action in _ASKING)
 
     @property
     def title(self) -> str:
@@ -171,6 +177,8 @@ KEYS = (
     Key("escape", "retreat", "back; never quits", Group.SCREEN, means=lambda w: True),
     Key("ctrl+c", "interrupt", "quit devloop at once", Group.SCREEN, means=lambda w: True),
 )  # fmt: skip
+_ASKING = {"edit", "stop", "build", "restart", "pause", "pause_all", "take_over", "why", "shell", "restore"}
+"""Actions that are the session's: in a replay there is none."""
 _FIRST = {"step(1)", "step(-1)", "interrupt"}
 """Actions whose keys no widget may take for itself."""
 
@@ -185,7 +193,7 @@ def bindings() -> list[Binding]:
 
 def foot(where: Where) -> list[tuple[str, str, str, int]]:
     """The keys that mean something now: sign, words, action, and how soon each may be left out."""
-    found = [(key, key.rank(where)) for key in KEYS if key.means(where)]
+    found = [(key, key.rank(where)) for key in KEYS if key.is_for(where)]
     return [(key.sign, key.told(where), key.action, rank) for key, rank in found if rank is not None]
 
 
@@ -193,5 +201,5 @@ def meaning(where: Where) -> dict[Group, list[Key]]:
     """The same for `?`: all of them, those of where one is first."""
     here = [Group.LOG, Group.SERVICE] if where.pane == "logs" else [Group.SERVICE]
     order = [*here, *(group for group in Group if group not in here and group is not Group.LOG)]
-    found = {group: [key for key in KEYS if key.group is group and key.means(where)] for group in order}
+    found = {group: [key for key in KEYS if key.group is group and key.is_for(where)] for group in order}
     return {group: keys for group, keys in found.items() if keys}

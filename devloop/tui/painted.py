@@ -21,16 +21,19 @@ _DARK = {
     "good": "#7ec98f", "warn": "#e5b567", "bad": "bold #ff8585", "busy": "#6cc4e8", "quiet": "#929baa",
     "key": "bold #ffffff", "rule": "bold #b9c4d3", "match": "#101418 on #e5b567", "here": "bold #101418 on #ffe08a",
     "alarm": "bold #ffffff on #c23b43", "caution": "bold #11151a on #e5b567",
+    "calm": "bold #11151a on #6cc4e8",
 }  # fmt: skip
 _LIGHT = {
     "good": "#17702f", "warn": "#855600", "bad": "bold #b5172a", "busy": "#0a5ca0", "quiet": "#596270",
     "key": "bold #000000", "rule": "bold #3b4653", "match": "#1c2128 on #ffdf8a", "here": "bold #1c2128 on #ffb84d",
     "alarm": "bold #ffffff on #b5172a", "caution": "bold #ffffff on #855600",
+    "calm": "bold #ffffff on #0a5ca0",
 }  # fmt: skip
 _ANSI = {
     "good": "green", "warn": "yellow", "bad": "bold red", "busy": "cyan", "quiet": "bright_black",
     "key": "bold", "rule": "bold", "match": "reverse", "here": "bold reverse",
     "alarm": "bold reverse red", "caution": "bold reverse yellow",
+    "calm": "bold reverse cyan",
 }  # fmt: skip
 # No green, amber, red or light blue: those say how something is.
 _DARK_PODS = ("#d9a5e8", "#8fa8ff", "#7fd6c2", "#e8a0b4", "#c9b79c", "#b79cff", "#9dc3c9", "#e3c1dd")

@@ -195,10 +195,14 @@ def _without_what_is_known(broken: Band) -> str:
 
 def _head(broken: Band, *, several: bool) -> Text:
     named = [broken.service] if several and broken.service else []
-    words = [*named, *([broken.where] if broken.where else ["not as proved"] if broken.warns else [])]
+    mark, word, style = (
+        ("", "RESTORED", "calm") if broken.restored
+        else ("!", "not as proved", "caution") if broken.warns
+        else ("✘", "", "alarm")
+    )  # fmt: skip
     more = f" (+{broken.others} more)" if broken.others else ""
-    told = " ".join(["!" if broken.warns else "✘", *words])
-    return styled(f" {told}{more} ", "caution" if broken.warns else "alarm")
+    told = " ".join(part for part in (mark, *named, broken.where or word) if part)
+    return styled(f" {told}{more} ", style)
 
 
 def _named(keys: Sequence[tuple[str, str]]) -> Text:

@@ -65,6 +65,8 @@ def phrases(event: ev.Event, state: SessionState) -> list[Phrase]:
     return words(event, state) if words else []
 
 
+BACK = "the next save, or a build that is asked for, lets devloop take over again"
+"""What becomes of a workload that was restored while a session watches it."""
 AUDITED = "audit: the newest layer is what a full build gives"
 
 
@@ -107,6 +109,9 @@ def exit_code(state: SessionState) -> ExitCode:
 
 def _left(service: ServiceState) -> Phrase:
     last, unproved = service.last, service.unproved
+    if service.restored:
+        before = f"; before that it had failed: {last.failure.message}" if last and last.failure else ""
+        return Phrase(f"{service.name}: {service.restored.what}{before}")
     given = f"{short(unproved.digest)} was rolled out but not proved" if unproved else ""
     if given and (last is None or last.failure is None):
         return Phrase(f"{service.name}: {given}", Tone.WARN)
@@ -213,6 +218,9 @@ def _warned(event: ev.WarningRaised, _: SessionState) -> list[Phrase]:
 
 
 def _drifted(event: ev.WorkloadDrifted, _: SessionState) -> list[Phrase]:
+    if event.restored:
+        what = event.what.removeprefix("restored ")
+        return [Phrase(f"RESTORED {event.workload} {what}"), Phrase(f"→ {BACK}", Tone.QUIET)]
     by = f", by {event.who}" if event.who else ""
     return [Phrase(f"{event.workload} is no longer as it was proved: {event.what}{by}", Tone.WARN)]
 

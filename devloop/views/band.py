@@ -12,6 +12,7 @@ from devloop.core.events import Phase, WorkloadDrifted
 from devloop.core.failure import Failure, FailureCode
 from devloop.core.problems import Problem
 from devloop.core.state import FinishedCycle, ServiceState, SessionState
+from devloop.views import BACK
 from devloop.views.board import failed_phase
 from devloop.views.chronicle import Chronicle
 from devloop.views.loglines import without_colour
@@ -52,6 +53,8 @@ class Band:
     """How many more services failed."""
     warns: bool = False
     """Whether it is no failure, and still nothing to be missed."""
+    restored: bool = False
+    """Whether it is what somebody wanted: the workload is what it was before devloop."""
 
     @property
     def text(self) -> str:
@@ -63,7 +66,8 @@ class Band:
 
 def band(state: SessionState, past: Chronicle, chosen: str = "") -> Band | None:
     """What is wrong with the newest edit of the configuration, which somebody waits for; else the failure of the chosen
-    service, else of the first one that failed, else what is not as it was proved."""
+    service, else of the first one that failed, else what is not as it was proved; else that the chosen one was
+    restored."""
     if state.refused:
         return _of_config(state.refused)
     broken = [service for service in state.services.values() if _own_failure(service)]
@@ -71,17 +75,20 @@ def band(state: SessionState, past: Chronicle, chosen: str = "") -> Band | None:
         assert service.last is not None
         assert service.last.failure is not None
         return _of(service, service.last, service.last.failure, past, len(broken) - 1)
-    drifted = [service for service in state.services.values() if service.drift and service.running is None]
+    idle = [service for service in state.services.values() if service.running is None]
+    drifted = [service for service in idle if service.drift and not service.restored]
     for service in sorted(drifted, key=lambda each: each.name != chosen):
         assert service.drift is not None
         return _of_drift(service.drift, len(drifted) - 1)
-    return None
+    found = (service.restored for service in idle if service.name == chosen or len(state.services) == 1)
+    return next((_of_restored(restored) for restored in found if restored), None)
 
 
 def _own_failure(service: ServiceState) -> bool:
     """Whether it failed by itself, and nothing has begun since; a dependency's failure is told where it happened."""
     return (
         service.running is None
+        and service.restored is None
         and service.failure is not None
         and service.failure.code is not FailureCode.DEPENDENCY_FAILED
     )
@@ -98,6 +105,11 @@ def _of_config(problems: Sequence[Problem]) -> Band:
 def _of_drift(drift: WorkloadDrifted, others: int) -> Band:
     by = f", by {drift.who}" if drift.who else ""
     return Band(drift.service, "", f"{drift.workload}: {drift.what}{by}", others=others, warns=True)
+
+
+def _of_restored(drift: WorkloadDrifted) -> Band:
+    what = f"{drift.workload} {drift.what.removeprefix('restored ')}"
+    return Band(drift.service, "", what, hint=BACK, restored=True)
 
 
 def _of(service: ServiceState, last: FinishedCycle, failure: Failure, past: Chronicle, others: int) -> Band:

@@ -58,6 +58,8 @@ def row(service: ServiceState, past: Chronicle, now: float) -> Row:
         return _of_running(service, service.running, past, now)
     if service.hold is not None or service.paused:
         return _of_held(service, now)
+    if service.restored is not None:
+        return _of_restored(service, now)
     if (given_up := past.given_up(service.name)) is not None:
         shown = files(given_up.files, given_up.count)
         return Row(service.name, "STOPPED", Tone.WARN, "", shown, "", meanwhile(service, now), rank=STOPPED)
@@ -155,7 +157,8 @@ def phases_line(service: ServiceState, past: Chronicle, now: float) -> str:
     newest = running.number if running else last.number if last else 0
     parts += [steps.how] if steps.how and steps.cycle == newest else []
     line = " · ".join(parts) + (f"   {bars}" if bars and running is None else "")
-    return f"last: {line}" if line and running is None and service.want is not None else line
+    is_past = running is None and (service.want is not None or service.drift is not None)
+    return f"last: {line}" if line and is_past else line
 
 
 def _how_bad(service: ServiceState) -> str:
@@ -245,6 +248,14 @@ def failed_phase(last: FinishedCycle) -> str:
     """The phase that failed; empty where it was none."""
     failed = next((span.phase for span in reversed(last.phases) if not span.ok), None)
     return str(failed) if failed is not None else ""
+
+
+def _of_restored(service: ServiceState, now: float) -> Row:
+    """What was proved, or failed, is past; of a failure it says so, because its save is still there."""
+    last = service.last
+    failed = f" · cycle {last.number} had FAILED {failed_phase(last)}".rstrip() if last and last.failure else ""
+    detail = f"as it was before devloop, since {moment(service.drifted, now)}{failed}"
+    return Row(service.name, "RESTORED", Tone.PLAIN, _count(service), detail=detail, rank=WAITING)
 
 
 def _of_finished(service: ServiceState, last: FinishedCycle, past: Chronicle, now: float) -> Row:

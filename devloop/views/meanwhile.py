@@ -8,6 +8,7 @@ from devloop.core.state import ServiceState
 from devloop.views.times import minute
 
 NOTHING_SERVES = "no Pod is ready"
+_RESTORED = "the workload is as it was before devloop"
 _NOT_PROVED = "what the cluster runs is not proved"
 _AS_BEFORE = "the cluster runs what it ran before"
 
@@ -17,6 +18,8 @@ def meanwhile(service: ServiceState, now: float) -> str:
     live = service.live
     if service.serving is not None and not service.serving:
         return NOTHING_SERVES
+    if service.restored:
+        return _RESTORED
     if told := _not_all(service):
         return told
     if live is not None and service.serves_live:
@@ -32,6 +35,8 @@ def still_runs(service: ServiceState) -> str:
     was = f"{short(live.digest)} of cycle {live.number}" if live else ""
     if serving is not None and not serving:
         return f"{NOTHING_SERVES}; the last that was proved is {was}" if was else NOTHING_SERVES
+    if service.restored:
+        return _RESTORED
     if told := _not_all(service):
         return told
     if live and service.serves_live:

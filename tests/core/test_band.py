@@ -143,6 +143,32 @@ def test_what_is_no_longer_as_it_was_proved_is_told_too_but_after_what_failed() 
     assert both.service == "web"
 
 
+RESTORED = ev.WorkloadDrifted(
+    "web", "deployment/web", "devloop restore", "restored to what it was before devloop: web:v1 under Always", True
+)
+
+
+@pytest.mark.parametrize("state", ["verified", "broken_build", "crash_loop"])
+def test_what_was_restored_is_told_without_alarm_whatever_was_before(state: str) -> None:
+    found = band_of(STATES[state]().tell(RESTORED))
+    assert found is not None
+    assert (found.restored, found.warns, found.where, found.decisive) == (True, False, "", "")
+    assert found.what == "deployment/web to what it was before devloop: web:v1 under Always"
+    assert "the next save" in found.hint
+    assert band_of(STATES[state]().tell(RESTORED).begin("web")) is None
+
+
+def test_of_several_services_only_the_chosen_one_says_that_it_was_restored_and_after_what_failed() -> None:
+    story = Story("web", "db").whole("web").whole("db").tell(RESTORED)
+    assert band_of(story, "db") is None
+    found = band_of(story, "web")
+    assert found is not None
+    assert found.restored
+    failed = band_of(story.begin("db").failed("db", FailureCode.BUILD_FAILED, "it does not compile", "mend it"), "web")
+    assert failed is not None
+    assert failed.service == "db"
+
+
 def test_all_of_it_can_be_pasted() -> None:
     found = band_of(STATES["broken_build"]())
     assert found is not None

@@ -88,6 +88,10 @@ ROWS: list[tuple[str, Callable[[], Story], tuple[object, ...]]] = [
      ("FAILED build", Tone.BAD, "", "", "", "cluster still runs what it ran before")),
     ("drift", STATES["drifted"],
      ("NOT AS PROVED", Tone.WARN, "3/3", "server.py", "saved 14:01:01", "was live 14:01:03")),
+    ("restored", STATES["restored"],
+     ("RESTORED", Tone.PLAIN, "3/3", "", "", "as it was before devloop, since 14:06:25 · cycle 3 had FAILED build")),
+    ("restored and paused", lambda: STATES["restored"]().tell(ev.ServicePaused("web", True)),
+     ("PAUSED", Tone.WARN, "", "jobs.py", "saved 14:06:04", "the workload is as it was before devloop")),
     ("paused", lambda: _live().tell(ev.ServicePaused("web", True)),
      ("PAUSED", Tone.WARN, "", "server.py +2", "saved 14:01:01", "the cluster runs your 14:01:01 save")),
     ("paused with a save", STATES["paused"],
@@ -129,6 +133,8 @@ HEADLINES: list[tuple[Callable[[], Story], str]] = [
     (STATES["paused"],
      "PAUSED · server.py +1 · saved 14:01:07 · 2 saved files wait; the cluster runs your 14:01:01 save"),
     (STATES["drifted"], "NOT AS PROVED · server.py · saved 14:01:01 · was live 14:01:03 · 3/3 Pods"),
+    (STATES["restored"],
+     "RESTORED · as it was before devloop, since 14:06:25 · cycle 3 had FAILED build · 3/3 Pods"),
 ]  # fmt: skip
 
 
@@ -147,6 +153,8 @@ PHASES: list[tuple[Callable[[], Story], str]] = [
     (STATES["broken_build"], "build 0.4 ✘"),
     (STATES["rolling_out"], "build 0.3 · push 0.1 · rollout 1.4 …"),
     (lambda: _live().whole("web", "c.py"), "build 0.3 · push 0.1 · rollout 1.2 · verify 0.1   ▅▅▅ usually 1.7s"),
+    (STATES["drifted"], "last: build 0.3 · push 0.1 · rollout 1.2 · verify 0.1"),
+    (STATES["restored"], "last: build 0.4 ✘"),
     (lambda: Story("web"), ""),
 ]
 
@@ -163,6 +171,7 @@ COUNTS = [
     ("five_verified", ["5 verified"]),
     ("waiting", ["1 rolling out", "2 waiting"]),
     ("drifted", ["1 NOT AS PROVED"]),
+    ("restored", ["1 restored"]),
     ("thirty", ["1 FAILED", "1 building", "28 verified"]),
 ]
 
@@ -200,6 +209,7 @@ TITLES = [
     ("broken_build", "✘ web FAILED · devloop"),
     ("building", "… web building · devloop"),
     ("drifted", "! web NOT AS PROVED · devloop"),
+    ("restored", "web restored · devloop"),
     ("mixed", "✘ 1 FAILED · devloop"),
     ("five_verified", "✔ 5 verified · devloop"),
 ]

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from devloop.core.drift import Drift, drifts, is_healed
+from devloop.core.drift import Drift, drifts, is_healed, restored
+from devloop.core.original import Original, Written
 from devloop.core.patch import BuildMark
-from devloop.core.workload import ORIGINAL, ContainerSpec, Manager, Snapshot, Template
+from devloop.core.workload import ACTIVE, ORIGINAL, ContainerSpec, Manager, Snapshot, Template
 from tests.core.workloads import DEV, KEY, digest, pod, revision, snapshot
 
 PUSHED = frozenset({digest("a")})
@@ -85,6 +86,65 @@ def test_a_restore_is_told_as_that() -> None:
     then = seen(annotations={ORIGINAL: "{}"})
     now = seen(template=template("old:1", build=""), managers=(APPLIED,))
     assert {drift.who for drift in found(now, then)} == {"devloop restore"}
+
+
+WAS, WROTE = "old:1", DEV
+RECORD = Original(1.0, {"web": {"image": Written(WAS, WROTE), "imagePullPolicy": Written("IfNotPresent", "Always")}})
+MARKED: dict[str, str] = {ORIGINAL: RECORD.encode()}
+
+
+def back(now: Snapshot, marked: Snapshot | None = None) -> Drift | None:
+    return restored(now, marked or seen(annotations=MARKED), ("web",))
+
+
+def test_what_was_restored_is_told_with_what_it_is_now() -> None:
+    now = replace(seen(template=template(WAS, "IfNotPresent", "")), pods=(pod(image="f"),))
+    what = f"restored to what it was before devloop: {WAS} under IfNotPresent"
+    assert back(now) == Drift(what, "devloop restore", restored=True)
+
+
+def test_a_policy_that_was_not_set_before_is_restored_to_whatever_the_api_server_makes_of_it() -> None:
+    record = RECORD.with_field("web", "imagePullPolicy", Written(None, "Always"))
+    assert back(seen(template=template(WAS, "IfNotPresent", "")), seen(annotations={ORIGINAL: record.encode()}))
+
+
+def test_what_somebody_else_had_written_is_kept_by_a_restore() -> None:
+    theirs = template("other:1", "Always")
+    assert back(seen(template=template("other:1", "IfNotPresent", "")), seen(template=theirs, annotations=MARKED))
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        seen(template=template("other:1", "IfNotPresent", "")),
+        seen(template=template(WAS, "Always", "")),
+        seen(template=template(WAS, "IfNotPresent", THEIRS)),
+        seen(template=template(WAS, "IfNotPresent", ""), annotations=MARKED),
+        seen(template=template(WAS, "IfNotPresent", ""), labels={ACTIVE: "true"}),
+        seen(template=Template((), "")),
+        seen(template=template(WAS, "IfNotPresent", ""), uid="another"),
+        Snapshot(KEY, None),
+    ],
+    ids=[
+        "another image", "devloop's policy", "another session's mark", "recorded", "labelled", "no container",
+        "made again", "gone",
+    ],
+)  # fmt: skip
+def test_what_is_not_all_as_before_is_not_called_restored(now: Snapshot) -> None:
+    assert back(now) is None
+
+
+def test_a_field_that_devloop_left_as_it_was_has_to_be_the_one_of_then() -> None:
+    marked = seen(annotations={ORIGINAL: Original(1.0).encode()})
+    assert back(seen(template=template(build="")), marked)
+    assert back(seen(template=template("other:1", build="")), marked) is None
+
+
+def test_of_what_was_restored_only_the_spec_is_looked_at() -> None:
+    now = replace(seen(template=template("other:1")), pods=(pod(image="f"),))
+    assert [drift.what for drift in drifts(now, seen(), ("web",), None)] == [
+        f"image of web was changed from {DEV} to other:1"
+    ]
 
 
 def test_a_workload_that_is_gone_or_new() -> None:

@@ -228,6 +228,16 @@ def test_drift_is_told_with_who_did_it_if_somebody_did() -> None:
     ]
 
 
+def test_what_was_restored_is_told_as_that_with_what_devloop_does_next() -> None:
+    what = "restored to what it was before devloop: web:v1 under Always"
+    restored = ev.WorkloadDrifted("web", "deployment/web", "devloop restore", what, restored=True)
+    assert told(restored) == [
+        "RESTORED deployment/web to what it was before devloop: web:v1 under Always",
+        "→ the next save, or a build that is asked for, lets devloop take over again",
+    ]
+    assert not {Tone.WARN, Tone.BAD} & {*tones(restored)}
+
+
 def test_connections() -> None:
     lost = ev.ConnectionChanged(Connection.CLUSTER, False, "the API server refuses the connection")
     assert told(lost) == ["LOST cluster: the API server refuses the connection"]

@@ -362,6 +362,7 @@ def test_a_save_takes_back_what_was_restored_or_made_again_meanwhile(shop: Shop)
         assert code == 0, out + err
         drift = devloop.wait_for("workload_drifted")
         assert (drift["who"], f"{shop.image('web')}:none" in drift["what"]) == ("devloop restore", True)
+        assert drift["restored"]
 
         (source / "message.txt").write_text("two")
         devloop.wait_for("cycle_finished", outcome="applied")

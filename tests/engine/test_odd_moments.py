@@ -11,8 +11,10 @@ from devloop.core import events as ev
 from devloop.core.commands import Rebuild
 from devloop.core.failure import Connection, Failure, FailureCode
 from devloop.core.image import ImageRef, PlatformManifest, ResolvedImage
+from devloop.core.manifest import deployment
 from devloop.core.picture import Picture
 from devloop.core.ports import BuildProgress, BuildRequest, Built, PushStarted
+from devloop.core.restore import plan_restore
 from devloop.core.scheduler import Limits
 from devloop.core.service import Service, WorkloadKey
 from devloop.core.workload import Snapshot
@@ -134,6 +136,69 @@ def test_what_others_change_is_told_also_while_the_source_does_not_build(run: Ru
         assert finished(bench, "web") == ["verified", "failed"]
         drifts = [r.event.what for r in bench.records if isinstance(r.event, ev.WorkloadDrifted)]
         assert drifts[0] == "image of app was changed from registry.test/web:dev to registry.test/web:v9"
+
+    run(scenario)
+
+
+async def _restore(world: World) -> None:
+    plan = plan_restore(deployment(world.deployments[WEB]))
+    assert plan.body is not None
+    await world.patch(WEB, plan.body)
+
+
+BEFORE = {"": 0, "build": 20, "rollout": 20, "while it is rolled out": 5}
+"""How the last cycle went before the restore, and for how many seconds of it nobody does anything."""
+
+
+@pytest.mark.parametrize("broken", BEFORE)
+def test_what_is_restored_is_told_once_whatever_the_last_cycle_was_and_the_next_save_takes_over(
+    broken: str, run: RunScenario
+) -> None:
+    async def scenario() -> None:
+        world = World((service("web"),))
+        bench = Bench(world, rollout_timeout=10)
+
+        async def act() -> None:
+            await asyncio.sleep(20)
+            if broken:
+                (world.broken if broken == "build" else world.crashing).add("web")
+                bench.save("web")
+                await asyncio.sleep(BEFORE[broken])
+            world.crashing.clear()
+            await _restore(world)
+            await asyncio.sleep(20)
+            restored = bench.log.state.services["web"].restored
+            assert restored is not None
+            assert restored.what.endswith("registry.test/web:v1 under IfNotPresent")
+            world.broken.clear()
+            bench.save("web")
+            await asyncio.sleep(20)
+            assert bench.log.state.services["web"].drift is None
+
+        await session(bench, act)
+        assert finished(bench, "web") == ["verified", *(["failed"] if broken else []), "verified"]
+        drifts = [r.event.restored for r in bench.records if isinstance(r.event, ev.WorkloadDrifted)]
+        assert drifts == [True]
+
+    run(scenario)
+
+
+def test_what_somebody_changes_after_a_restore_is_told_as_well(run: RunScenario) -> None:
+    async def scenario() -> None:
+        world = World((service("web"),))
+        bench = Bench(world)
+
+        async def act() -> None:
+            await asyncio.sleep(20)
+            await _restore(world)
+            await asyncio.sleep(20)
+            _let_somebody_change(world, image="registry.test/web:v9")
+            await asyncio.sleep(1)
+            assert bench.log.state.services["web"].restored is None
+
+        await session(bench, act)
+        drifts = [r.event.what for r in bench.records if isinstance(r.event, ev.WorkloadDrifted)]
+        assert drifts[1] == "image of app was changed from registry.test/web:v1 to registry.test/web:v9"
 
     run(scenario)
 

@@ -137,7 +137,7 @@ class World:
 
     def report(self, key: WorkloadKey) -> None:
         if Connection.CLUSTER not in self.away:
-            self.observed(make_snapshot(key, self.deployments.get(key), self.sets[key], self.pods[key], []))
+            self.observed(make_snapshot(key, _copy(self.deployments.get(key)), self.sets[key], self.pods[key], []))
 
     def _new_revision(self, key: WorkloadKey) -> None:
         deployment, number = self.deployments[key], len(self.sets[key]) + 1

@@ -28,6 +28,8 @@ def over(cycle: int, outcome: ev.Outcome, digest: str = "", failure: Failure | N
     return ev.CycleFinished("web", cycle, outcome, digest, 1.0, failure)
 
 
+BACK = "restored to what it was before devloop: r/web:v1 under Always"
+RESTORED = ev.WorkloadDrifted("web", "deployment/web", "devloop restore", BACK, restored=True)
 VERIFIED = [*patched(1, OLD), over(1, ev.Outcome.VERIFIED, OLD)]
 STOPPED = [*patched(2, NEW), over(2, ev.Outcome.STOPPED)]
 BROKEN_BUILD = [began(3), over(3, ev.Outcome.FAILED, "", Failure(FailureCode.BUILD_FAILED, "no such file"))]
@@ -39,6 +41,10 @@ BROKEN_BUILD = [began(3), over(3, ev.Outcome.FAILED, "", Failure(FailureCode.BUI
         ([], "web: nothing was rolled out"),
         (VERIFIED, "web: verified aaaaaaaaaaaa"),
         (STOPPED, "web: bbbbbbbbbbbb was rolled out but not proved"),
+        ([*VERIFIED, RESTORED], f"web: {BACK}"),
+        ([*VERIFIED, *STOPPED, RESTORED], f"web: {BACK}"),
+        ([*VERIFIED, *BROKEN_BUILD, RESTORED], f"web: {BACK}; before that it had failed: no such file"),
+        ([*VERIFIED, RESTORED, *patched(2, NEW), over(2, ev.Outcome.VERIFIED, NEW)], "web: verified bbbbbbbbbbbb"),
         ([*VERIFIED, *STOPPED], "web: bbbbbbbbbbbb was rolled out but not proved"),
         (
             [*VERIFIED, *BROKEN_BUILD],

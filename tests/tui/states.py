@@ -170,6 +170,13 @@ def drifted() -> Story:
     return story.wait(20).tell(ev.WorkloadDrifted("web", "deployment/web", "kubectl-set", what)).wait(3)
 
 
+def restored() -> Story:
+    """`R`, after a save that did not build."""
+    what = "restored to what it was before devloop: localhost:5001/web:v1 under IfNotPresent"
+    drift = ev.WorkloadDrifted("web", "deployment/web", "devloop restore", what, restored=True)
+    return broken_build().wait(20).tell(drift).wait(3)
+
+
 def refused() -> Story:
     """An edit that cannot be used, while the loop goes on by what was in force."""
     story = _chatting(_started("web").wait(60).whole("web", "server.py"), "web", 2)
@@ -221,6 +228,6 @@ STATES: dict[str, Callable[[], Story]] = {
     story.__name__: story
     for story in (
         checks_running, check_failed, verified, building, rolling_out, broken_build, crash_loop, mismatch,
-        five_verified, mixed, waiting, paused, looking_on, lost, drifted, refused, thirty, long_names,
+        five_verified, mixed, waiting, paused, looking_on, lost, drifted, restored, refused, thirty, long_names,
     )
 }  # fmt: skip

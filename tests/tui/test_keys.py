@@ -94,6 +94,17 @@ async def test_going_to_what_failed(state: str, keys: str, pane: str) -> None:
         assert stage.app.chosen == ("worker" if is_elsewhere else "web")
 
 
+async def test_what_was_restored_names_the_key_that_lets_devloop_take_over_again() -> None:
+    async with on_stage(STATES["restored"]()) as stage:
+        assert " RESTORED " in stage.said("band")
+        assert " b build now" in stage.said("band")
+        assert " d why" not in stage.said("band")
+        assert stage.app.main.query_one("#band").classes == {"calm"}
+        stage.story.begin("web")
+        await stage.go_on()
+        assert stage.said("band") == ""
+
+
 async def test_before_the_first_cycle_nothing_is_sent() -> None:
     async with on_stage(STATES["checks_running"]()) as stage:
         await stage.press("i", "p", "d", "e")

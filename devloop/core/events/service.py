@@ -167,3 +167,6 @@ class WorkloadDrifted(ServiceEvent):
     """Field manager that changed it (`kubectl-edit`, `helm`); empty when nobody did or it is not known."""
     what: str
     """What is different, in words."""
+    restored: bool = False
+    """`true` when what was there before devloop is back and its marks are gone, as after `devloop restore`. `false` in
+    recordings that do not have it."""
