@@ -35,6 +35,8 @@ class Asides:
     def __init__(self) -> None:
         self._pods: defaultdict[str, dict[str, None]] = defaultdict(dict)
         """Pods of a service that have said something, in the order in which they first did."""
+        self._again: dict[str, str] = {}
+        """Of a service whose newest patch rolls out no new image: which one instead."""
         self._told: dict[str, int] = {}
         """The cycle of a service whose code was announced last."""
         self._tailed: defaultdict[str, deque[ev.Log]] = defaultdict(lambda: deque(maxlen=TAILED))
@@ -79,17 +81,21 @@ class Asides:
             names = _concerned(event, after)
             told = phrases(event, after)
             # What a crashed container wrote stands right here; how to read it elsewhere need not be said.
+            # Nor what becomes of a restored workload, which the band says.
             crashed = isinstance(event, ev.WarningRaised) and event.code == FailureCode.CRASH
-            for phrase in told[:1] if crashed else told:
+            short = crashed or (isinstance(event, ev.WorkloadDrifted) and event.restored)
+            for phrase in told[:1] if short else told:
                 words = phrase.text.removeprefix("warning: ")
                 words = words if words.startswith("→") else f"{_MARKS.get(phrase.tone, '·')} {words}"
                 yield from ((name, note(time, words, phrase.tone)) for name in names)
         elif isinstance(event, ev.WorkloadObserved):
             yield from ((event.service, line) for line in _restarts(time, event, before.services.get(event.service)))
+        elif isinstance(event, ev.WorkloadPatched) and event.service in before.services:
+            self._again[event.service] = _again(before.services[event.service])
         elif isinstance(event, ev.CycleFinished):
             yield from ((event.service, line) for line in self._of_end(time, event, after))
         elif isinstance(event, ev.ServiceRemoved):
-            for known in (self._pods, self._told, self._tailed, self._quoted):
+            for known in (self._pods, self._again, self._told, self._tailed, self._quoted):
                 known.pop(event.service, None)
             for phrase in phrases(event, after):  # its own log is gone with it
                 words = f"· {event.service}: {phrase.text}"
@@ -101,7 +107,7 @@ class Asides:
         if running is not None and running.on_workloads and _is_current(event.pod, service):
             if self._told.get(event.service) != running.number:
                 self._told[event.service] = running.number
-                yield rule(time, _new_code(running.number, running.want, replaces))
+                yield rule(time, self._new_code(event.service, running.number, running.want, replaces))
         elif replaces:
             yield rule(time, replaces)
 
@@ -115,7 +121,15 @@ class Asides:
             yield note(time, f"✘ cycle {event.cycle}{saved} FAILED {where}: {why or what}".replace(" :", ":"), Tone.BAD)
         elif took_over(event, state) and service and service.last and self._told.get(event.service) != event.cycle:
             self._told[event.service] = event.cycle  # nothing of the new code has said a word
-            yield rule(time, _new_code(event.cycle, service.last.want, ""))
+            yield rule(time, self._new_code(event.service, event.cycle, service.last.want, ""))
+        elif event.outcome.settles and service and service.last and not took_over(event, state):
+            yield note(time, _calm(event, service.last.want), Tone.GOOD)
+
+    def _new_code(self, service: str, number: int, want: Want, replaces: str) -> str:
+        what = files(want.files, want.count)
+        code = (self._again.get(service) or "new code") if want.build else "restarted"
+        parts = (f"{code}: {what}" if what else code, f"cycle {number}", replaces)
+        return " · ".join(part for part in parts if part)
 
 
 def _concerned(event: ev.Event, state: SessionState) -> list[str]:
@@ -128,11 +142,23 @@ def _concerned(event: ev.Event, state: SessionState) -> list[str]:
     return [name for name, workloads in known if not workloads or event.workload in workloads]
 
 
-def _new_code(number: int, want: Want, replaces: str) -> str:
-    what = files(want.files, want.count)
-    code = "new code" if want.build else "restarted"
-    parts = (f"{code}: {what}" if what else code, f"cycle {number}", replaces)
-    return " · ".join(part for part in parts if part)
+def _again(service: ServiceState) -> str:
+    """Which image is rolled out, where it is the one that was proved last or that Pods run already; else empty."""
+    pushed = service.running.pushed if service.running is not None else None
+    digests = frozenset(pushed.digests) if pushed is not None else frozenset()
+    if service.live is not None and service.live.digest in digests:
+        return f"the image of cycle {service.live.number} again"
+    return "the same image again" if service.serving and service.serving <= digests else ""
+
+
+def _calm(event: ev.CycleFinished, want: Want) -> str:
+    """How a cycle ended after which no new Pods write: else a failure before it would stay the last word."""
+    what = f" ({files(want.files, want.count)})" if want.count else ""
+    how = {
+        ev.Outcome.UNCHANGED: "the Pods already run this image",
+        ev.Outcome.APPLIED: "scaled to 0, so there is nothing to prove",
+    }.get(event.outcome, want.text)  # it healed, or is there again
+    return f"= cycle {event.cycle}{what} {event.outcome}: {how}"
 
 
 def _replaced(pod: str, known: list[str], service: ServiceState) -> str:

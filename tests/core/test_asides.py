@@ -6,7 +6,8 @@ from devloop.core.failure import Connection, FailureCode
 from devloop.tui.scene import Scene
 from devloop.views.loglines import Kind
 from tests.headless.sessions import recorded
-from tests.tui.stories import Story
+from tests.tui.states import STATES
+from tests.tui.stories import Story, digest
 
 
 def log_of(story: Story, service: str = "web") -> list[str]:
@@ -47,6 +48,45 @@ def test_what_says_nothing_is_announced_when_it_is_proved() -> None:
 def test_what_was_announced_is_not_announced_again_when_it_is_proved() -> None:
     story = _rolled().log("web", "listening").pods("web", 1, 1).ended("web", Phase.ROLLOUT, 1.0)
     assert "── new code: a.py · cycle 2" not in log_of(story.finished("web", ev.Outcome.VERIFIED))
+
+
+def test_what_was_mended_by_putting_it_back_does_not_leave_a_failure_as_the_last_word() -> None:
+    story = STATES["broken_build"]().wait(5).begin("web", "jobs.py").finished("web", ev.Outcome.UNCHANGED)
+    assert log_of(story)[-2:] == [
+        "✘ cycle 3 (jobs.py) FAILED build: SyntaxError: '(' was never closed",
+        "= cycle 4 (jobs.py) unchanged: the Pods already run this image",
+    ]
+
+
+def test_what_came_right_by_itself_is_said_with_what_did() -> None:
+    story = STATES["crash_loop"]()
+    cycle, why = story.number("web") + 1, "the workload healed"
+    story.tell(ev.CycleStarted("web", cycle, ev.Trigger.DRIFT, text=why))
+    story.tell(ev.CycleFinished("web", cycle, ev.Outcome.VERIFIED, digest(3), 0.1, None))
+    assert log_of(story)[-1] == "= cycle 4 verified: the workload healed"
+
+
+def _again(story: Story, image: str) -> list[str]:
+    """A build that pushes this image and is rolled out, and the rules that it adds."""
+    before = len(log_of(story))
+    story.begin("web", trigger=ev.Trigger.KEY).phase("web", Phase.BUILD, 1).phase("web", Phase.PUSH, 1)
+    story.tell(ev.ImagePushed("web", story.number("web"), "web:dev", "web:dev", image, (image,))).patched("web")
+    story.pods("web", 1, 1).log("web", "listening").ended("web", Phase.ROLLOUT, 1).finished("web", ev.Outcome.VERIFIED)
+    return [line for line in log_of(story)[before:] if line.startswith("── ")]
+
+
+def test_the_image_that_was_proved_last_is_no_new_code_when_it_is_rolled_out_again() -> None:
+    story = Story("web").whole("web", pods=1).log("web", "hello").whole("web", "a.py", pods=1).log("web", "hello")
+    (rule,) = _again(story, digest(2))
+    assert rule.startswith("── the image of cycle 2 again · cycle 3 · ")
+    (rule,) = _again(story, digest(9))
+    assert rule.startswith("── new code · cycle 4 · ")
+
+
+def test_the_image_that_the_pods_run_when_the_session_begins_is_no_new_code() -> None:
+    story = Story("web").pods("web", 1, 1)
+    assert _again(story, digest(0)) == ["── the same image again · cycle 1"]
+    assert _again(Story("web").pods("web", 1, 1), digest(9)) == ["── new code · cycle 1"]
 
 
 def test_old_code_that_speaks_late_is_not_called_new() -> None:
