@@ -139,7 +139,7 @@ def _moments(records: Iterable[Record]) -> Iterator[tuple[float, list[Record]]]:
 async def play(app: "DevloopApp", tape: Tape) -> Ended:
     """Play it in the app, and stay on the last frame until somebody quits."""
     behind = _NothingBehind(app)
-    app.session, app.wants_notice = behind, False
+    app.session, app.wants_notice, app.is_replay = behind, False, True
     async with asyncio.TaskGroup() as group:
         playing = group.create_task(_to_the_end(app, tape))
         code = await behind.over

@@ -54,12 +54,12 @@ class DevloopApp(Looking):
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Every action by its name, and for each service by the service's; none of Textual's own."""
         for key in KEYS:
-            if key.means(self.where) and key.title:
+            if key.is_for(self.where) and key.title:
                 yield SystemCommand(key.title, f"key {key.sign}", _runs(self, key.action))
         for service in self.state.services.values() if len(self.state.services) > 1 else ():
             name = service.name
             yield SystemCommand(f"Go to {name}", "turn every pane to it", _runs(self, f"pick({name!r})"))
-            for words, command in _for(service).items():
+            for words, command in () if self.is_replay else _for(service).items():
                 yield SystemCommand(f"{words} {name}", "", partial(self.send, command), discover=False)
 
     def send(self, command: Command) -> None:
@@ -98,7 +98,7 @@ class DevloopApp(Looking):
         if self.session is None or not service:
             return
         question = f"Restart every Pod of {service}, without a build? (asked once)"
-        self._may_restart = self._may_restart or await self.push_screen_wait(Sure(question))
+        self._may_restart = self._may_restart or await self._sure(question)
         if self._may_restart:
             self.send(Restart(service))
 
@@ -107,7 +107,7 @@ class DevloopApp(Looking):
         service = self.service
         if service is not None and service.looks_on and service.hold is not None:
             question = f"Take {service.name} over from {service.hold.on}, whose session then looks on?"
-            if await self.push_screen_wait(Sure(question)):
+            if await self._sure(question):
                 self.send(TakeOver(service.name))
 
     @work(exclusive=True, group="why")
@@ -127,9 +127,9 @@ class DevloopApp(Looking):
         service = self.chosen
         if self.session is None or not service:
             return
-        if await self.push_screen_wait(Sure(f"Put the workloads of {service} back as they were before devloop?")):
+        if await self._sure(f"Put the workloads of {service} back as they were before devloop?"):
             lines = await self.session.restore(service)
-            await self.push_screen_wait(Told(f"restored {service}", Text("\n".join(lines))))
+            await self.push_screen_wait(Told(f"restore {service}", Text("\n".join(lines))))
 
     def action_pane(self, name: str) -> None:
         self.open_pane(name)
@@ -213,11 +213,15 @@ class DevloopApp(Looking):
 
     @work(exclusive=True, group="quit")
     async def action_leave(self) -> None:
-        """Back to the log; from there out, after one question."""
+        """Back to the log; from there out, after one question if anything would end."""
         if self.pane != "logs":
             self.show_pane("logs")
-        elif await self.push_screen_wait(Sure("Quit devloop?")):
+        elif await self._sure("Quit devloop?", again="q"):
             self.quit(None)
+
+    async def _sure(self, question: str, *, again: str = "") -> bool:
+        """In a replay nothing has to be asked: nothing would end or change."""
+        return self.is_replay or await self.push_screen_wait(Sure(question, again=again))
 
     def action_interrupt(self) -> None:
         self.quit(ExitCode.INTERRUPTED)

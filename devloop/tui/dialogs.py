@@ -37,21 +37,31 @@ class Ask(ModalScreen[str | None]):
 
 
 class Sure(ModalScreen[bool]):
-    """Asks for a yes or a no."""
+    """Asks for a yes or a no; the key that asked, pressed again, may be the yes."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [("y,enter", "answer(True)", "yes"), ("n,escape,q", "answer(False)", "no")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        ("y,enter", "answer(True)", "yes"),
+        ("n,escape", "answer(False)", "no"),
+        ("q", "q", "yes, where it asked; else no"),
+    ]
 
-    def __init__(self, question: str) -> None:
+    def __init__(self, question: str, *, again: str = "") -> None:
+        """`again`: the key that asked, where pressing it twice is a yes."""
         super().__init__()
-        self._question = question
+        self._question, self._again = question, again
 
     def compose(self) -> ComposeResult:
+        yes = f"{self._again} or y" if self._again else "y"
         with Vertical(classes="dialog"):
             yield Static(styled(self._question, "key"))
-            yield _foot(("y", "yes"), ("n", "no"))
+            yield _foot((yes, "yes"), ("Esc or n", "no"))
 
     def action_answer(self, answer: bool) -> None:
         self.dismiss(answer)
+
+    def action_q(self) -> None:
+        """Back, as everywhere, unless it is what asked."""
+        self.dismiss(self._again == "q")
 
 
 class Told(ModalScreen[None]):

@@ -14,6 +14,8 @@ from devloop.core.failure import ExitCode
 from devloop.core.reducer import fold
 from devloop.session.replay import LONGEST_PAUSE, Tape, play
 from devloop.tui.app import DevloopApp
+from devloop.tui.keys import Where, foot, meaning
+from devloop.tui.part import Part
 from devloop.tui.talk import Ended
 from devloop.views.board import overall
 from devloop.views.chronicle import Chronicle
@@ -21,6 +23,7 @@ from tests.engine.conftest import run_in_fake_time
 from tests.headless.sessions import NAMES, SESSIONS, lines_of, recorded
 from tests.onterminal import OnTerminal
 
+REPLAYED = Where(off=True, replay=True)
 LATER_EVENT = '{"time":"2026-01-02T03:04:05.678Z","event":"moon_landed","crew":3}'
 GOLDEN = SESSIONS / "broken_build.ndjson"
 
@@ -202,14 +205,33 @@ async def test_keys_that_would_act_say_that_it_is_a_replay_and_q_quits(noted: "a
         for key in ("b", "space", "A", "S"):
             await pilot.press(key)
             assert "this is a replay" in await noted.get(), key
-        await pilot.press("r", "y")
+        await pilot.press("r")
         assert "this is a replay" in await noted.get()
         await pilot.press("d")
         await pilot.pause()
         assert "this is a replay" in app.answer[0].text
         assert not app.wants_notice
-        await pilot.press("escape", "q", "y")
+        await pilot.press("escape", "q")
     assert app.return_value == Ended(ExitCode.DONE)
+
+
+async def test_keys_that_would_act_are_named_nowhere() -> None:
+    app = app_of("broken_build")
+    async with app.run_test(size=(140, 40)) as pilot:
+        while app.state.exit_code is None:
+            await pilot.pause()
+        parts = {name: app.main.query_one(f"#{name}", Part).said for name in ("keys", "band")}
+        named = {key.action for keys in meaning(app.where).values() for key in keys}
+        offered = {command.title.split()[0] for command in app.get_system_commands(app.screen)}
+        app.is_replay = False
+        asking = {action for _, _, action, _ in foot(app.where)} - {action for _, _, action, _ in foot(REPLAYED)}
+        await pilot.press("ctrl+c")
+    assert asking == {"build", "restart", "pause", "why", "shell"}
+    for words in ("build now", "restart", "pause", "why", "shell", "edit"):
+        assert words not in parts["keys"] + parts["band"]
+    assert not named & {*asking, "stop", "edit", "restore", "pause_all", "take_over"}
+    assert {"pane('build')", "find", "leave"} <= named
+    assert not offered & {"Build", "Restart", "Pause", "Stop", "Put", "Resume"}
 
 
 def test_on_a_terminal_it_stays_on_the_last_frame(tmp_path: Path) -> None:
@@ -217,8 +239,6 @@ def test_on_a_terminal_it_stays_on_the_last_frame(tmp_path: Path) -> None:
     with OnTerminal(command, tmp_path) as terminal:
         terminal.until("the recording ends here")
         terminal.press(b"q")
-        terminal.until("Quit devloop?")
-        terminal.press(b"y")
         assert terminal.finish() == 0
         terminal.assert_sane()
     assert terminal.said.strip() == ""

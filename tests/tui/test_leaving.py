@@ -11,20 +11,28 @@ from tests.tui.states import STATES
 REFUSED = Failure(FailureCode.CONTEXT_REFUSED, "the context `prod` does not look like a development cluster", "")
 
 
-async def test_q_asks_once_and_ends_with_0() -> None:
+@pytest.mark.parametrize("yes", ["y", "enter", "q"])
+async def test_q_asks_once_and_ends_with_0(yes: str) -> None:
     async with on_stage(STATES["verified"]()) as stage:
         await stage.press("q")
         assert isinstance(stage.app.screen, Sure)
-        await stage.press("y")
+        assert stage.session.asked == []
+        await stage.press(yes)
     assert stage.app.return_value == Ended(ExitCode.DONE)
 
 
-@pytest.mark.parametrize("no", ["n", "escape", "q"])
+@pytest.mark.parametrize("no", ["n", "escape"])
 async def test_q_and_no_goes_on(no: str) -> None:
     async with on_stage(STATES["verified"]()) as stage:
         await stage.press("q", no)
         assert stage.session.asked == []
         assert not isinstance(stage.app.screen, Sure)
+
+
+async def test_q_is_no_yes_to_another_question() -> None:
+    async with on_stage(STATES["verified"]()) as stage:
+        await stage.press("R", "q", "r", "q")
+        assert (stage.session.asked, stage.session.sent, len(stage.app.screen_stack)) == ([], [], 1)
 
 
 async def test_q_is_back_where_there_is_a_way_back() -> None:
