@@ -343,3 +343,25 @@ def test_values_that_were_cut_off_are_written_anew(tmp_path: Path) -> None:
 def test_what_another_folder_does_not_mend_is_not_called_unwritable(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="Too many"):
         unwritable(tmp_path, OSError(errno.EMFILE, "Too many open files"))
+
+
+@pytest.mark.timeout(120)
+def test_what_somebody_puts_back_is_told_as_that_to_the_end(home: Path) -> None:
+    with on_terminal(home) as screen:
+        screen.until("Enter lets devloop take over")
+        screen.press(b"\r")
+        screen.until("2 verified")
+        screen.press(b"R")
+        screen.until("back as they were before devloop?")
+        screen.press(b"y")
+        screen.until("to what it was before devloop")
+        screen.until("b takes over again, q ends all of it")
+        screen.until("devloop's marks are removed")
+        screen.press(b"q")  # closes what was told
+        screen.press(b"q")
+        screen.until("Quit devloop?")
+        screen.press(b"q")
+        assert screen.finish() == 0
+    assert "web: restored to what it was before devloop: " in screen.said
+    assert "api: verified " in screen.said
+    nothing_is_left(home)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from devloop.core.events import Outcome, Trigger
-from devloop.core.state import FinishedCycle, SessionState, Want
+from devloop.core.events import Outcome, Trigger, WorkloadDrifted
+from devloop.core.state import FinishedCycle, ServiceState, SessionState, Want
 from devloop.session.demo import telling
 from devloop.session.demo.sandboxed import Sandbox
 from devloop.session.demo.telling import LINES, Telling
@@ -51,6 +51,15 @@ def test_the_next_thing(ended: list[tuple[Trigger, Outcome]], words: str) -> Non
     said = tip(SANDBOX, Path.cwd() / "demo")(SessionState(), Past(*ended))
     assert said.startswith("sandbox, not Kubernetes · ")
     assert words in said
+
+
+def test_what_was_restored_is_not_proposed_again() -> None:
+    past = Past((FILES, Outcome.FAILED), (FILES, Outcome.UNCHANGED))
+    restored = WorkloadDrifted("api", "deployment/api", "devloop restore", "restored", restored=True)
+    api = ServiceState("api", drift=restored)
+    said = tip(SANDBOX, Path.cwd() / "demo")(SessionState({"web": ServiceState("web"), "api": api}), past)
+    assert "R puts back" not in said
+    assert "q ends all of it" in said
 
 
 async def test_all_of_it_is_there_on_a_narrow_screen() -> None:

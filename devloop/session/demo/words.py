@@ -89,12 +89,15 @@ def tip(sandbox: Sandbox, folder: Path) -> Tip:
     near = min(str(folder), os.path.relpath(folder), key=len)
     source, recipe = Path(near) / SOURCE, Path(near) / RECIPE
 
-    def next_one(_: SessionState, past: Chronicle) -> str:
-        return f"sandbox, not Kubernetes · {_next(past.cycles('web'))}".format(
-            url=sandbox.urls["web"], source=source, recipe=recipe
-        )
+    def next_one(state: SessionState, past: Chronicle) -> str:
+        restored = any(service.restored for service in state.services.values())
+        what = _RESTORED if restored else _next(past.cycles("web"))
+        return f"sandbox, not Kubernetes · {what}".format(url=sandbox.urls["web"], source=source, recipe=recipe)
 
     return next_one
+
+
+_RESTORED = "put back as it was before devloop; b takes over again, q ends all of it"
 
 
 def _next(cycles: tuple[FinishedCycle, ...]) -> str:
