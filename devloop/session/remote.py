@@ -14,13 +14,16 @@ from devloop.core.awaiting import Verdict, pending, verdict
 from devloop.core.commands import Command, Rebuild, Restart
 from devloop.core.events import Record, ServiceAdded, ServiceRemoved, Trigger
 from devloop.core.failure import ExitCode
+from devloop.core.service import WorkloadKey
 from devloop.core.state import ServiceState
+from devloop.core.why.facts import NewestSave
 from devloop.engine.eventlog import EventLog
 from devloop.session import say
 from devloop.session.clean import without_secrets
 from devloop.session.project import Project
 from devloop.views.board import row
 from devloop.views.chronicle import Chronicle
+from devloop.views.newestsave import newest_save
 
 
 @dataclass(eq=False)
@@ -75,6 +78,8 @@ class Remote:
                 return {"services": wanted}
             case "wait":
                 return await self._wait(question.get("services") or ())
+            case "newest":
+                return {"newest": self._newest_of(question)}
         return {"error": "this session is of another version of devloop"}
 
     def _services(self, named: Sequence[str]) -> list[str]:
@@ -108,6 +113,20 @@ class Remote:
             "cycle": last.number if last else 0,
             "outcome": str(last.outcome) if last else "",
         }
+
+    def newest(self, service: str) -> NewestSave | None:
+        """Of the service; None where all that was saved is proved."""
+        found = self.log.state.services.get(service)
+        return newest_save(found, self._past, self.session, time.time()) if found is not None else None
+
+    def _newest_of(self, question: Message) -> Mapping[str, Any] | None:
+        """Of the services on a workload. Contexts of one name may lead to two clusters, so the server counts."""
+        if question.get("server") != self.project.place.pinned.server:
+            return None
+        key = WorkloadKey(**question["workload"])
+        found = (self.newest(each.name) for each in self.project.services if key in each.workloads)
+        newest = next((each for each in found if each is not None), None)
+        return asdict(newest) if newest is not None else None
 
     # until it is proved ------------------------------------------------------------------------------------------
 

@@ -138,7 +138,8 @@ class _Behind:
         found = self._service(service)
         if found is None:
             return (Phrase(f"{service} is no service of this session", Tone.QUIET),)
-        return await why_service(self.project, found, has_engine=not self.is_trial)
+        saved = self.session.newest(service)
+        return await why_service(self.project, found, saved, has_engine=not self.is_trial)
 
     def shell(self, service: str) -> Sequence[str] | str:
         if self.is_trial:

@@ -20,6 +20,7 @@ from devloop.core.failure import Connection, ExitCode, Failure
 from devloop.core.ports import Builder, BuildRequest, LogTail, Watcher
 from devloop.core.scheduler import Limits
 from devloop.core.service import Service, WorkloadKey
+from devloop.core.why.facts import NewestSave
 from devloop.core.workload import Snapshot
 from devloop.engine.builds import SharedBuilds
 from devloop.engine.conductor import Conductor, ConnectionSeen, FilesChanged
@@ -97,6 +98,7 @@ class Session:
         """Whether nobody reads stdout any more."""
         self._unrecorded = ""
         """Why the recording is cut off."""
+        self._remote: Remote | None = None
         self._last_words: list[str] = []
         self._left: set[WorkloadKey] = set()
         """Workloads of services that came and went."""
@@ -163,6 +165,10 @@ class Session:
         """The workloads of a service as they were seen last."""
         found = self._log.state.services.get(service)
         return tuple(found.workloads.values()) if found else ()
+
+    def newest(self, service: str) -> NewestSave | None:
+        """What was saved last, where it is not what was proved last."""
+        return self._remote.newest(service) if self._remote is not None else None
 
     async def restore(self, service: str) -> list[str]:
         """Put the workloads of one service back; what was done, in words."""
@@ -254,6 +260,8 @@ class Session:
     def _work_by(self, project: Project) -> None:
         self._left |= {key for key in self._keys() if self._holder is None or self._holder.held_by(key) is None}
         self._project = project
+        if self._remote is not None:
+            self._remote.project = project
         self.reconfigured(project)
 
     @contextlib.asynccontextmanager
@@ -269,7 +277,7 @@ class Session:
             await watcher.picture(service)
             await conductor.caught_up()
 
-        remote = Remote(self._project, self._log, self._id, conductor.post, caught_up, look)
+        remote = self._remote = Remote(self._project, self._log, self._id, conductor.post, caught_up, look)
         async with open_to_others(remote):
             yield
 

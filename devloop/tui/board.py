@@ -21,12 +21,12 @@ from devloop.tui.coloured import Coloured
 from devloop.tui.keys import PANES, Where, foot
 from devloop.tui.logview import LogView
 from devloop.tui.pace import Pace, PromptScreen
-from devloop.tui.painted import painted
 from devloop.tui.panes import TextPane, build_text, history_text, pods_text
 from devloop.tui.part import Part
 from devloop.tui.ring import Ring
 from devloop.tui.scene import Scene
 from devloop.tui.talk import Tip
+from devloop.tui.whytext import why_text
 from devloop.views import Phrase, Tone
 from devloop.views.band import Band, band
 from devloop.views.board import STOPPED, row, title
@@ -126,6 +126,11 @@ class Board(Coloured):
         return self.main.query_one("#logs", LogView)
 
     @property
+    def _text_pane(self) -> TextPane:
+        """The pane that is shown, where that is not the log."""
+        return self.main.query_one(f"#{self.pane}", TextPane)
+
+    @property
     def state(self) -> SessionState:
         return self.scene.state
 
@@ -206,6 +211,7 @@ class Board(Coloured):
             following=lines.following,
             finding=bool(lines.finder.needle),
             filtered=bool(self.only_pod or self.only_container or self.level),
+            below=0 if self.pane == "logs" else self._text_pane.below,
             pods=len(lines.pods) > 1,
             containers=len(lines.containers) > 1,
             replay=self.is_replay,
@@ -284,7 +290,7 @@ class Board(Coloured):
     def _about(self, where: Where) -> tuple[str, str]:
         """What the pane is about, and where in it one is."""
         if self.pane != "logs":
-            return self.chosen, ""
+            return self.chosen, f"{where.below:,} more line{'' if where.below == 1 else 's'}" if where.below else ""
         parts = [self.chosen, self.only_pod or ("all Pods" if where.pods else ""), self.only_container]
         parts.append(f"{self.level} and worse" if self.level else "")
         view = self.log_view
@@ -302,14 +308,17 @@ class Board(Coloured):
         if self.pane == "logs" or service is None:
             return
         if self.pane == "why":
-            text = painted(self.answer)
+            text = why_text(self.answer, width)
         elif self.pane == "build":
             text = build_text(service, self.past, width)
         elif self.pane == "pods":
             text = pods_text(service, self.past, now, width)
         else:
             text = history_text(service, self.past, now, width)
-        self.main.query_one(f"#{self.pane}", TextPane).put(text)
+        self._text_pane.put(text)
+
+    def on_text_pane_moved(self) -> None:
+        self.paint()
 
     def _tell_terminal(self, now: float) -> None:
         """The title, and a notice when something breaks or is mended."""

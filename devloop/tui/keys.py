@@ -37,6 +37,8 @@ class Where:
     following: bool = True
     finding: bool = False
     filtered: bool = False
+    below: int = 0
+    """Lines of a pane beside the log that are further down than what is seen."""
     pods: bool = False
     """Whether more than one Pod, or container, wrote lines."""
     containers: bool = False
@@ -143,7 +145,8 @@ KEYS = (
         lambda w: "newer"),
     Key("g", "top", "the oldest line", Group.LOG, means=_in_logs),
     Key("G", "end", "the newest line, and follow", Group.LOG, means=_in_logs),
-    Key("ctrl+f", "page(1)", "a page down", Group.LOG),
+    Key("ctrl+f", "page(1)", "a page down", Group.LOG, lambda w: 1 if w.below else None,
+        now=lambda w: "page down"),
     Key("ctrl+b", "page(-1)", "a page up", Group.LOG),
     Key("ctrl+e", "line(1)", "a line down", Group.LOG),
     Key("ctrl+y", "line(-1)", "a line up", Group.LOG),

@@ -3,7 +3,7 @@
 A text names its tone, and the console's theme says what that looks like, so that one text serves every terminal.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
@@ -13,7 +13,7 @@ from textual.color import Color
 from textual.filter import LineFilter
 from textual.theme import Theme
 
-from devloop.views import Phrase, Tone
+from devloop.views import Tone
 
 GAP = "  "
 POD_COLOURS = 8
@@ -78,11 +78,6 @@ def styles(*, dark: bool, ansi: bool) -> Styles:
     named = _ANSI if ansi else _DARK if dark else _LIGHT
     pods = _ANSI_PODS if ansi else _DARK_PODS if dark else _LIGHT_PODS
     return Styles({"plain": "", **named, **{f"pod{at}": colour for at, colour in enumerate(pods)}})
-
-
-def painted(phrases: Iterable[Phrase]) -> Text:
-    """Lines in their colours."""
-    return Text("\n").join(styled(phrase.text, phrase.tone) for phrase in phrases)
 
 
 def styled(text: str, tone: str = Tone.PLAIN) -> Text:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
+from textual.message import Message
 from textual.widgets import Static
 
 from devloop.core.events import BuildStep, Phase, PodRow, PodVerified, StepState, Verdict
@@ -40,9 +41,17 @@ Cells = list[tuple[str, str]]
 class TextPane(VerticalScroll, can_focus=True):
     """A pane that is one text, replaced as a whole; what is read stays where it is."""
 
+    class Moved(Message):
+        """Another part of the text is seen, or there is more or less of it."""
+
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._text = Text()
+
+    @property
+    def below(self) -> int:
+        """How many lines are further down."""
+        return max(0, round(self.max_scroll_y - self.scroll_y))
 
     def compose(self) -> ComposeResult:
         yield Static()
@@ -51,6 +60,13 @@ class TextPane(VerticalScroll, can_focus=True):
         if text != self._text:
             self._text = text
             self.again()
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_y(old_value, new_value)
+        self.post_message(self.Moved())
+
+    def watch_virtual_size(self) -> None:
+        self.post_message(self.Moved())
 
     def again(self) -> None:
         """The colours have changed."""

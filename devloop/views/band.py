@@ -84,6 +84,14 @@ def band(state: SessionState, past: Chronicle, chosen: str = "") -> Band | None:
     return next((_of_restored(restored) for restored in found if restored), None)
 
 
+def place_of(service: ServiceState, past: Chronicle) -> str:
+    """Where the newest cycle of a service failed, as FILE:LINE; empty where that is not known."""
+    if service.last is None or service.last.failure is None:
+        return ""
+    found = _of(service, service.last, service.last.failure, past, 0)
+    return f"{found.file}:{found.line}" if found.file else ""
+
+
 def _own_failure(service: ServiceState) -> bool:
     """Whether it failed by itself, and nothing has begun since; a dependency's failure is told where it happened."""
     return (

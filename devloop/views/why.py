@@ -11,7 +11,10 @@ from devloop.core.service import WorkloadKey
 from devloop.core.why.cause import Cause, CauseCode, Link
 from devloop.core.why.chain import Holds, Reading
 from devloop.core.why.diagnosis import exit_code
+from devloop.core.why.facts import NewestSave
+from devloop.core.why.tally import NOTHING, Tally
 from devloop.views import Phrase, Tone
+from devloop.views.verdict import ruling
 
 _MARKS = {Holds.YES: "✔", Holds.NO: "✘", Holds.UNREAD: "·"}
 _TONES = {Holds.YES: Tone.GOOD, Holds.NO: Tone.BAD, Holds.UNREAD: Tone.QUIET}
@@ -30,6 +33,9 @@ class Answer:
     causes: tuple[Cause, ...]
     pod: str = ""
     """The one Pod that was asked about."""
+    tally: Tally = NOTHING
+    saved: NewestSave | None = None
+    """What a session that runs says of the newest save, where that is not proved."""
 
     @property
     def exit_code(self) -> ExitCode:
@@ -39,11 +45,36 @@ class Answer:
 def answer_lines(answer: Answer, now: float, zone: tzinfo | None, width: int = 110) -> list[Phrase]:
     """The chain, then each cause with its evidence and its fix. `zone`: of the times; None is this machine's."""
     clock = _Clock(now, zone)
-    about = f"Pod {answer.pod} of {answer.key}" if answer.pod else str(answer.key)
-    lines = [Phrase(f"{about} in namespace {answer.key.namespace}, context {answer.context}"), Phrase("")]
-    lines += _chain(answer.readings, clock)
+    lines = [Phrase(_about(answer)), Phrase(""), *_chain(answer.readings, clock)]
     if not answer.causes:
         lines += [Phrase(""), Phrase(_fine(answer.readings), Tone.GOOD)]
+    return lines + _causes(answer, clock, width)
+
+
+def screen_lines(answers: Sequence[Answer], now: float, zone: tzinfo | None) -> list[Phrase]:
+    """For a screen, which shows the beginning and wraps it: what runs, then why, then how that was found."""
+    clock = _Clock(now, zone)
+    lines = [_verdict(answer, named=len(answers) > 1) for answer in answers]
+    for answer in answers:
+        lines += [*_causes(answer, clock, None), Phrase(""), Phrase(_about(answer)), *_chain(answer.readings, clock)]
+    return lines
+
+
+def _verdict(answer: Answer, *, named: bool) -> Phrase:
+    text, tone = _fine(answer.readings), Tone.GOOD
+    if answer.causes:
+        text, tone = ruling(answer.causes[0], answer.tally, answer.saved)
+    mark = {Tone.GOOD: "✔", Tone.BAD: "✘"}.get(tone, "·")
+    return Phrase(f"{mark} {answer.key}: {text}" if named else f"{mark} {text}", tone)
+
+
+def _about(answer: Answer) -> str:
+    about = f"Pod {answer.pod} of {answer.key}" if answer.pod else str(answer.key)
+    return f"{about} in namespace {answer.key.namespace}, context {answer.context}"
+
+
+def _causes(answer: Answer, clock: "_Clock", width: int | None) -> list[Phrase]:
+    lines: list[Phrase] = []
     for number, cause in enumerate(answer.causes):
         lines += [Phrase(""), *_cause(cause, clock, width, first=number == 0)]
     return lines
@@ -93,11 +124,12 @@ def _chain(readings: Sequence[Reading], clock: "_Clock") -> Iterator[Phrase]:
             name = ""
 
 
-def _cause(cause: Cause, clock: "_Clock", width: int, *, first: bool) -> Iterator[Phrase]:
+def _cause(cause: Cause, clock: "_Clock", width: int | None, *, first: bool) -> Iterator[Phrase]:
     tone = Tone.GOOD if cause.code is CauseCode.SAME_CONTENT else Tone.WARN
     tone = Tone.BAD if first and tone is Tone.WARN and cause.code is not CauseCode.UNKNOWN else tone
-    for line in wrap(f"{cause.code}: {cause.message}", width, break_long_words=False, break_on_hyphens=False):
-        yield Phrase(line, tone)
+    sentence = f"{cause.code}: {cause.message}"
+    lines = wrap(sentence, width, break_long_words=False, break_on_hyphens=False) if width else [sentence]
+    yield from (Phrase(line, tone) for line in lines)
     for found in cause.evidence:
         at = f" {clock.told(found.time)}" if found.time else ""
         yield Phrase(f"  · {found.source}: {found.text}{at}", Tone.QUIET)

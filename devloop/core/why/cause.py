@@ -21,6 +21,14 @@ class Link(StrEnum):
 class CauseCode(StrEnum):
     """Why an old image runs, and what mends it; part of the output contract (`docs/why.md`). In the chain's order."""
 
+    CYCLE_FAILED = "cycle-failed"
+    """The session that runs could not build, push or load the newest save, so the cluster runs what it ran before. Told
+    in the words of the failure, with its code (`reason`) and the line of the file where that is known. What failed
+    later, in the cluster, is told as `rollout-stuck`. Fix: mend what the message names, and save."""
+    PENDING = "pending"
+    """The session that runs has not brought the newest save to the Pods yet: its cycle is under way, or waits, and the
+    message says for what: a service that it depends on, a connection, somebody who pauses it. Fix: let it go on;
+    `devloop wait NAME` ends when it is proved."""
     NOT_BUILT = "not-built"
     """The newest save is in no image: it is newer than the last build, the ignore file leaves it out, or no instruction
     of the Dockerfile takes it. Known for services of a devloop.toml, from the times of files, the ignore file, and the
@@ -28,6 +36,9 @@ class CauseCode(StrEnum):
     commit where that is earlier, because a clone or a switch of branches writes files that nobody saved; going back to
     an older commit, or pulling one, is therefore not told. Fix: build (`devloop up NAME --once`), take the pattern out
     of `.dockerignore`, or add a `COPY`."""
+    NEVER_RUN = "never-run"
+    """devloop has not run yet for the service: the registry has nothing under the name that devloop.toml pushes to.
+    Fix: `devloop up NAME`."""
     NOT_PUSHED = "not-pushed"
     """The Docker engine of this machine has a newer image under this very reference than the registry has, or the only
     one. It is not told when the registry knows the newer one by its digest, or a Pod runs it: then the tag was moved
@@ -40,7 +51,8 @@ class CauseCode(StrEnum):
     """The workload asks for something that will never become the newest image: a digest whose tag has moved on, another
     tag or repository than devloop.toml pushes to, or an older tag than what was built last on this machine. The last is
     told only of images that devloop builds (a service of devloop.toml, or a recorded push): of others, another tag is
-    another thing. Fix: `kubectl set image`, or `devloop up NAME --once` where devloop.toml names the tag."""
+    another thing. Fix: `kubectl set image` where the registry is known to have that image, else `devloop up NAME
+    --once`."""
     PAUSED = "paused"
     """Nobody lets the newest template roll out: `spec.paused` of a Deployment, `OnDelete` or a `partition` of a
     StatefulSet or DaemonSet. New Pods that crash are told as `rollout-stuck` instead. Fix: `kubectl rollout resume`,
@@ -93,7 +105,10 @@ class CauseCode(StrEnum):
 
 
 LINKS: dict[CauseCode, Link] = {
+    CauseCode.CYCLE_FAILED: Link.SOURCE,
+    CauseCode.PENDING: Link.SOURCE,
     CauseCode.NOT_BUILT: Link.SOURCE,
+    CauseCode.NEVER_RUN: Link.REGISTRY,
     CauseCode.NOT_PUSHED: Link.REGISTRY,
     CauseCode.REVERTED: Link.SPEC,
     CauseCode.PINNED: Link.SPEC,

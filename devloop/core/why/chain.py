@@ -8,7 +8,7 @@ from devloop.core.events import Verdict
 from devloop.core.image import short
 from devloop.core.why.around import asked
 from devloop.core.why.cause import LINKS, Cause, CauseCode, Link
-from devloop.core.why.facts import Facts, LocalImage, Reference, RegistryImage, Source, Unread
+from devloop.core.why.facts import Facts, LocalImage, Reference, RegistryImage, Unread
 from devloop.core.why.pods import Seen, asked_about, newest, ready_of, seen_in
 from devloop.core.workload import Deployment
 
@@ -40,7 +40,7 @@ def chain(facts: Facts, causes: Sequence[Cause]) -> tuple[Reading, ...]:
     seen = seen_in(facts)
     references = asked(facts)
     readings = (
-        _source(facts.source),
+        _source(facts),
         *(_local(reference) for reference in references),
         *(_registry(reference) for reference in references),
         *_spec(facts, deployment),
@@ -66,7 +66,10 @@ def _judged(readings: Iterable[Reading], causes: Sequence[Cause]) -> Iterator[Re
         yield Reading(reading.link, Holds.NO, reading.text, reading.time) if spoilt else reading
 
 
-def _source(source: Source | Unread) -> Reading:
+def _source(facts: Facts) -> Reading:
+    saved, source = facts.saved, facts.source
+    if saved is not None and saved.what:
+        return Reading(Link.SOURCE, Holds.YES, f"{saved.what} is the newest save, of", saved.since)
     if isinstance(source, Unread):
         return Reading(Link.SOURCE, Holds.UNREAD, source.why)
     if source.newest is None:

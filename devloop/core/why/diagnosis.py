@@ -2,17 +2,20 @@
 
 from collections.abc import Iterable, Iterator
 
-from devloop.core.failure import ExitCode
+from devloop.core.failure import ExitCode, FailureCode
 from devloop.core.why.around import LEFT_OUT, not_built, other_pods, same_content, shadowed
 from devloop.core.why.cause import Cause, CauseCode
 from devloop.core.why.facts import Facts
 from devloop.core.why.fixes import POD
 from devloop.core.why.halted import halted
+from devloop.core.why.newestsave import in_rollout, not_arrived
 from devloop.core.why.pods import Seen, other_architecture, seen_in, stale_causes, undecided
-from devloop.core.why.spec import not_pushed, pinned, reverted
+from devloop.core.why.spec import never_run, not_pushed, pinned, reverted
 from devloop.core.workload import Deployment
 
 _ORDER = tuple(CauseCode)
+_OF_SESSION = frozenset({CauseCode.CYCLE_FAILED, CauseCode.PENDING})
+"""What was saved last is what whoever asks means, whatever else is the matter."""
 _NO_CAUSE = frozenset({CauseCode.SAME_CONTENT})
 
 
@@ -29,7 +32,7 @@ def diagnose(facts: Facts) -> tuple[Cause, ...]:
     found += undecided(facts, seen)
     if not found and (same := same_content(facts, seen)) is not None:
         return (same,)
-    return tuple(sorted(found, key=lambda cause: (-_explains(cause, seen), _ORDER.index(cause.code))))
+    return tuple(sorted(found, key=lambda cause: (cause.code not in _OF_SESSION, -_explains(cause, seen), _at(cause))))
 
 
 def exit_code(causes: Iterable[Cause]) -> ExitCode:
@@ -41,12 +44,17 @@ def exit_code(causes: Iterable[Cause]) -> ExitCode:
 
 
 def _found(facts: Facts, deployment: Deployment, seen: tuple[Seen, ...]) -> Iterator[Cause]:
-    if (unbuilt := not_built(facts)) is not None:
-        yield unbuilt
-    yield from not_pushed(facts, deployment)
-    undone = [*reverted(facts, deployment)]
-    yield from undone or pinned(facts, deployment)
-    if (waiting := halted(facts, deployment)) is not None:
+    saved = not_arrived(facts)
+    unpushed, undone = [*not_pushed(facts, deployment)], [*reverted(facts, deployment)]
+    begun = facts.saved is not None or bool(unpushed) or bool(undone)
+    first = None if begun else never_run(facts, deployment)
+    unbuilt = not_built(facts)
+    if unbuilt is not None and (unbuilt.reason == LEFT_OUT or (facts.saved is None and first is None)):
+        yield unbuilt  # which the session, or that there never was a build, does not tell already
+    yield from (each for each in (saved, first) if each is not None)
+    yield from unpushed
+    yield from undone or ([] if first is not None else pinned(facts, deployment))
+    if (waiting := halted(facts, deployment) or in_rollout(facts)) is not None:
         yield waiting
     yield from stale_causes(facts, seen)
     yield from other_architecture(facts, seen)
@@ -69,6 +77,12 @@ def _nothing_runs(facts: Facts, deployment: Deployment, seen: tuple[Seen, ...]) 
     else:
         message, fix = f"no Pod of {key} reports an image yet", f"kubectl get pods -n {key.namespace} --watch"
     yield Cause(CauseCode.UNKNOWN, message, (), fix)
+
+
+def _at(cause: Cause) -> float:
+    """Its place in the chain's order; that nothing can be pulled comes before that it would not be the newest."""
+    is_pull = cause.code is CauseCode.ROLLOUT_STUCK and cause.reason == FailureCode.IMAGE_PULL
+    return _ORDER.index(CauseCode.PINNED) - 0.5 if is_pull else _ORDER.index(cause.code)
 
 
 def _explains(cause: Cause, seen: tuple[Seen, ...]) -> int:

@@ -7,6 +7,7 @@ reason: it costs what it would have told, and nothing else. Times are Unix secon
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from devloop.core.failure import Failure
 from devloop.core.image import ImageRef, ResolvedImage
 from devloop.core.proof import Known
 from devloop.core.service import WorkloadKey
@@ -59,7 +60,7 @@ class LocalTag:
     id: str
     created: float
     pushed: bool = True
-    """False where the registry is known to have nothing under it."""
+    """Whether the registry is known to have something under it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +139,27 @@ class Push:
 
 
 @dataclass(frozen=True, slots=True)
+class NewestSave:
+    """What a session that runs says of the newest save of a service, where that is not what it proved last."""
+
+    session: str
+    service: str
+    what: str
+    """The files; empty where nobody saved, and a key or a command asked for the cycle."""
+    since: float
+    meanwhile: str
+    """What runs as long as it does not, as a clause."""
+    phase: str = ""
+    """Of its cycle: in which it failed, else which runs; empty for none."""
+    waits: str = ""
+    """What it waits for, or is at, as a clause; empty where it failed."""
+    failure: Failure | None = None
+    place: str = ""
+    """Where it failed, as FILE:LINE; empty where that is not known."""
+    fix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """All that one answer is made from."""
 
@@ -168,3 +190,11 @@ class Facts:
     """The one Pod that was asked about; empty: all of the workload's."""
     controller: str = ""
     """What controls a Pod that is its own workload here, as `KIND/NAME`; empty: nothing does."""
+    saved: NewestSave | None = None
+    """None where no session runs for the workload, or all that was saved is proved."""
+
+    @property
+    def up(self) -> str:
+        """The command that builds, pushes and rolls out what the workload's service is now."""
+        service = "" if isinstance(self.source, Unread) else f" {self.source.service}"
+        return f"devloop up{service} --once"

@@ -7,6 +7,7 @@ from devloop.core.events import Verdict
 from devloop.core.image import ImageRef, digest_of, short
 from devloop.core.managers import field_writer
 from devloop.core.original import Original, Written
+from devloop.core.patch import BuildMark
 from devloop.core.proof import verdict_of
 from devloop.core.service import WorkloadKey
 from devloop.core.why.cause import Cause, CauseCode, Evidence
@@ -130,10 +131,10 @@ def _other_than_expected(facts: Facts, spec: ContainerSpec, reference: Reference
     if expected is None or reference.ref.with_digest("").same_image(expected):
         return None
     message = f"asks for {spec.image}, but devloop.toml pushes to {expected}, so it never sees what is pushed"
-    fix = set_image(facts.key, spec.name, str(expected))
     pushed = facts.references.get(str(expected))
-    if pushed is not None and pushed.registry is None and not isinstance(facts.source, Unread):
-        fix = f"devloop up {facts.source.service} --once"
+    # What the registry may not have would take down what runs.
+    there = pushed is not None and isinstance(pushed.registry, RegistryImage)
+    fix = set_image(facts.key, spec.name, str(expected)) if there else facts.up
     return message, fix, Evidence("devloop.toml", f"the image is {expected}")
 
 
@@ -180,8 +181,8 @@ def _under_another_tag(facts: Facts, container: str, reference: Reference) -> _F
 
 def _give(facts: Facts, container: str, there: ImageRef, other: LocalTag) -> str:
     """devloop.toml says which tag its service runs under: there the newest has to go, not the workload elsewhere."""
-    if facts.expected is not None and not isinstance(facts.source, Unread):
-        return f"devloop up {facts.source.service} --once"
+    if facts.expected is not None:
+        return facts.up
     fix = set_image(facts.key, container, str(there))
     return fix if other.pushed else f"docker push {other.ref} && {fix}"
 
@@ -222,6 +223,21 @@ def not_pushed(facts: Facts, deployment: Deployment) -> Iterator[Cause]:
                 ),
                 f"docker push {reference.ref}",
             )
+
+
+def never_run(facts: Facts, deployment: Deployment) -> Cause | None:
+    """Nothing is there yet of what devloop.toml pushes to, and nothing of it runs either."""
+    own = facts.references.get(str(facts.expected)) if facts.expected is not None else None
+    if own is None or own.registry is not None or BuildMark.decode(deployment.template.build) is not None:
+        return None
+    asks = ", ".join(f"container {s.name} asks for {s.image}" for s in _asked_about(facts, deployment))
+    message = f"devloop has not run yet for this service: the registry has no {facts.expected}, to which it will push"
+    evidence = (Evidence("registry", f"has no {facts.expected}"), Evidence(str(facts.key), asks))
+    return Cause(CauseCode.NEVER_RUN, message, evidence, facts.up)
+
+
+def _asked_about(facts: Facts, deployment: Deployment) -> Iterator[ContainerSpec]:
+    return (spec for spec in deployment.template.containers if spec.name in facts.containers)
 
 
 def _ahead(facts: Facts, local: LocalImage, registry: RegistryImage | Unread | None) -> bool:

@@ -22,16 +22,19 @@ from devloop.core.service import Service, WorkloadKey
 from devloop.core.why.cause import Cause
 from devloop.core.why.chain import chain, first_broken
 from devloop.core.why.diagnosis import diagnose
+from devloop.core.why.facts import NewestSave
 from devloop.core.why.subject import KINDS, NamespaceObjects, denied_owner, find, keys
+from devloop.core.why.tally import tally
 from devloop.headless.plain import shown, wants_colour
 from devloop.session import say
 from devloop.session.clean import Clean, without_secrets
 from devloop.session.project import Place, Project, Refusal
 from devloop.session.request import Request
 from devloop.session.why.gather import Gatherer
+from devloop.session.why.newest import Newest, of_sessions
 from devloop.session.why.target import Question, Target, owner_of, read_question
 from devloop.views import Phrase, Tone
-from devloop.views.why import Answer, answer_lines, table_lines
+from devloop.views.why import Answer, answer_lines, screen_lines, table_lines
 
 _PAUSE = 2.0
 """Seconds between two looks of `--watch`: what a tag means is something that no registry tells by itself."""
@@ -49,7 +52,7 @@ async def why(request: Request, *, everything: bool, watch: bool, as_json: bool)
     try:
         told: tuple[list[str], list[str]] = [], []
         while True:
-            found = await _answers(question, cluster, registry, engine)
+            found = await _answers(question, cluster, registry, engine, of_sessions(question.place.pinned.server))
             lines = _lines(found, as_json=as_json, table=everything), _failures(found)
             if lines != told:
                 say.out(*([""] if told[0] and not as_json else []), *lines[0])
@@ -63,22 +66,26 @@ async def why(request: Request, *, everything: bool, watch: bool, as_json: bool)
         await cluster.close()
 
 
-async def why_service(project: Project, service: Service, *, has_engine: bool = True) -> list[Phrase]:
-    """The answer for the workloads of one service of a session, in words. A sandbox has no engine."""
+async def why_service(
+    project: Project, service: Service, saved: NewestSave | None = None, *, has_engine: bool = True
+) -> list[Phrase]:
+    """The answer for the workloads of one service of a session, in words for a screen. A sandbox has no engine."""
+
+    async def newest(_: WorkloadKey) -> NewestSave | None:
+        return saved
+
     targets = tuple(Target(key.namespace, key.kind, key.name, service) for key in service.workloads)
     question = Question(project.place, targets, project.services)
     cluster, engine = KubeCluster(project.place.pinned), DockerEngine() if has_engine else None
     registry = HttpRegistry(insecure=engine.insecure_registries if engine else None)
     try:
-        found = await _answers(question, cluster, registry, engine)
+        found = await _answers(question, cluster, registry, engine, newest)
     finally:
         await registry.close()
         await cluster.close()
-    lines: list[Phrase] = []
-    for each in found:
-        lines += [Phrase("")] if lines else []
-        lines += answer_lines(each, time.time(), None) if isinstance(each, Answer) else _told(each)
-    return lines
+    told = [phrase for each in found if isinstance(each, Failure) for phrase in _told(each)]
+    answers = [each for each in found if isinstance(each, Answer)]
+    return [*told, *screen_lines(answers, time.time(), None)]
 
 
 def _told(failure: Failure) -> list[Phrase]:
@@ -86,9 +93,9 @@ def _told(failure: Failure) -> list[Phrase]:
 
 
 async def _answers(
-    question: Question, cluster: KubeCluster, registry: HttpRegistry, engine: DockerEngine | None
+    question: Question, cluster: KubeCluster, registry: HttpRegistry, engine: DockerEngine | None, newest: Newest
 ) -> list[Answer | Failure]:
-    gatherer = Gatherer(cluster, registry, engine, question.note)
+    gatherer = Gatherer(cluster, registry, engine, question.note, newest)
     _, objects = await asyncio.gather(gatherer.prepare(), read_namespaces(question, cluster))
     current = current_context()
     answers = await asyncio.gather(
@@ -130,7 +137,7 @@ async def _of_target(
         service = owner_of(question.services, target, key.kind, key.name)
         facts = await gatherer.facts(objects, key, only, service)
         causes = tuple(there(cause, question.place, current) for cause in diagnose(facts))
-        return Answer(key, context, chain(facts, causes), causes, only)
+        return Answer(key, context, chain(facts, causes), causes, only, tally(facts), facts.saved)
 
     return await asyncio.gather(*(answer(key, only) for key, only in subjects))
 

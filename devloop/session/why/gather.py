@@ -21,7 +21,7 @@ from devloop.core.manifest import pod as parse_pod
 from devloop.core.proof import where_known
 from devloop.core.service import Service, WorkloadKey
 from devloop.core.status import ContainerRef
-from devloop.core.why.facts import Facts, LocalImage, Push, Reference, RegistryImage, Source, Unread
+from devloop.core.why.facts import Facts, LocalImage, NewestSave, Push, Reference, RegistryImage, Source, Unread
 from devloop.core.why.halted import telling_logs
 from devloop.core.why.imageconfig import described, manifest_for
 from devloop.core.why.routes import routes_of
@@ -30,6 +30,7 @@ from devloop.core.why.subject import NamespaceObjects, controller_of, newest_of,
 from devloop.core.workload import Deployment, Snapshot
 from devloop.session.why.carried import with_dockerfile
 from devloop.session.why.loaded import expected, in_no_registry
+from devloop.session.why.newest import Newest
 from devloop.session.why.recordings import pushes_of
 
 _T = TypeVar("_T")
@@ -44,6 +45,8 @@ class Gatherer:
     engine: DockerEngine | None
     """None in a sandbox."""
     note: str = ""
+    newest: Newest | None = None
+    """Asks whoever knows of the newest save; None: nobody is asked."""
     _images: dict[ImageRef, "asyncio.Future[RegistryImage | Unread | None]"] = field(default_factory=dict)
     _recorded: dict[str, "asyncio.Future[tuple[Push, ...]]"] = field(default_factory=dict)
     _aliases: Mapping[str, str] = field(default_factory=dict)
@@ -72,9 +75,10 @@ class Gatherer:
         loaded = {image: found for image in images if (found := in_no_registry(image, deployment, service, pushes))}
         elsewhere = _images_elsewhere(objects, snapshot)
         references = await self._references(images, service, objects.nodes or {}, elsewhere, loaded)
-        known, source = await asyncio.gather(
+        known, source, saved = await asyncio.gather(
             self._known(snapshot, references, service, next(iter((objects.nodes or {}).values()), "")),
             self._source(service, references, pushes),
+            self._saved(key),
         )
         return Facts(
             time.time(),
@@ -93,6 +97,7 @@ class Gatherer:
             logs,
             only,
             controller_of(objects, key),
+            saved,
         )
 
     # images ------------------------------------------------------------------------------------------------------
@@ -136,7 +141,7 @@ class Gatherer:
         newer = newer_here(reference)
         if newer is None:
             return reference
-        pushed = await self._image(newer.ref, platform) is not None
+        pushed = isinstance(await self._image(newer.ref, platform), RegistryImage)
         others = tuple(replace(each, pushed=pushed) if each is newer else each for each in reference.others)
         return replace(reference, others=others)
 
@@ -211,6 +216,9 @@ class Gatherer:
             *(self.cluster.logs(namespace, ref.pod, ref.container, previous=ref.previous) for ref in asked)
         )
         return {ref: tuple(lines) for ref, lines in zip(asked, answers, strict=True) if not isinstance(lines, Failure)}
+
+    async def _saved(self, key: WorkloadKey) -> NewestSave | None:
+        return await self.newest(key) if self.newest is not None else None
 
     async def _source(
         self, service: Service | None, references: Mapping[str, Reference], pushes: Sequence[Push]

@@ -1,0 +1,58 @@
+"""How a session stands with the newest save of a service, for `devloop why`; nothing where it is proved."""
+
+from typing import Any, Protocol
+
+from devloop.core.awaiting import pending
+from devloop.core.state import ServiceState, Want
+from devloop.core.why.facts import NewestSave
+from devloop.views import files
+from devloop.views.band import place_of
+from devloop.views.board import failed_phase
+from devloop.views.chronicle import Chronicle
+from devloop.views.meanwhile import meanwhile
+
+
+class _Save(Protocol):
+    """Takes what the ways of standing differ in."""
+
+    def __call__(self, want: Want, **more: Any) -> NewestSave: ...
+
+
+def newest_save(service: ServiceState, past: Chronicle, session: str, now: float) -> NewestSave | None:
+    """None too where somebody else works on the workload: their own session tells more."""
+    if service.looks_on or service.held:
+        return None
+    still = meanwhile(service, now)
+
+    def save(want: Want, **more: Any) -> NewestSave:
+        saved = files(want.files, want.count)
+        return NewestSave(session, service.name, saved, want.since, still, **more)
+
+    return _on_its_way(service, save) or _given_up(service, past, save) or _failed(service, past, save)
+
+
+def _on_its_way(service: ServiceState, save: _Save) -> NewestSave | None:
+    """A cycle runs, or is wanted and waits. What failed because something is away is wanted too, but told as failed."""
+    running = service.running
+    want = running.want if running is not None else service.want
+    if want is None or (running is None and service.lost):
+        return None
+    phase = str(running.phase or "") if running is not None else ""
+    fix = f"devloop wait {service.name}"
+    if service.paused and running is None:
+        fix = f"let it go on: space on the session's screen, with {service.name} chosen"
+    return save(want, phase=phase, waits=pending(service), fix=fix)
+
+
+def _given_up(service: ServiceState, past: Chronicle, save: _Save) -> NewestSave | None:
+    if past.given_up(service.name) is None or service.over is None:
+        return None
+    return save(service.over.want, waits="its cycle was stopped", fix=f"devloop trigger {service.name}")
+
+
+def _failed(service: ServiceState, past: Chronicle, save: _Save) -> NewestSave | None:
+    last, failure = service.last, service.failure
+    if last is None or failure is None:
+        return None
+    fix = failure.hint or "mend it and save: the session builds again"
+    return save(last.want, phase=failed_phase(last), failure=failure, place=place_of(service, past), fix=fix)
