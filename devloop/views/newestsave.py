@@ -41,7 +41,9 @@ def _on_its_way(service: ServiceState, save: _Save) -> NewestSave | None:
     fix = f"devloop wait {service.name}"
     if service.paused and running is None:
         fix = f"let it go on: space on the session's screen, with {service.name} chosen"
-    return save(want, phase=phase, waits=pending(service), fix=fix)
+    # A cycle that is built waits too, and its hold tells more than its number.
+    waits = service.hold.text if running is not None and service.hold is not None else pending(service)
+    return save(want, phase=phase, waits=waits, fix=fix)
 
 
 def _given_up(service: ServiceState, past: Chronicle, save: _Save) -> NewestSave | None:

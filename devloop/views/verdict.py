@@ -36,7 +36,7 @@ def _what_runs(tally: Tally, first: Cause) -> str:
     if tally.behind:
         return f"{_pods(tally.behind, tally.pods)} what came before the newest template"
     if tally.ready < tally.pods or not tally.pods:
-        return "no Pod is ready" if not tally.ready else f"only {tally.ready} of {tally.pods} Pods are ready"
+        return f"Pods that are ready: {tally.ready} of {tally.pods}" if tally.ready else "no Pod is ready"
     otherwise = "what was asked for, which is not the newest"
     return f"{_pods(tally.pods, tally.pods)} {_ALL_THE_SAME.get(first.code, otherwise)}"
 

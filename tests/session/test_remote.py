@@ -28,14 +28,15 @@ class Stopped:
 class Asked:
     """A session of the services `web` and `api`, both proved, and what it is asked."""
 
-    def __init__(self, look: tuple[ev.Event, ...] = ()) -> None:
+    def __init__(self, story: Story | None = None, look: tuple[ev.Event, ...] = ()) -> None:
         self.log, self.posted, self.caught_up = EventLog(Stopped()), list[Command](), list[str]()
         place = Place(Config(), "", Path(), PinnedContext("kind-dev", "", "shop", ""), (), "shop")
         self.changes = 0
         self._look = look
         self.remote = Remote(Project(place, (), ""), self.log, "1", self.posted.append, self._caught_up, self._taken_in)
         self.remote.on_services = self._changed
-        self.tell(*(record.event for record in Story("web", "api").whole("web").whole("api").records))
+        story = story or Story("web", "api").whole("web").whole("api")
+        self.tell(*(record.event for record in story.records))
 
     def tell(self, *events: ev.Event) -> None:
         for event in events:

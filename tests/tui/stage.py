@@ -31,6 +31,8 @@ class Recorder:
     sent: list[Command] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     """What else was asked for: `why web`."""
+    why_is: Sequence[Phrase] = ()
+    """The answer of `why`; empty: that the newest image runs."""
     shell_is: Sequence[str] | str = "no Pod of web is ready"
     editor_is: Sequence[str] | str = "no editor"
     over: asyncio.Event = field(default_factory=asyncio.Event)
@@ -46,7 +48,7 @@ class Recorder:
 
     async def why(self, service: str) -> Sequence[Phrase]:
         self.asked.append(f"why {service}")
-        return (Phrase(f"the newest image of {service} runs", Tone.GOOD),)
+        return self.why_is or (Phrase(f"the newest image of {service} runs", Tone.GOOD),)
 
     async def restore(self, service: str) -> Sequence[str]:
         self.asked.append(f"restore {service}")

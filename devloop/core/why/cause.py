@@ -108,7 +108,7 @@ LINKS: dict[CauseCode, Link] = {
     CauseCode.CYCLE_FAILED: Link.SOURCE,
     CauseCode.PENDING: Link.SOURCE,
     CauseCode.NOT_BUILT: Link.SOURCE,
-    CauseCode.NEVER_RUN: Link.REGISTRY,
+    CauseCode.NEVER_RUN: Link.SOURCE,
     CauseCode.NOT_PUSHED: Link.REGISTRY,
     CauseCode.REVERTED: Link.SPEC,
     CauseCode.PINNED: Link.SPEC,

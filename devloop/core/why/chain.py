@@ -46,7 +46,7 @@ def chain(facts: Facts, causes: Sequence[Cause]) -> tuple[Reading, ...]:
         *_spec(facts, deployment),
         _revision(facts, deployment),
         *_pods(facts, causes),
-        *map(_container, seen),
+        *(_container(one, "what was pushed last" if facts.saved is not None else "the newest") for one in seen),
     )
     return tuple(_judged(readings, causes))
 
@@ -146,9 +146,9 @@ def _old(revision: str, facts: Facts) -> str:
     return f"{revision} with {images}" if images else revision
 
 
-def _container(one: Seen) -> Reading:
+def _container(one: Seen, newest: str) -> Reading:
     holds, word = {
-        Verdict.MATCH: (Holds.YES, "the newest"),
+        Verdict.MATCH: (Holds.YES, newest),
         Verdict.MISMATCH: (Holds.NO, "an old image"),
         Verdict.UNKNOWN: (Holds.UNREAD, "which cannot be compared"),
     }[one.verdict]

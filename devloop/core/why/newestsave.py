@@ -46,7 +46,8 @@ def _failed(code: CauseCode, saved: NewestSave) -> Cause:
     assert saved.failure is not None
     why = " ".join(saved.failure.message.split())
     where = f" ({saved.place})" if saved.place and not _tells(why, saved.place) else ""
-    message = f"{named(saved)} is not live: {what_failed(saved)}: {why}{where}; {saved.meanwhile}"
+    what = f" of the newest save ({saved.what})" if saved.what else " of what was asked for last"
+    message = f"the {saved.phase or 'cycle'}{what} failed: {why}{where}; {saved.meanwhile}"
     return Cause(code, message, (_session(saved),), saved.fix, reason=saved.failure.code)
 
 

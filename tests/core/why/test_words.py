@@ -3,12 +3,20 @@
 from dataclasses import replace
 from datetime import UTC
 
+import pytest
+
+from devloop.core.why.cause import Cause, CauseCode
 from devloop.core.why.chain import chain
 from devloop.core.why.diagnosis import diagnose
 from devloop.core.why.facts import Facts, Unread
+from devloop.core.why.tally import Tally, tally
+from devloop.core.workload import Pod
 from devloop.views import Tone
-from devloop.views.why import Answer, answer_lines, table_lines
+from devloop.views.verdict import ruling
+from devloop.views.why import Answer, answer_lines, screen_lines, table_lines
 from tests.core.why.scenes import NOW, STARTED, facts, local, reference, running
+from tests.core.why.test_newestsave import FAILED, WAITS, of
+from tests.core.why.test_workload_causes import pinned_to_digest, unfinished, unpulled
 
 ONE_OF_TWO = facts(
     running("one", "b", at=STARTED + 5),
@@ -39,7 +47,7 @@ IfNotPresent the copy that node1 already had was used, without asking the regist
 
 def answer(found: Facts, pod: str = "") -> Answer:
     causes = diagnose(found)
-    return Answer(found.key, "kind-dev", chain(found, causes), causes, pod)
+    return Answer(found.key, "kind-dev", chain(found, causes), causes, pod, tally(found), found.saved)
 
 
 def told(found: Facts, now: float = NOW) -> str:
@@ -73,3 +81,69 @@ def test_the_table_has_the_worst_first() -> None:
     rows = table_lines([fine, unknown, stale])
     assert [row.text.split()[1] for row in rows] == ["node-cache", "unknown", "ok"]
     assert [row.tone for row in rows] == [Tone.BAD, Tone.WARN, Tone.GOOD]
+
+
+# on a screen ---------------------------------------------------------------------------------------------------------
+
+
+def stale(pod: str) -> Pod:
+    return running(pod, "b")
+
+
+def on_screen(*found: Facts) -> list[str]:
+    return [phrase.text for phrase in screen_lines([answer(each) for each in found], NOW, UTC)]
+
+
+def test_on_a_screen_what_runs_comes_first_then_why_then_the_rest() -> None:
+    first, empty, *rest = on_screen(ONE_OF_TWO)
+    assert (first, empty) == ("✘ 1 of 2 Pods runs an old image: bbbbbbbbbbbb, not aaaaaaaaaaaa", "")
+    plain = told(ONE_OF_TWO).split("\n")
+    cause = rest.index("")
+    assert rest[cause + 1 :] == [plain[0], *plain[2:9]], "the chain, in the same words"
+    assert " ".join(rest[:cause]) == " ".join(plain[10:]), "the cause, in the same words, and not wrapped"
+
+
+def test_of_several_workloads_all_verdicts_come_first() -> None:
+    lines = on_screen(ONE_OF_TWO, facts(running("one", "a")))
+    assert lines[0].startswith("✘ deployment/web: 1 of 2 Pods runs an old image")
+    assert lines[1].startswith("✔ deployment/web: the newest image runs")
+
+
+@pytest.mark.parametrize(
+    ("found", "verdict"),
+    [
+        (facts(running("one", "a")), "✔ the newest image runs: its only container reports what the registry has"),
+        (facts(running("one", "b")), "✘ its only Pod runs an old image: bbbbbbbbbbbb, not aaaaaaaaaaaa"),
+        (facts(*map(stale, ("one", "two"))), "✘ all 2 Pods run an old image: bbbbbbbbbbbb, not aaaaaaaaaaaa"),
+        (facts(running("one", "b"), known={}), "· whether the newest image runs cannot be told"),
+        (unfinished(paused=True), "✘ its only Pod runs what came before the newest template"),
+        (unpulled(), "✘ no Pod is ready"),
+        (pinned_to_digest("c"), "✘ its only Pod runs what was asked for, which is not the newest"),
+        (of(FAILED), "✘ Dockerfile is not live: its build failed; the cluster runs your 14:02 save"),
+        (of(WAITS), "· Dockerfile is not live yet; the cluster runs your 14:02 save"),
+    ],
+)  # fmt: skip
+def test_the_verdict(found: Facts, verdict: str) -> None:
+    assert on_screen(found)[0] == verdict
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (CauseCode.OTHER_PODS, "all 3 Pods run the newest image, but others answer too"),
+        (CauseCode.SHADOWED, "all 3 Pods run the newest image, but a volume hides what is in it"),
+        (CauseCode.SAME_CONTENT, "all 3 Pods run the newest image"),
+        (CauseCode.NOT_PUSHED, "all 3 Pods run what was asked for, which is not the newest"),
+    ],
+)
+def test_what_runs_where_every_pod_runs_what_it_asks_for(code: CauseCode, said: str) -> None:
+    assert ruling(Cause(code, ""), Tally(3, ready=3), None)[0] == said
+
+
+def test_some_of_the_pods() -> None:
+    stuck = Cause(CauseCode.ROLLOUT_STUCK, "")
+    assert (
+        ruling(stuck, Tally(3, old=2, behind=2, ready=2), None)[0]
+        == "2 of 3 Pods run what came before the newest template"
+    )
+    assert ruling(stuck, Tally(3, ready=1), None)[0] == "Pods that are ready: 1 of 3"

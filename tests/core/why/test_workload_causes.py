@@ -8,11 +8,22 @@ import pytest
 from devloop.core.failure import ExitCode, FailureCode
 from devloop.core.image import ImageRef
 from devloop.core.original import Original, Written
+from devloop.core.patch import BuildMark
 from devloop.core.status import ContainerRef
 from devloop.core.why.cause import LINKS, CauseCode, Link
 from devloop.core.why.chain import Holds, chain, first_broken
 from devloop.core.why.diagnosis import diagnose, exit_code
-from devloop.core.why.facts import Facts, LocalTag, Push, Route, SavedFile, Source, Unread
+from devloop.core.why.facts import (
+    Facts,
+    LocalTag,
+    Push,
+    Reference,
+    RegistryImage,
+    Route,
+    SavedFile,
+    Source,
+    Unread,
+)
 from devloop.core.workload import ORIGINAL, ContainerSpec, ContainerStatus, Manager, Pod, Template, Terminated, Waiting
 from tests.core.why.scenes import AFTER, BEFORE, IF_NOT_PRESENT, NOW, STARTED, facts, in_registry, local, running
 from tests.core.why.scenes import reference as made
@@ -109,10 +120,65 @@ def test_a_digest_whose_tag_has_moved_on() -> None:
     assert diagnose(pinned_to_digest("a")) == ()
 
 
-def test_another_tag_than_devloop_pushes_to() -> None:
-    (cause,) = diagnose(replace(FINE, expected=ImageRef.parse(f"{REPOSITORY}:other")))
-    assert cause.code is CauseCode.PINNED
-    assert f"asks for {DEV}, but devloop.toml pushes to {REPOSITORY}:other" in cause.message
+OTHER = f"{REPOSITORY}:other"
+
+
+def of_service(image: RegistryImage | Unread | None, found: Facts = FINE, ref: str = OTHER) -> Facts:
+    """A service that pushes to that reference, under which the registry has this image."""
+    own = Reference(ImageRef.parse(ref), image, None)
+    return replace(found, expected=own.ref, source=source(), references={**found.references, ref: own})
+
+
+@pytest.mark.parametrize(
+    ("image", "fix"),
+    [
+        (in_registry("c"), f"kubectl set image deployment/web web={OTHER} -n shop"),
+        (Unread("the registry does not take the credentials"), "devloop up web --once"),
+    ],
+)
+def test_another_tag_than_devloop_pushes_to(image: RegistryImage | Unread, fix: str) -> None:
+    """An image that may not be there is never proposed: what runs would stop to."""
+    (cause,) = diagnose(of_service(image))
+    assert (cause.code, cause.fix) == (CauseCode.PINNED, fix)
+    assert f"asks for {DEV}, but devloop.toml pushes to {OTHER}" in cause.message
+
+
+def test_a_service_for_which_devloop_has_not_run_yet() -> None:
+    (cause,) = diagnose(of_service(None))
+    assert (cause.code, cause.fix) == (CauseCode.NEVER_RUN, "devloop up web --once")
+    assert f"devloop has not run yet for this service: the registry has no {OTHER}" in cause.message
+    newer = replace(of_service(None), source=source(SavedFile("app.py", AFTER)))
+    assert codes(newer) == [CauseCode.NEVER_RUN], "no file is newer than a build that never was"
+
+
+def test_what_devloop_has_rolled_out_and_the_registry_lost_is_not_called_never_run() -> None:
+    mark = BuildMark(digest("a"), STARTED, "1a2b").encode()
+    marked = of_deployment(of_service(None), template=replace(IF_NOT_PRESENT, build=mark))
+    (cause,) = diagnose(marked)
+    assert (cause.code, cause.fix) == (CauseCode.PINNED, "devloop up web --once")
+
+
+def test_what_was_only_not_pushed_is_told_as_that() -> None:
+    own = facts(running("one", "a"), references={DEV: Reference(ImageRef.parse(DEV), None, local("c"))})
+    assert codes(replace(own, expected=ImageRef.parse(DEV), source=source())) == [CauseCode.NOT_PUSHED, "unknown"]
+
+
+def unpulled() -> Facts:
+    """Its image cannot be pulled, so nothing runs."""
+    state = Waiting("ImagePullBackOff", f'Back-off pulling image "{DEV}": not found')
+    return facts(pod("new", ready=False, image="", state=state), known={})
+
+
+def test_that_the_image_cannot_be_pulled_comes_before_that_it_would_be_another_one() -> None:
+    first, second = diagnose(of_service(in_registry("c"), unpulled()))
+    assert (first.code, first.reason, second.code) == (
+        CauseCode.ROLLOUT_STUCK,
+        FailureCode.IMAGE_PULL,
+        CauseCode.PINNED,
+    )
+    assert codes(of_service(None, unpulled()))[0] == CauseCode.NEVER_RUN
+    own = of_service(None, unpulled(), DEV)
+    assert codes(own) == [CauseCode.NEVER_RUN, CauseCode.ROLLOUT_STUCK]
 
 
 def test_a_newer_image_here_under_another_tag() -> None:

@@ -1,0 +1,62 @@
+"""What a session tells `why` of the newest save, in the states that matter."""
+
+import pytest
+
+from devloop.core import events as ev
+from devloop.core.failure import FailureCode
+from devloop.core.why.facts import NewestSave
+from devloop.tui.scene import Scene
+from devloop.views.newestsave import newest_save
+from tests.tui.states import STATES, broken_build, verified
+from tests.tui.stories import Story
+
+
+def told(story: Story, service: str = "web") -> NewestSave | None:
+    scene = Scene()
+    scene.take(story.records)
+    return newest_save(scene.state.services[service], scene.past, "1a2b", story.now)
+
+
+@pytest.mark.parametrize(
+    ("state", "phase", "waits", "code", "fix"),
+    [
+        ("broken_build", "build", "", FailureCode.BUILD_FAILED, "fix it"),
+        ("building", "build", "its cycle 3 is in the phase build", None, "devloop wait web"),
+        ("rolling_out", "rollout", "its cycle 3 is in the phase rollout", None, "devloop wait web"),
+        ("paused", "", "it is paused, and what was saved is not built", None, "let it go on: space"),
+    ],
+)
+def test_what_is_not_proved(state: str, phase: str, waits: str, code: FailureCode | None, fix: str) -> None:
+    found = told(STATES[state]())
+    assert found is not None
+    assert (found.session, found.service, found.phase, found.waits) == ("1a2b", "web", phase, waits)
+    assert (found.failure.code if found.failure else None) is code
+    assert found.fix.startswith(fix)
+    assert "the cluster runs" in found.meanwhile
+
+
+def test_where_a_build_failed() -> None:
+    found = told(broken_build())
+    assert found is not None
+    assert (found.what, found.place) == ("jobs.py", "./jobs.py:41")
+
+
+@pytest.mark.parametrize("state", ["verified", "looking_on"])
+def test_nothing_where_all_is_proved_or_another_session_knows(state: str) -> None:
+    assert told(STATES[state]()) is None
+
+
+def test_a_save_whose_cycle_was_stopped_is_not_live() -> None:
+    story = verified()
+    story.begin("web", "late.py").phase("web", ev.Phase.BUILD)
+    story.ended("web", ev.Phase.BUILD, 0.1, ok=False)
+    story.finished("web", ev.Outcome.STOPPED)
+    found = told(story)
+    assert found is not None
+    assert (found.what, found.waits, found.fix) == ("late.py", "its cycle was stopped", "devloop trigger web")
+
+
+def test_a_save_that_waits_for_another_service() -> None:
+    found = told(STATES["waiting"](), "web")
+    assert found is not None
+    assert (found.failure, found.waits) == (None, "waiting for api")

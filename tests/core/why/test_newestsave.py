@@ -1,0 +1,96 @@
+"""What a session that runs says of the newest save, beside what the cluster shows."""
+
+from dataclasses import replace
+
+import pytest
+
+from devloop.core.failure import ExitCode, Failure, FailureCode
+from devloop.core.image import ImageRef
+from devloop.core.why.cause import CauseCode, Link
+from devloop.core.why.chain import chain, first_broken
+from devloop.core.why.diagnosis import diagnose, exit_code
+from devloop.core.why.facts import Facts, NewestSave, SavedFile
+from tests.core.why.scenes import AFTER, facts, running
+from tests.core.why.test_workload_causes import FINE, codes, crashing, source, unfinished
+from tests.core.workloads import REPOSITORY
+
+BROKEN = Failure(FailureCode.BUILD_FAILED, "`[2/2] COPY nothing .` failed: /nothing: not found", "mend the step")
+FAILED = NewestSave(
+    "1a2b", "web", "Dockerfile", AFTER, "the cluster runs your 14:02 save", "build",
+    failure=BROKEN, place="web/Dockerfile:4", fix="mend the step",
+)  # fmt: skip
+WAITS = replace(FAILED, failure=None, place="", phase="", waits="waiting for db", fix="devloop wait web")
+
+
+def of(saved: NewestSave, found: Facts = FINE) -> Facts:
+    return replace(found, saved=saved)
+
+
+def test_a_build_that_failed_is_told_in_its_own_words_with_its_place() -> None:
+    (cause,) = causes = diagnose(of(FAILED))
+    assert (cause.code, cause.reason, cause.fix) == (CauseCode.CYCLE_FAILED, FailureCode.BUILD_FAILED, "mend the step")
+    assert cause.message == (
+        "the build of the newest save (Dockerfile) failed: `[2/2] COPY nothing .` failed: /nothing: not found "
+        "(web/Dockerfile:4); the cluster runs your 14:02 save"
+    )
+    assert [(each.source, each.time) for each in cause.evidence] == [("devloop up, session 1a2b", AFTER)]
+    assert exit_code(causes) is ExitCode.UNPROVEN
+    readings = chain(of(FAILED), causes)
+    assert first_broken(readings, causes) is Link.SOURCE
+    assert [r.text for r in readings if r.link is Link.SOURCE] == ["Dockerfile is the newest save, of"]
+    assert "runs aaaaaaaaaaaa, what was pushed last" in readings[-1].text, "which is not the newest"
+
+
+@pytest.mark.parametrize(
+    ("message", "place", "told"),
+    [
+        ("Dockerfile, line 5: nothing is there", "web/Dockerfile:5", False),
+        ("web/Dockerfile:5: nothing is there", "web/Dockerfile:5", False),
+        ("Dockerfile, line 5: nothing is there", "web/jobs.py:41", True),
+        ("nothing is there", "", False),
+    ],
+)
+def test_a_place_that_the_message_names_is_not_told_twice(message: str, place: str, told: bool) -> None:
+    failure = Failure(FailureCode.BUILD_FAILED, message)
+    (cause,) = diagnose(of(replace(FAILED, failure=failure, place=place)))
+    assert (f"({place})" in cause.message) is told
+
+
+def test_a_save_that_waits_says_for_what() -> None:
+    (cause,) = causes = diagnose(of(WAITS))
+    assert (cause.code, cause.fix) == (CauseCode.PENDING, "devloop wait web")
+    assert cause.message == "Dockerfile is not live yet: waiting for db; the cluster runs your 14:02 save"
+    assert exit_code(causes) is ExitCode.UNPROVEN
+    (asked,) = diagnose(of(replace(WAITS, what="")))
+    assert asked.message.startswith("what was asked for last is not live yet")
+
+
+def test_it_comes_first_and_takes_the_place_of_guesses_from_the_times_of_files() -> None:
+    old = facts(running("one", "b"), running("two", "b"), source=source(SavedFile("app.py", AFTER)))
+    assert codes(old)[0] == CauseCode.NOT_BUILT
+    for saved, code in ((FAILED, CauseCode.CYCLE_FAILED), (WAITS, CauseCode.PENDING)):
+        assert codes(of(saved, old)) == [code, CauseCode.NODE_CACHE]
+    left_out = replace(old, source=source(newest=SavedFile("notes", AFTER, "notes")))
+    assert CauseCode.NOT_BUILT in codes(of(FAILED, left_out)), "the session knows nothing of that file"
+
+
+def test_a_rollout_that_failed_is_told_by_what_is_to_be_seen_of_it() -> None:
+    refused = Failure(FailureCode.PATCH_REJECTED, "deployment/web was not patched: denied by policy", "ask for it")
+    failed = replace(FAILED, phase="rollout", failure=refused, place="")
+    (cause,) = diagnose(of(failed))
+    assert (cause.code, cause.reason) == (CauseCode.ROLLOUT_STUCK, FailureCode.PATCH_REJECTED)
+    assert "the rollout of the newest save (Dockerfile) failed: deployment/web was not patched" in cause.message
+    crash = unfinished(crashing())
+    assert codes(crash) == [CauseCode.ROLLOUT_STUCK]
+    assert diagnose(of(failed, crash)) == diagnose(crash)
+
+
+def test_a_rollout_that_is_under_way_is_no_old_image() -> None:
+    rolling = replace(WAITS, phase="rollout", waits="its cycle 3 is in the phase rollout")
+    assert codes(of(rolling, facts(running("one", "b"))))[0] == CauseCode.PENDING, "it has not patched yet"
+    assert codes(of(replace(FAILED, phase="verify"))) == [], "what a verdict rests on is to be seen in the cluster"
+
+
+def test_a_service_that_never_ran_is_not_told_to_run_while_its_first_cycle_fails() -> None:
+    never = replace(FINE, expected=ImageRef.parse(f"{REPOSITORY}:other"), source=source())
+    assert CauseCode.NEVER_RUN not in codes(of(FAILED, never))

@@ -1,0 +1,82 @@
+"""What `devloop why` hears of sessions that run: over their own sockets, and from none that does not answer."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from devloop.adapters.sessionsocket import Answer, Message, SessionSocket
+from devloop.core.failure import FailureCode
+from devloop.session.project import Project
+from devloop.session.remote import Remote
+from devloop.session.why import newest
+from tests.core.workloads import KEY, service
+from tests.session.test_remote import Asked
+from tests.tui.states import broken_build
+from tests.tui.stories import Story
+
+SERVER = "https://127.0.0.1:6443"
+
+
+def session(story: Story) -> Remote:
+    """One that works on deployment/web there, and was told this story."""
+    remote = Asked(story).remote
+    place = remote.project.place
+    remote.project = Project(replace(place, pinned=replace(place.pinned, server=SERVER)), (service(),), "")
+    return remote
+
+
+@asynccontextmanager
+async def running(root: Path, *answers: Answer) -> AsyncIterator[None]:
+    sockets = [SessionSocket(root, str(at), {}, answer) for at, answer in enumerate(answers)]
+    assert [await socket.open() for socket in sockets] == [""] * len(sockets)
+    try:
+        yield
+    finally:
+        for socket in sockets:
+            await socket.close()
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("DEVLOOP_STATE_DIR", str(tmp_path))
+    return tmp_path
+
+
+async def test_a_failed_build_is_heard_of_by_the_workload(root: Path) -> None:
+    remote = session(broken_build())
+    async with running(root, remote.answer):
+        found = await newest.of_sessions(SERVER)(KEY)
+        assert found == remote.newest("web")
+        assert found is not None
+        assert found.failure is not None
+        assert (found.failure.code, found.place) == (FailureCode.BUILD_FAILED, "./jobs.py:41")
+        assert await newest.of_sessions(SERVER)(replace(KEY, namespace="other")) is None
+        assert await newest.of_sessions("https://127.0.0.1:1")(KEY) is None, "another cluster"
+
+
+async def test_all_is_proved_or_nobody_is_there(root: Path) -> None:
+    assert await newest.of_sessions(SERVER)(KEY) is None
+    async with running(root, session(Story("web").whole("web")).answer):
+        assert await newest.of_sessions(SERVER)(KEY) is None
+
+
+async def test_sessions_that_say_nothing_of_use_are_passed_over(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def never(_: Message) -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def refuses(_: Message) -> Message:
+        return {"error": "this session is of another version of devloop"}
+
+    async def otherwise(_: Message) -> Message:
+        return {"newest": {"failure": {"code": "unheard-of"}}}
+
+    async with running(root, refuses, otherwise, session(broken_build()).answer):
+        assert await newest.of_sessions(SERVER)(KEY) is not None
+    monkeypatch.setattr(newest, "_PATIENCE", 0.05)
+    async with running(root, never):
+        assert await newest.of_sessions(SERVER)(KEY) is None
