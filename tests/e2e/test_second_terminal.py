@@ -1,12 +1,16 @@
-"""`devloop status`, `trigger` and `wait` from another terminal, against a session on the real cluster."""
+"""`devloop status`, `trigger`, `wait` and `why` from another terminal, against a session on the real cluster."""
 
+import asyncio
 import json
 import subprocess
 from typing import Any
 
 import pytest
 
-from tests.e2e.harness import DEVLOOP, run
+from devloop.core import events as ev
+from devloop.core.commands import Pause
+from tests.e2e.harness import DEVLOOP, run, save
+from tests.e2e.insession import in_session
 from tests.e2e.scene import SERVE, Scene
 
 pytestmark = [pytest.mark.shared, pytest.mark.timeout(150)]
@@ -55,3 +59,50 @@ def test_a_script_waits_for_what_it_saved(scene: Scene) -> None:
         assert "→ there are: web" in unknown.stderr
         assert devloop.stop() == 130
     assert run(scene.folder, "status").returncode == 3
+
+
+def test_why_asks_the_session_that_runs(scene: Scene) -> None:
+    """A build that failed, and saves that wait for a person: the cluster itself knows of neither."""
+    scene.program(SERVE)
+    scene.deploy()
+    scene.configure()
+    with scene.start() as devloop:
+        devloop.wait_for("cycle_finished", outcome="verified")
+        assert run(scene.folder, "why", "web").returncode == 0
+        recipe = scene.folder / "web" / "Dockerfile"
+        good = recipe.read_text()
+        save(recipe, f"{good}COPY nothing.py /\n")
+        devloop.wait_for("cycle_finished", outcome="failed")
+        told = run(scene.folder, "why", "web", "-o", "json")
+        assert told.returncode == 6, told.stdout + told.stderr
+        answer = json.loads(told.stdout)
+        first = answer["causes"][0]
+        assert (first["code"], first["reason"], answer["first_broken"]) == ("cycle-failed", "build_failed", "source")
+        assert "the build of the newest save (Dockerfile) failed: " in first["message"]
+        assert "nothing.py" in first["message"]
+        by_workload = run(scene.folder, "why", "deployment/web", "-n", scene.namespace)
+        assert "cycle-failed: the build of the newest save (Dockerfile)" in by_workload.stdout
+        save(recipe, good)
+        scene.program(f"echo mended\n{SERVE}")
+        assert run(scene.folder, "wait", "web").returncode == 0
+        told = run(scene.folder, "why", "web")
+        assert "cycle-failed" not in told.stdout
+        assert told.returncode == 0, told.stdout
+        assert devloop.stop() == 130
+
+
+async def test_why_tells_of_a_save_that_waits(scene: Scene) -> None:
+    scene.program(SERVE)
+    scene.deploy()
+    scene.configure()
+    async with in_session(scene.folder) as (session, heard):
+        await heard.ends(1)
+        session.send(Pause("web", True))
+        scene.program(f"echo later\n{SERVE}")
+        await heard.until(lambda: any(isinstance(each, ev.CycleHeld) for each in heard.events))
+        told = await asyncio.to_thread(run, scene.folder, "why", "web")
+        assert told.returncode == 6, told.stdout + told.stderr
+        assert "pending: run.sh is not live yet: it is paused, and what was saved is not built; " in told.stdout
+        session.send(Pause("web", False))
+        await heard.ends(2)
+        assert (await asyncio.to_thread(run, scene.folder, "why", "web")).returncode == 0

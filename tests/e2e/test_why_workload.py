@@ -121,11 +121,23 @@ def test_a_service_whose_workload_asks_for_another_tag(scene: Scene) -> None:
     push(scene, "old", "release")
     deploy(scene, "release")
     scene.configure('workload = "deployment/web"', 'container = "web"')
-    cause = expect(why(scene, "web"), "pinned")
+    cause = expect(why(scene, "web"), "never-run", f"the registry has no {scene.image}:dev", first_broken="source")
     assert cause["fix"] == "devloop up web --once", "nothing is there to ask for yet"
     push(scene, "new")
     cause = expect(why(scene, "web"), "pinned", f"asks for {scene.image}:release", f"pushes to {scene.image}:dev")
     mend(scene, cause, "deployment/web")
+
+
+def test_a_service_for_which_devloop_never_ran_whose_image_nobody_has(scene: Scene) -> None:
+    """As `init` leaves it: the first thing to do is `up`, and nothing is proposed that the registry does not have."""
+    say(scene, "new")
+    scene.deploy()
+    scene.configure('workload = "deployment/web"', 'container = "web"')
+    until(lambda: "rollout-stuck" in why(scene, "web").codes, "its image cannot be pulled")
+    told = why(scene, "web")
+    expect(told, "never-run", f"the registry has no {scene.image}:dev")
+    assert told.codes == ["never-run", "rollout-stuck"]
+    mend(scene, told.first)
 
 
 @pytest.mark.e2e  # only an engine knows what was built here
