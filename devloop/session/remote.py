@@ -5,7 +5,7 @@ import contextlib
 import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from devloop.adapters.sessionsocket import Message, SessionSocket
@@ -126,7 +126,7 @@ class Remote:
         key = WorkloadKey(**question["workload"])
         found = (self.newest(each.name) for each in self.project.services if key in each.workloads)
         newest = next((each for each in found if each is not None), None)
-        return asdict(newest) if newest is not None else None
+        return asdict(_cleaned(newest, without_secrets())) if newest is not None else None
 
     # until it is proved ------------------------------------------------------------------------------------------
 
@@ -159,6 +159,13 @@ async def open_to_others(remote: Remote) -> AsyncIterator[None]:
         yield
     finally:
         await socket.close()
+
+
+def _cleaned(newest: NewestSave, clean: Callable[[str], str]) -> NewestSave:
+    failure = newest.failure
+    if failure is not None:
+        failure = replace(failure, message=clean(failure.message), hint=clean(failure.hint))
+    return replace(newest, failure=failure, fix=clean(newest.fix))
 
 
 def _gone(name: str) -> Verdict:

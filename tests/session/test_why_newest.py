@@ -58,6 +58,19 @@ async def test_a_failed_build_is_heard_of_by_the_workload(root: Path) -> None:
         assert await newest.of_sessions("https://127.0.0.1:1")(KEY) is None, "another cluster"
 
 
+async def test_what_a_build_said_goes_to_others_without_secrets(root: Path) -> None:
+    story = Story("web").begin("web", "app.py")
+    story.failed(
+        "web", FailureCode.BUILD_FAILED, "cannot fetch https://jo:hunter2@example.com/x", "see https://a:b@c.d"
+    )
+    async with running(root, session(story).answer):
+        found = await newest.of_sessions(SERVER)(KEY)
+    assert found is not None
+    assert "cannot fetch https://" in str(found.failure)
+    assert "hunter2" not in str(found)
+    assert "a:b" not in str(found)
+
+
 async def test_all_is_proved_or_nobody_is_there(root: Path) -> None:
     assert await newest.of_sessions(SERVER)(KEY) is None
     async with running(root, session(Story("web").whole("web")).answer):
