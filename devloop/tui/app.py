@@ -115,7 +115,7 @@ class DevloopApp(Looking):
         service = self.chosen
         if self.session is None or not service:
             return
-        self.answer = (Phrase("looking …", Tone.BUSY),)
+        self.answer, self.answered = (Phrase("looking …", Tone.BUSY),), self.standing
         self.show_pane("why")
         answer = await self.session.why(service)
         if service == self.chosen:

@@ -63,6 +63,8 @@ class Board(Coloured):
         """What to try next, where somebody tries devloop: a line above the keys."""
         self.answer: Sequence[Phrase] = ()
         """Of `why`."""
+        self.answered: object = None
+        """Where the service stood when that was asked."""
         self.level: Level | None = None
         self.only_pod = self.only_container = ""
         self.is_away = False
@@ -124,6 +126,12 @@ class Board(Coloured):
     @property
     def log_view(self) -> LogView:
         return self.main.query_one("#logs", LogView)
+
+    @property
+    def standing(self) -> object:
+        """Something else with each cycle of the chosen service that begins or ends."""
+        service = self.service
+        return None if service is None else (service.cycles, service.over and service.over.number, service.paused)
 
     @property
     def _text_pane(self) -> TextPane:
@@ -211,6 +219,7 @@ class Board(Coloured):
             following=lines.following,
             finding=bool(lines.finder.needle),
             filtered=bool(self.only_pod or self.only_container or self.level),
+            outdated=self.pane == "why" and self.answered != self.standing,
             below=0 if self.pane == "logs" else self._text_pane.below,
             pods=len(lines.pods) > 1,
             containers=len(lines.containers) > 1,

@@ -39,6 +39,8 @@ class Where:
     filtered: bool = False
     below: int = 0
     """Lines of a pane beside the log that are further down than what is seen."""
+    outdated: bool = False
+    """Whether a cycle began or ended since `why` was asked."""
     pods: bool = False
     """Whether more than one Pod, or container, wrote lines."""
     containers: bool = False
@@ -69,7 +71,9 @@ def _in_logs(where: Where) -> bool:
 
 
 def _rank_of_why(where: Where) -> int | None:
-    return None if where.pane == "why" else 2 if where.off else 7
+    if where.pane == "why":
+        return 1 if where.outdated else None
+    return 2 if where.off else 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +161,7 @@ KEYS = (
     Key("w", "wrap", "wrap long lines, or cut them", Group.LOG, lambda w: 8, _in_logs, lambda w: "wrap"),
     Key("W", "save", "save the log to a file", Group.LOG, means=_in_logs),
     Key("d", "why", "why does it run what it runs", Group.LOOK, _rank_of_why, _begun,
-        lambda w: "why"),
+        lambda w: "ask again" if w.pane == "why" else "why"),
     Key("l", "pane('logs')", "the log", Group.LOOK),
     Key("i", "pane('build')", "the build", Group.LOOK),
     Key("p,o,enter", "pane('pods')", "the Pods", Group.LOOK),

@@ -75,3 +75,15 @@ async def test_at_every_size() -> None:
 )  # fmt: skip
 def test_what_does_not_fit_goes_on_below_where_it_began(text: str, rows: list[str]) -> None:
     assert why_text([Phrase(text)], 24).plain.split("\n") == rows
+
+
+async def test_an_answer_from_before_the_newest_cycle_can_be_asked_for_again() -> None:
+    async with on_stage(STATES["broken_build"](), session=asked()) as stage:
+        await stage.press("d")
+        assert "ask again" not in stage.said("keys")
+        stage.story.whole("web", "jobs.py")
+        await stage.go_on()
+        assert " d ask again " in stage.said("keys")
+        await stage.press("d")
+        assert "ask again" not in stage.said("keys")
+        assert stage.session.asked == ["why web", "why web"]
