@@ -6,6 +6,8 @@ registries, or read in the sources of buildx, BuildKit and the engine.
 
 import re
 
+from devloop.adapters.dockerconfig import Endpoint
+from devloop.adapters.engine import engine_unreachable
 from devloop.adapters.rawjson import BuildStream, FailedStep
 from devloop.core.failure import GOES_ON, Failure, FailureCode
 from devloop.core.image import DOCKER_HUB
@@ -46,8 +48,8 @@ _BASE = re.compile(r"\[[^\]]*internal\] load metadata for (\S+)")
 _LONGEST_NAME = 100
 
 
-def build_failure(request: BuildRequest, stream: BuildStream, code: int, engine: str, config_file: str) -> Failure:
-    """The reason in one sentence; `code` is buildx's exit code, `engine` where the Docker engine listens."""
+def build_failure(request: BuildRequest, stream: BuildStream, code: int, engine: Endpoint, config_file: str) -> Failure:
+    """The reason in one sentence; `code` is buildx's exit code."""
     said = reason(stream)
     failed = stream.failed
     words = f"{failed.error}\n{said}" if failed else said
@@ -56,11 +58,7 @@ def build_failure(request: BuildRequest, stream: BuildStream, code: int, engine:
     if _TOO_OLD.search(said):
         return Failure(FailureCode.BUILDX_MISSING, f"this buildx is too old: {said}", INSTALL)
     if _ENGINE_AWAY.search(words) and not (failed and _EXIT_CODE.search(failed.error)):
-        return Failure(
-            FailureCode.ENGINE_UNREACHABLE,
-            f"the Docker engine at {engine} cannot be reached: {said}",
-            "start Docker, or choose another engine with `docker context use NAME` or DOCKER_HOST",
-        )
+        return engine_unreachable(engine, said)
     if failed and failed.pushing:
         return push_failure(request, failed.error, config_file)
     if failed is None and said.startswith(_ENGINE_SAYS):  # it asks the registry for what it has pushed

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from devloop.adapters.buildoutcome import INSTALL, build_failure, judge_reach, missing_builder, reach_timeout, reason
 from devloop.adapters.dockerconfig import DockerConfig, Endpoint
-from devloop.adapters.engine import engine_unreachable
+from devloop.adapters.engine import DockerEngine, engine_unreachable
 from devloop.adapters.processes import GRACE, Finished, capture, run
 from devloop.adapters.rawjson import BuildStream
 from devloop.core.failure import Failure, FailureCode
@@ -59,7 +59,7 @@ class BuildxBuilder:
 
     async def build(self, request: BuildRequest, progress: Callable[[BuildProgress], None]) -> Built | Failure:
         config = DockerConfig.load(self._env)
-        found = _plugin_and_endpoint(config)
+        found = await self._found(config, request)
         if isinstance(found, Failure):
             return found
         plugin, endpoint = found
@@ -81,14 +81,13 @@ class BuildxBuilder:
         if code != 0 and folder in (said := reason(stream)):
             return _unwritten(said)
         if code != 0:
-            return build_failure(request, stream, code, endpoint.host, str(config.file))
+            return build_failure(request, stream, code, endpoint, str(config.file))
         if not digest and not request.load:  # of what it loads the engine is asked
             return Failure(FailureCode.PUSH_FAILED, "buildx ended well but reported no digest of what it pushed")
         return Built(digest, self.name, config=config_digest)
 
     async def check(self, request: BuildRequest) -> Failure | None:
-        config = DockerConfig.load(self._env)
-        found = _plugin_and_endpoint(config)
+        found = await self._found(DockerConfig.load(self._env), request)
         if isinstance(found, Failure):
             return found
         plugin, endpoint = found
@@ -98,8 +97,16 @@ class BuildxBuilder:
             self._probe(plugin, "inspect", *builder),
         )
         if builders is None and version is not None:
-            return engine_unreachable(endpoint.host, f"buildx got no answer within {self._patience:g} s")
+            return engine_unreachable(endpoint, f"buildx got no answer within {self._patience:g} s")
         return _judge_version(version) or _judge_builder(request, builders, endpoint)
+
+    async def _found(self, config: DockerConfig, request: BuildRequest) -> tuple[Path, Endpoint] | Failure:
+        """The plugin and the engine; without the engine that a build needs, the plugin is not what is missing first."""
+        found = _plugin_and_endpoint(config)
+        elsewhere = request.spec.builder or self._env.get("BUILDX_BUILDER")
+        if isinstance(found, Failure) and found.code is FailureCode.BUILDX_MISSING and not elsewhere:
+            return await DockerEngine(self._env, patience=self._patience).ping() or found
+        return found
 
     async def version(self) -> str | Failure:
         """The plugin's, `0.29.1`."""
@@ -238,14 +245,15 @@ def _number(version: Finished | None) -> str:
 
 def _judge_builder(request: BuildRequest, builder: Finished | None, endpoint: Endpoint) -> Failure | None:
     if builder is None:
-        return engine_unreachable(endpoint.host, "buildx got no answer")
+        return engine_unreachable(endpoint, "buildx got no answer")
     if missing := re.search(r'no builder "([^"]*)" found', builder.stderr):
         return missing_builder(missing.group(1))
     fields = _fields(builder.stdout)
     driver, error = fields.get("Driver", ""), fields.get("Error", "")
     if builder.returncode or error:
-        where = fields.get("Endpoint", endpoint.host) if driver not in {"", "docker"} else endpoint.host
-        return engine_unreachable(where, error or builder.stderr.strip().removeprefix("ERROR: "))
+        cause = error or builder.stderr.strip().removeprefix("ERROR: ")
+        in_engine = driver in {"", "docker"}
+        return engine_unreachable(endpoint, cause) if in_engine else _builder_unreachable(fields, cause)
     if driver == "docker" and "," in request.platform and fields.get("Multi-platform build") != "true":
         return Failure(
             FailureCode.BUILD_FAILED,
@@ -260,6 +268,12 @@ def _judge_builder(request: BuildRequest, builder: Finished | None, endpoint: En
     ):
         return _out_of_reach(request, fields.get("Name", ""), driver)
     return None
+
+
+def _builder_unreachable(fields: Mapping[str, str], cause: str) -> Failure:
+    message = f"the builder `{fields.get('Name', '')}` at {fields.get('Endpoint', '')} cannot be reached: {cause}"
+    hint = "start what it runs on, or choose one that `docker buildx ls` lists as running: `build.builder`"
+    return Failure(FailureCode.ENGINE_UNREACHABLE, message, hint)
 
 
 def _out_of_reach(request: BuildRequest, builder: str, driver: str) -> Failure:

@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,8 @@ class Endpoint:
     tls: Path | None = None
     """A folder with `ca.pem`, `cert.pem` and `key.pem`, when TLS is used."""
     verify: bool = True
+    source: str = field(default="", compare=False)
+    """What says so, for people: `from DOCKER_HOST`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +91,11 @@ class DockerConfig:
     def endpoint(self) -> Endpoint | Failure:
         """The engine that `docker` would talk to."""
         if host := self.env.get("DOCKER_HOST"):
-            return Endpoint(host, self._tls_of_environment(), verify=bool(self.env.get("DOCKER_TLS_VERIFY")))
+            verify = bool(self.env.get("DOCKER_TLS_VERIFY"))
+            return Endpoint(host, self._tls_of_environment(), verify, "from DOCKER_HOST")
         name, source = self.context()
-        return Endpoint(DEFAULT_HOST) if name == "default" else self._context(name, source)
+        default = Endpoint(DEFAULT_HOST, source="the default socket")
+        return default if name == "default" else self._context(name, source)
 
     def context(self) -> tuple[str, str]:
         """The name of the Docker context, and where it was chosen; DOCKER_HOST, where it is set, stands above it."""
@@ -115,7 +119,8 @@ class DockerConfig:
                 "choose one that `docker context ls` lists: `docker context use NAME`, or set DOCKER_CONTEXT",
             )
         tls = self.folder / "contexts" / "tls" / id_ / "docker"
-        return Endpoint(docker["Host"], tls if tls.is_dir() else None, verify=not docker.get("SkipTLSVerify"))
+        verify = not docker.get("SkipTLSVerify")
+        return Endpoint(docker["Host"], tls if tls.is_dir() else None, verify, f"from the Docker context `{name}`")
 
     def logins(self) -> tuple[str, ...]:
         """The hosts of the registries that `docker login` or a credential helper knows."""

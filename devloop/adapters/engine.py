@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import math
 import os
+import re
 import socket
 import time
 from collections.abc import Callable, Mapping
@@ -18,17 +19,24 @@ from devloop.core.image import ImageRef, PlatformManifest, ResolvedImage
 from devloop.core.judgements import Reading
 
 _T = TypeVar("_T")
+_ELSEWHERE = (
+    "choose another engine with `docker context use NAME` or DOCKER_HOST, or build elsewhere with `build.builder`"
+)
+_SAYS_NO_MORE = re.compile(r"Cannot connect to the Docker daemon at \S+ Is the docker daemon running\?")
+"""What Docker's own programs say of an engine that is away, whatever keeps it away."""
 
 
-def engine_unreachable(host: str, cause: str) -> Failure:
-    """The engine at `host` does not answer, with what to do about it."""
+def engine_unreachable(endpoint: Endpoint, cause: str) -> Failure:
+    """The engine does not answer, with what to do about it."""
     if "permission denied" in cause.lower():
         hint = "you may not use its socket: add your user to the group that owns it (often `docker`) and log in again"
-    elif host.startswith("unix:"):
-        hint = "start Docker, or choose another engine with `docker context use NAME` or DOCKER_HOST"
+    elif endpoint.host.startswith("unix:"):
+        hint = f"start Docker, {_ELSEWHERE}"
     else:
-        hint = "check DOCKER_HOST, or choose another engine with `docker context use NAME`"
-    return Failure(FailureCode.ENGINE_UNREACHABLE, f"the Docker engine at {host} cannot be reached: {cause}", hint)
+        hint = f"check that address, {_ELSEWHERE}"
+    why = "" if _SAYS_NO_MORE.fullmatch(cause) else f": {cause}"
+    message = f"no Docker engine answers at {endpoint.host} ({endpoint.source}){why}"
+    return Failure(FailureCode.ENGINE_UNREACHABLE, message, hint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +113,11 @@ class DockerEngine:
             async with asyncio.timeout(self._patience):
                 return await in_daemon_thread(lambda: _with_client(endpoint, self._patience, question))
         except TimeoutError:
-            return engine_unreachable(endpoint.host, f"no answer within {self._patience:g} s")
+            return engine_unreachable(endpoint, f"no answer within {self._patience:g} s")
         except raises:
             raise
         except Exception as error:  # urllib3, requests and paramiko raise their own, unrelated ones
-            return engine_unreachable(endpoint.host, _cause(error))
+            return engine_unreachable(endpoint, _cause(error))
 
 
 def _with_client(endpoint: Endpoint, patience: float, question: Callable[[Any], _T]) -> _T:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from devloop.adapters.buildoutcome import decisive_line
+from devloop.adapters.dockerconfig import DockerConfig
 from devloop.adapters.engine import engine_unreachable
 from devloop.adapters.imagearchive import ArchiveError, read_archive
 from devloop.adapters.kubeconfig import PinnedContext
@@ -159,7 +160,8 @@ class ClusterLoader:
             return done
         said = _last_words(done)
         if "Cannot connect to the Docker daemon" in said:
-            return engine_unreachable(self._env.get("DOCKER_HOST", "its socket"), said)
+            endpoint = DockerConfig.load(self._env).endpoint()
+            return endpoint if isinstance(endpoint, Failure) else engine_unreachable(endpoint, said)
         return Failure(FailureCode.LOAD_FAILED, f"`docker {args[0]} {args[1]}` failed: {said}", "is the disk full?")
 
     async def _run(self, command: Sequence[str]) -> Finished | Failure:

@@ -16,6 +16,7 @@ from devloop.core.service import Service, WorkloadKey
 from devloop.core.workload import absent
 from devloop.engine.tools import Emit
 
+_MORE = "; `devloop doctor` tells more"
 Claims = dict[tuple[WorkloadKey, str], str]
 """Which service a container of a workload belongs to."""
 Answer = tuple[str, Failure | str]
@@ -62,6 +63,7 @@ def _event(name: str, answer: Failure | str) -> CheckFinished:
     if isinstance(answer, Failure):
         # A session that has not begun does not go on by itself.
         hint = answer.hint.replace(GOES_ON, "then start devloop again")
+        hint += _MORE if answer.code is FailureCode.ENGINE_UNREACHABLE else ""
         return CheckFinished(name, False, answer.message, hint, answer.code)
     return CheckFinished(name, True, answer)
 
@@ -143,12 +145,14 @@ async def _registry(ref: ImageRef, registry: Registry) -> Failure | str:
 async def _of_builders(services: Sequence[Service], builder: Builder, platform: str) -> list[Answer]:
     """Equal questions are asked once: what counts is the builder, and the registry that it has to reach."""
     kinds = {(service.build.builder, service.load or service.push.registry): service for service in services}
-    return await asyncio.gather(
+    answers = await asyncio.gather(
         *(
             _named(f"builder {name}".rstrip(), _builder(service, builder, platform))
             for (name, _), service in kinds.items()
         )
     )
+    # An engine that is away is one thing that is missing, however many builds would need it.
+    return list({answer[1] if isinstance(answer[1], Failure) else answer: answer for answer in answers}.values())
 
 
 async def _builder(service: Service, builder: Builder, platform: str) -> Failure | str:

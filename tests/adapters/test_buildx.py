@@ -174,6 +174,17 @@ async def test_without_an_engine(project: Project) -> None:
         assert "unix:///nowhere.sock" in failure.message
 
 
+async def test_without_engine_and_plugin_the_engine_is_what_is_missing(project: Project, tmp_path: Path) -> None:
+    project.env |= {"DOCKER_CONFIG": str(tmp_path), "PATH": "/nowhere", "DOCKER_HOST": "unix:///nowhere.sock"}
+    for failure in (await project.failure(), await project.builder().check(project.request())):
+        assert failure is not None
+        assert failure.code is FailureCode.ENGINE_UNREACHABLE
+        assert "unix:///nowhere.sock (from DOCKER_HOST)" in failure.message
+    elsewhere = await project.builder().check(project.request(builder="team"))
+    assert elsewhere is not None
+    assert elsewhere.code is FailureCode.BUILDX_MISSING, "a builder elsewhere needs no engine here"
+
+
 async def test_an_unknown_context_fails_loudly(project: Project, tmp_path: Path) -> None:
     del project.env["DOCKER_HOST"]
     project.env["DOCKER_CONTEXT"] = "nope"

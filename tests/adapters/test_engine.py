@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from devloop.adapters.dockerconfig import DEFAULT_HOST, Credentials, CredentialsError, DockerConfig, Endpoint
-from devloop.adapters.engine import DockerEngine
+from devloop.adapters.engine import DockerEngine, engine_unreachable
 from devloop.adapters.threads import in_daemon_thread
 from devloop.core.failure import Failure, FailureCode
 from devloop.core.image import ImageRef
@@ -130,7 +130,25 @@ async def test_a_missing_socket_is_named_with_its_cause() -> None:
     failure = await DockerEngine({"DOCKER_HOST": "unix:///nowhere.sock"}).ping()
     assert failure is not None
     assert failure.code is FailureCode.ENGINE_UNREACHABLE
-    assert failure.message == ("the Docker engine at unix:///nowhere.sock cannot be reached: no such file or directory")
+    assert failure.message == (
+        "no Docker engine answers at unix:///nowhere.sock (from DOCKER_HOST): no such file or directory"
+    )
+
+
+async def test_what_named_the_engine_is_told(tmp_path: Path) -> None:
+    add_context(tmp_path, "away", "unix:///nowhere.sock")
+    failure = await DockerEngine({"DOCKER_CONFIG": str(tmp_path), "DOCKER_CONTEXT": "away"}).ping()
+    assert failure is not None
+    assert "unix:///nowhere.sock (from the Docker context `away`): " in failure.message
+    default = config(tmp_path).endpoint()
+    assert isinstance(default, Endpoint)
+    assert default.source == "the default socket"
+
+
+def test_words_that_every_engine_that_is_away_gets_are_not_repeated() -> None:
+    said = "Cannot connect to the Docker daemon at tcp://e:1. Is the docker daemon running?"
+    failure = engine_unreachable(Endpoint("tcp://e:1", source="from DOCKER_HOST"), said)
+    assert failure.message == "no Docker engine answers at tcp://e:1 (from DOCKER_HOST)"
 
 
 async def test_an_engine_that_hangs_counts_as_unreachable(tmp_path: Path) -> None:

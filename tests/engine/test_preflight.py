@@ -182,6 +182,19 @@ async def test_every_builder_and_every_platform_of_its_own_is_asked() -> None:
     assert [request.platform for request in world.builder.asked] == ["linux/amd64", "linux/arm64"]
 
 
+async def test_an_engine_that_is_away_is_told_once_and_doctor_is_named() -> None:
+    web = service()
+    push = ImageRef.parse("registry.example/shop/api:dev")
+    api = replace(web, name="api", push=push, workloads=(WorkloadKey("shop", "deployment", "api"),))
+    world = World(builder=Builder(NO_ENGINE))
+    _, checks = await checked(world, web, api)
+    assert len(world.builder.asked) == 2, "each registry may be out of a builder's reach by itself"
+    assert failed(checks) == {"builder": "engine_unreachable"}
+    assert checks["builder"].hint == "start it; `devloop doctor` tells more"
+    named = replace(api, build=replace(api.build, builder="remote"))
+    assert len(failed((await checked(World(builder=Builder(NO_ENGINE)), web, named))[1])) == 1
+
+
 async def test_every_check_is_in_the_contract() -> None:
     web = service()
     named = replace(web, workloads=(), build=replace(web.build, builder="remote"))
