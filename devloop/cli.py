@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import click
@@ -15,7 +16,16 @@ if TYPE_CHECKING:
     from devloop.core.failure import Failure
     from devloop.session.request import Request
 
-_EXIT_CODES = "\n".join(["\b", "Exit codes:", *(f"  {code:<3}  {meaning}" for code, meaning in MEANINGS.items())])
+_COLUMNS = 78
+"""Of help that is laid out here: no terminal is narrower, and click fills no more."""
+_WHOLE = 1_000
+"""Characters of a command's first sentence: none is cut off."""
+
+
+def _exit_codes() -> str:
+    lines = (wrap(meaning, _COLUMNS, initial_indent=f"  {code:<3}  ", subsequent_indent=" " * 7)
+             for code, meaning in MEANINGS.items())  # fmt: skip
+    return "\n".join(["\b", "Exit codes:", *(line for each in lines for line in each)])
 
 
 class _Commands(click.Group):
@@ -24,8 +34,13 @@ class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """With whole sentences: click would cut off those that need a second line."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, each.get_short_help_str(_WHOLE)) for name, each in self.commands.items()])
 
-@click.group(cls=_Commands, epilog=_EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
+
+@click.group(cls=_Commands, epilog=_exit_codes(), context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, "--version", prog_name="devloop", message="%(prog)s %(version)s")
 def main() -> None:
     """Save a file, and know that Kubernetes runs it.
@@ -36,14 +51,14 @@ def main() -> None:
 
     \b
     Examples:
-      devloop init                    writes a devloop.toml for what runs in the cluster
-      devloop up deployment/api       beside a Dockerfile, without any file
-      devloop up                      all services of devloop.toml
-      devloop up web --once           one cycle, then exit (for scripts and CI)
-      devloop plan                    what would be built and patched; writes nothing
-      devloop why deployment/api      why an old image runs, and what mends it
-      devloop doctor                  what is wrong between here and the Pod
-      devloop restore --all           put everything back as it was
+      devloop init                 a devloop.toml for what runs in the cluster
+      devloop up deployment/api    beside a Dockerfile, without any file
+      devloop up                   all services of devloop.toml
+      devloop up web --once        one cycle, then exit (for scripts and CI)
+      devloop plan                 what `up` would do; writes nothing
+      devloop why deployment/api   why an old image runs, and what mends it
+      devloop doctor               what is wrong between here and the Pod
+      devloop restore --all        put everything back as it was
     """
 
 
@@ -176,7 +191,7 @@ def why(
 @options.shared
 @options.output("How to print the report.")
 def doctor(services: tuple[str, ...], file: Path | None, context: str, namespace: str, output: str | None) -> None:
-    """Check everything between the editor and the Pod: a tick or a fix each.
+    """Check all between editor and Pod: a tick or a fix each.
 
     Looks at this machine, the source, the Docker engine and builder, the registries and the cluster, for the SERVICES
     that are named, else for all of devloop.toml; without one at what there is. Changes nothing anywhere. The report
@@ -229,9 +244,9 @@ def restore(
 @options.file
 @options.output("How to print it.")
 def status(services: tuple[str, ...], file: Path | None, output: str | None) -> None:
-    """Ask the session that runs for this project how its services stand.
+    """Ask the running session how its services stand.
 
-    From any other terminal, or a script. Exits with 0, or with 3 where no session runs.
+    The session is this project's; ask from any other terminal, or a script. Exits with 0, or with 3 where none runs.
     """
     from devloop.session.commands import run_status
     from devloop.session.request import Asked
@@ -245,10 +260,10 @@ def status(services: tuple[str, ...], file: Path | None, output: str | None) -> 
 @options.output("How to print it.")
 @click.option("--restart", is_flag=True, help="Start the Pods anew with the image that was pushed last; build nothing.")
 def trigger(services: tuple[str, ...], file: Path | None, output: str | None, restart: bool) -> None:
-    """Ask the session that runs for this project for a cycle now.
+    """Ask the running session for a cycle now.
 
-    Of the SERVICES that are named, else of all of them, whether or not files changed. Does not wait: `devloop wait`
-    does. Exits with 0, or with 3 where no session runs.
+    The session is this project's; the cycle is one of the SERVICES that are named, else of all, whether or not files
+    changed. Does not wait: `devloop wait` does. Exits with 0, or with 3 where no session runs.
     """
     from devloop.session.commands import run_trigger
     from devloop.session.request import Asked
@@ -292,7 +307,7 @@ def wait(services: tuple[str, ...], file: Path | None, output: str | None, timeo
 @click.option("--speed", type=float, default=None, metavar="N", help="N times as fast as it was [default: 1].")
 @click.option("--at-once", is_flag=True, help="Everything at once: the last frame, to look around in.")
 def replay(recording: Path, output: str | None, speed: float | None, at_once: bool) -> None:
-    """Play a recorded session on the screen, without cluster or engine.
+    """Play a recorded session on the screen; needs no cluster.
 
     FILE is what a session left in the state folder (its last line names it), or what `devloop up --output json` wrote.
     It plays at its own pace, but pauses of more than three seconds are shortened to three, and stays on its last frame.

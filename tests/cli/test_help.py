@@ -34,6 +34,19 @@ def test_help_names_every_command_and_every_exit_code(flag: str) -> None:
     assert {int(number) for number in re.findall(r"(?<!\w)\d+(?!\w)", told)} == set(ExitCode)
 
 
+def test_every_command_is_listed_with_its_whole_first_sentence() -> None:
+    listed = run("--help")[1].partition("\nCommands:\n")[2].partition("\n\n")[0]
+    assert "..." not in listed
+    told = " ".join(listed.split())
+    assert [name for name in COMMANDS if main.commands[name].get_short_help_str(1_000) not in told] == []
+
+
+@pytest.mark.parametrize("args", [(), *((command,) for command in COMMANDS)])
+def test_help_fits_a_terminal_of_80_columns(args: tuple[str, ...]) -> None:
+    text = CliRunner().invoke(main, [*args, "--help"], prog_name="devloop", terminal_width=80).stdout
+    assert [line for line in text.splitlines() if len(line) > 80] == []
+
+
 def test_the_examples_of_the_help_are_commands() -> None:
     examples = re.findall(r"^    devloop (\S+)", run("--help")[1], re.MULTILINE)
     assert examples
