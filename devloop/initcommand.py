@@ -99,8 +99,16 @@ def _person() -> "Person":
     return Person(_yes, _choose, _text, _permit)
 
 
+def _fitting(question: str, answer: str) -> str:
+    """In lines of the terminal's width, with room for what is written after it: the answer that Enter gives."""
+    from devloop.session import say
+    from devloop.views.wrapping import wrapped
+
+    return "\n".join(wrapped(question, say.columns() - len(f" [{answer}]: ")))
+
+
 def _yes(question: str, default: bool) -> bool:
-    return _asked(lambda: click.confirm(question, default=default, err=True))
+    return _asked(lambda: click.confirm(_fitting(question, "Y/n"), default=default, err=True))
 
 
 def _choose(question: str, answers: Sequence[str]) -> int | None:
@@ -108,17 +116,20 @@ def _choose(question: str, answers: Sequence[str]) -> int | None:
         click.echo(f"  {number}) {answer}", err=True)
     click.echo("  0) none of them", err=True)
     range_ = click.IntRange(0, len(answers))
-    number = _asked(lambda: click.prompt(question, default=0, type=range_, err=True))
+    number = _asked(lambda: click.prompt(_fitting(question, "0"), default=0, type=range_, err=True))
     return int(number) - 1 if number else None
 
 
 def _text(question: str, default: str) -> str:
-    return str(_asked(lambda: click.prompt(question, default=default, show_default=bool(default), err=True)))
+    shown = _fitting(question, default)
+    return str(_asked(lambda: click.prompt(shown, default=default, show_default=bool(default), err=True)))
 
 
 def _permit(context: str, failure: "Failure") -> bool:
     """Only the whole name, typed by a person, permits a context that is no known local cluster."""
-    click.echo(failure.message, err=True)
+    from devloop.session import say
+
+    say.err(*say.fitting(failure.message))
     return _text(f"Type `{context}` to permit it in devloop.local.toml, or press Enter", "") == context
 
 

@@ -181,7 +181,7 @@ def _resolved(place: Place, names: Sequence[str], namespace: str) -> tuple[Servi
         root=place.root,
         context_namespace=place.pinned.namespace,
         local=place.local,
-        user=_user(),
+        user=own_name(),
         branch=place.branch,
         only=names,
         namespace=namespace,
@@ -258,7 +258,8 @@ def _relative(path: Path, cwd: Path) -> str:
     return os.path.relpath(path, cwd)
 
 
-def _user() -> str:
+def own_name() -> str:
+    """What `{user}` stands for; empty where nobody is logged in."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

@@ -6,6 +6,10 @@ import sys
 from collections.abc import Iterable
 from typing import TextIO
 
+from devloop.views.wrapping import MOST, hanging
+
+_STDOUT = 1
+
 
 def out(*lines: str) -> None:
     """Results, to stdout."""
@@ -15,6 +19,20 @@ def out(*lines: str) -> None:
 def err(*lines: str) -> None:
     """Everything that is no result, to stderr."""
     _write(sys.stderr, lines)
+
+
+def columns(otherwise: int = MOST) -> int:
+    """Of the terminal, as far as they read well; `otherwise` where there is none."""
+    found = 0
+    with contextlib.suppress(OSError):
+        found = os.get_terminal_size(_STDOUT).columns
+    return min(found, MOST) if found else otherwise
+
+
+def fitting(*lines: str) -> list[str]:
+    """The same for the terminal, each below its own indent; as they are where there is none."""
+    width = columns(0)
+    return [part for line in lines for part in hanging(line, width)] if width else [*lines]
 
 
 def _write(stream: TextIO, lines: Iterable[str]) -> None:

@@ -5,8 +5,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from devloop.core.image import short
 from devloop.core.init.draft import Draft, Proposal
-from devloop.core.init.match import Matched, Unmatched
+from devloop.core.init.match import Matched, Matching, Unmatched
 from devloop.core.init.workload import Live
+from devloop.core.resolve import LOCAL_TAG, SHARED_TAG
+from devloop.core.values import fill
 
 _MOST_LISTED = 6
 
@@ -20,16 +22,22 @@ def looked_at(dockerfiles: int, workloads: int, where: str, context: str) -> str
     return f"{counted(dockerfiles, 'Dockerfile')}, {counted(workloads, 'workload')} in {where} of context {context}"
 
 
-def report(draft: Draft, left: Sequence[Live]) -> Iterator[str]:
-    """Everything that was found out, one line each."""
+def report(draft: Draft, left: Sequence[Live], user: str = "") -> Iterator[str]:
+    """Everything that was found out, one line each; `user` is what `{user}` stands for."""
     for service in draft.services:
         yield f"  ✔ {pairing(service.matched)}"
         yield from (f"      {line}" for line in _about(service, draft.loads_into))
+    yield from _default_tag(draft, user)
     for each in draft.unmatched:
         yield f"  {'!' if each.candidates else '✘'} {each.source}: {each.why}{_fate(each)}"
     asked = {spot.live.key for each in draft.unmatched for spot in each.candidates}
     if others := [live for live in left if live.key not in asked]:
         yield f"  · nothing here builds {_listed(others)}"
+
+
+def found(matching: Matching) -> Iterator[str]:
+    """What is clear, before anything else is asked."""
+    return (f"  ✔ {pairing(matched)}" for matched in matching.matched)
 
 
 def pairing(matched: Matched) -> str:
@@ -49,6 +57,18 @@ def _about(service: Proposal, cluster: str) -> Iterator[str]:
         yield f"tag {service.tag}: {_inner(service.tag_note)}"
     if service.containers:
         yield f"container {', '.join(service.containers)}"
+
+
+def _default_tag(draft: Draft, user: str) -> Iterator[str]:
+    """The tag of the services that name none, as it will be."""
+    services = [service for service in draft.services if not service.tag]
+    if not services:
+        return
+    tag = LOCAL_TAG if draft.target.local else fill(SHARED_TAG, {"user": user}) if user else SHARED_TAG
+    why = "one for each person, as this is no known local cluster"
+    why = "the usual one on a local cluster" if draft.target.local else why
+    word = "tags that begin with" if all(service.image.load_why for service in services) else "tag"
+    yield f"  · {word} {tag} for {', '.join(service.name for service in services)}: {why}; the key `tag` names another"
 
 
 def _inner(sentence: str) -> str:

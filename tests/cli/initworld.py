@@ -123,8 +123,8 @@ class Project:
         assert "Traceback" not in done.stderr
         return done.returncode, done.stdout, done.stderr
 
-    def terminal(self, *args: str) -> OnTerminal:
-        return OnTerminal([*DEVLOOP, *args], self.root, env=self.env)
+    def terminal(self, *args: str, size: tuple[int, int] = (110, 30)) -> OnTerminal:
+        return OnTerminal([*DEVLOOP, *args], self.root, env=self.env, size=size)
 
     def read(self, name: str = "devloop.toml") -> dict[str, Any]:
         return tomllib.loads((self.root / name).read_text())

@@ -143,13 +143,45 @@ def test_a_path_in_the_registry_that_was_found_is_pulled_under_its_other_name(
     assert project.read("devloop.local.toml")["services"] == {"web": {"push_image": "localhost:5001/team/web"}}
 
 
-def test_another_cluster_is_permitted_by_typing_its_name(project: Project) -> None:
+def test_another_cluster_is_permitted_by_typing_its_name_after_all_that_was_found(project: Project) -> None:
     project.context("prod")
     with project.terminal("init") as terminal:
+        terminal.until("web/Dockerfile -> deployment/web in shop")
+        terminal.until("tag dev-")
+        terminal.until("context prod is no known local cluster")
         terminal.until("Type `prod` to permit it in devloop.local.toml, or press Enter")
         terminal.press(b"prod\n")
         let_it_write(terminal)
     assert project.read("devloop.local.toml")["cluster"]["context"] == "prod"
+
+
+def test_what_is_clear_is_said_before_the_rest_is_asked(project: Project, cluster: Cluster) -> None:
+    cluster.hosting = {"host": "localhost:5001"}
+    cluster.workloads = []
+    cluster.deploy("web", "nginx")
+    cluster.deploy("backend", "127.0.0.1:1/a/server")
+    with project.terminal("init") as terminal:
+        terminal.until("✔ web/Dockerfile -> deployment/web in shop")
+        terminal.until("What runs api/Dockerfile? [0]")
+        terminal.press(b"\n")
+        terminal.until("Registry to push web to")
+        assert terminal.said.count("✔ web/Dockerfile") == 1
+        terminal.press(b"\n")
+        terminal.until("✔ web/Dockerfile")
+        let_it_write(terminal)
+
+
+def test_a_narrow_terminal_gets_whole_words_below_their_indent(project: Project) -> None:
+    with project.terminal("init", size=(60, 24)) as terminal:
+        for _ in ("write", "doctor"):
+            terminal.until("[Y/n]: ")
+            terminal.press(b"\n")
+        assert terminal.finish() == 0
+        assert "→ start Docker" in terminal.said
+    lines = terminal.said.splitlines()
+    assert [line for line in lines if len(line) > 60 and len(line.split()) > 1] == []
+    at = next(number for number, line in enumerate(lines) if "api/Dockerfile ->" in line)
+    assert lines[at + 1].startswith("    ")
 
 
 def test_doctor_looks_at_the_context_that_was_chosen(project: Project) -> None:

@@ -10,6 +10,7 @@ from devloop.core.init.match import Unmatched
 from devloop.core.init.registry import Chosen
 from devloop.core.init.source import Source
 from devloop.core.init.workload import full_name, reference
+from devloop.core.resolve import LOCAL_TAG, SHARED_TAG
 from devloop.core.service import Load
 from devloop.core.toml import value_text
 
@@ -18,6 +19,8 @@ _WIDTH = 118
 _HEAD = (
     "What devloop keeps running. `devloop init` wrote this file, and it is yours to edit:",
     "`devloop schema`, and docs/configuration.md of devloop, explain every key.",
+    f"A service without `tag` gets `{LOCAL_TAG}` on a known local cluster, "
+    f"and `{SHARED_TAG}` elsewhere: one for each person.",
 )
 _HEAD_LOCAL = "Of this checkout alone: laid over devloop.toml, and not committed."
 _FOOT = (

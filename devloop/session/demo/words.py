@@ -3,13 +3,13 @@
 import os
 import shlex
 import shutil
-import textwrap
 from pathlib import Path
 
 from devloop.core.events import Outcome, Trigger
 from devloop.core.state import FinishedCycle, SessionState
 from devloop.session.demo.sandboxed import Sandbox
 from devloop.tui.talk import Tip
+from devloop.views import wrapping
 from devloop.views.chronicle import Chronicle
 
 TITLE = 22
@@ -30,7 +30,7 @@ def columns() -> int:
 
 def wrapped(text: str, width: int) -> list[str]:
     """The lines that stand beside a title."""
-    return textwrap.wrap(text, width - TITLE, break_long_words=False, break_on_hyphens=False)
+    return wrapping.wrapped(text, width - TITLE)
 
 
 def _rows(title: str, *said: str) -> list[str]:

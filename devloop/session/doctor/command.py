@@ -34,7 +34,7 @@ async def doctor(request: Request, *, json: bool) -> ExitCode:
         await assembly.close()
     checks = in_order((*subject.checks, *found))
     report = Report(__version__, datetime.now(UTC), machine.system(), checks).cleaned(without_secrets())
-    say.out(*([as_json(report)] if json else as_lines(report)))
+    say.out(*([as_json(report)] if json else as_lines(report, say.columns())))
     return exit_code(checks)
 
 

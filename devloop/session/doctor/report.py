@@ -2,18 +2,15 @@
 
 import dataclasses
 import json
-import re
-import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 
 from devloop.core.checkup import Check, Level, summary
+from devloop.views.wrapping import MOST, wrapped
 
 _MARKS = {Level.OK: "✔", Level.NOTE: "!", Level.FAILED: "✘"}
-_WIDTH = 110
-_UNIT = re.compile(r"(?<=\d) (?=[kMGT]?B\b)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,36 +50,27 @@ def _fields(check: Check) -> dict[str, str]:
     return {"group": fields.pop("group"), "check": fields.pop("name"), **fields}
 
 
-def as_lines(report: Report) -> Iterator[str]:
+def as_lines(report: Report, width: int = MOST) -> Iterator[str]:
     """Without colour or anything else that a paste would spoil."""
-    yield f"devloop {report.version} doctor · {report.time:%Y-%m-%d %H:%M} UTC · {report.system}"
+    yield from wrapped(f"devloop {report.version} doctor · {report.time:%Y-%m-%d %H:%M} UTC · {report.system}", width)
     column = max((len(check.name) for check in report.checks), default=0) + 2
     for group, checks in groupby(report.checks, key=lambda check: check.group):
         yield ""
         yield group
         for check in checks:
-            yield from _lines(check, column)
+            yield from _lines(check, column, width)
     yield ""
     yield summary(report.checks)
 
 
-def _lines(check: Check, column: int) -> Iterator[str]:
+def _lines(check: Check, column: int, width: int) -> Iterator[str]:
     indent = " " * (column + 4)
     head = f"  {_MARKS[check.level]} {check.name.ljust(column)}"
     for text in check.message.splitlines():
-        yield from _wrapped(text, head, indent)
+        yield from wrapped(text, width, head, indent)
         head = indent
     if check.fix:
-        yield f"{indent}→ {check.fix}"  # in one line, whatever its length: it may be a command to copy
-
-
-def _wrapped(text: str, head: str, indent: str) -> Iterator[str]:
-    """Lines of a width that mails and issues take; a number stays with its unit."""
-    wrap = textwrap.TextWrapper(
-        _WIDTH, initial_indent=head, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
-    )
-    for line in wrap.wrap(_UNIT.sub("\0", text)):
-        yield line.replace("\0", " ")
+        yield from wrapped(check.fix, width, f"{indent}→ ", f"{indent}  ")
 
 
 def _whole(text: str) -> str:

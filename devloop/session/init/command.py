@@ -1,6 +1,7 @@
 """`devloop init`, from reading to writing. Questions are asked between the two, while no event loop runs."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 from devloop.adapters import configfile
@@ -16,7 +17,7 @@ from devloop.session import say
 from devloop.session.init import dialogue, files
 from devloop.session.init.gather import Seen, answering, look
 from devloop.session.init.request import InitRequest, Mode, Person
-from devloop.session.project import Refusal
+from devloop.session.project import Refusal, own_name
 from devloop.views import init as words
 
 
@@ -27,12 +28,13 @@ def init(request: InitRequest) -> ExitCode:
     if isinstance(seen, Refusal):
         return _refused(seen)
     tell = say.out if request.mode in {Mode.ASK, Mode.WRITE} else say.err
-    tell(words.looked_at(len(seen.sources), len(seen.workloads), seen.where, seen.place.pinned.name))
-    tell(*(f"  ! {note}" for note in seen.notes))
+    tell(*say.fitting(words.looked_at(len(seen.sources), len(seen.workloads), seen.where, seen.place.pinned.name)))
+    tell(*say.fitting(*(f"  ! {note}" for note in seen.notes)))
     proposal, matching = _proposed(request.person, seen)
-    tell(*words.report(proposal, matching.left))
+    tell(*say.fitting(*words.report(proposal, matching.left, own_name())))
     if not proposal.services:
         return _refused(Refusal.of(_nothing(seen, proposal)))
+    proposal = _permitted(proposal, request.person)
     if problems := files.check(proposal, root):
         raise AssertionError(f"what it would write is refused: {problems}")
     if request.mode is Mode.PRINT:
@@ -48,18 +50,21 @@ def init(request: InitRequest) -> ExitCode:
     return _write(compared, proposal, request.person)
 
 
-def _matched(person: Person | None, seen: Seen) -> Matching:
+def _matched(person: Person | None, seen: Seen) -> tuple[Matching, bool]:
+    """What belongs together, and whether anything had to be asked for that."""
     matching = match(seen.sources, seen.workloads, project=seen.project, around=seen.around)
+    if asks := person is not None and bool(dialogue.unclear(matching, seen.around)):
+        say.out(*say.fitting(*words.found(matching)))
     asked: dict[Source, Spot | None] = {}
     # What is said of one may make another one unclear: `Dockerfile.dev`, where `Dockerfile` runs nowhere.
     while person and (new := dialogue.ask_about_sources(person, matching, seen.around)):
         asked |= new
         matching = match(seen.sources, seen.workloads, project=seen.project, around=seen.around, asked=asked)
-    return matching
+    return matching, asks
 
 
 def _proposed(person: Person | None, seen: Seen) -> tuple[Draft, Matching]:
-    matching = _matched(person, seen)
+    matching, asked = _matched(person, seen)
     around = asyncio.run(answering(refs_to_ask(matching.matched, seen.around), seen.around))
     namespaces = {each.namespace for each in matching.matched}
     nearby = [live for live in seen.workloads if live.key.namespace in namespaces]
@@ -68,21 +73,28 @@ def _proposed(person: Person | None, seen: Seen) -> tuple[Draft, Matching]:
     if person and isinstance(place, Registry | None):
         new = dialogue.needs_registry(matching, around, plain(seen.project))
         known = [each for each in found if isinstance(each, Registry)]
+        say.out(*say.fitting(*words.found(matching)) if new and not asked else ())
         place = dialogue.ask_for_registry(person, new, known) if new else place
-    target = _target(person, seen, namespaces)
+    target = _target(seen, namespaces)
     made = draft(matching, target, around, place, project=seen.project, shared=seen.shared)
     return made, matching
 
 
-def _target(person: Person | None, seen: Seen, namespaces: set[str]) -> Target:
+def _target(seen: Seen, namespaces: set[str]) -> Target:
     """Naming a context in the file permits writing to it, so only a local one is named without a person's word."""
     place, name = seen.place, seen.place.pinned.name
     permitted = place.local or all(place.config.cluster.allows(name, each) for each in namespaces or {""})
-    if not permitted and person and namespaces:
-        message = f"context {name} is no known local cluster; without your word devloop will not write there"
-        failure = Failure(FailureCode.CONTEXT_REFUSED, message, allowing_line(name, ""))
-        permitted = person.permit(name, failure)
     return Target(name, place.local, permitted)
+
+
+def _permitted(proposal: Draft, person: Person | None) -> Draft:
+    """The same, with a person's word for the context where it needs that."""
+    target, name = proposal.target, proposal.target.context
+    if target.permitted or person is None:
+        return proposal
+    message = f"context {name} is no known local cluster; without your word devloop will not write there"
+    failure = Failure(FailureCode.CONTEXT_REFUSED, message, allowing_line(name, ""))
+    return replace(proposal, target=replace(target, permitted=person.permit(name, failure)))
 
 
 def _nothing(seen: Seen, proposal: Draft) -> Failure:
@@ -123,7 +135,7 @@ def _write(compared: files.Files, proposal: Draft, person: Person | None) -> Exi
         message = f"{error.filename} cannot be written ({error.strerror})"
         return _refused(Refusal(ExitCode.USAGE, (message, "→ make this folder writable, or use --print")))
     if not proposal.target.permitted:
-        say.out("", *words.unpermitted(proposal.target.context))
+        say.out("", *say.fitting(*words.unpermitted(proposal.target.context)))
     return ExitCode.DONE
 
 
@@ -153,5 +165,5 @@ def _agreed(person: Person, compared: files.Files) -> bool:
 
 
 def _refused(refusal: Refusal) -> ExitCode:
-    say.err(*refusal.lines)
+    say.err(*say.fitting(*refusal.lines))
     return refusal.exit_code

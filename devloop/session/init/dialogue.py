@@ -20,16 +20,22 @@ _MOST_ASKED = 3
 
 
 def ask_about_sources(person: Person, matching: Matching, around: Surroundings) -> Mapping[Source, Spot | None]:
-    """What a person says of the sources without a clear answer; first those that have few to choose from."""
+    """What a person says of the sources without a clear answer."""
     asked: dict[Source, Spot | None] = {}
-    unclear = [each for each in matching.unmatched if not each.is_answered]
-    lonely = [each for each in unclear if not each.candidates]
-    free = [spot for live in matching.left for spot in _spots(live) if _may_be_ours(spot, around)]
-    for each in sorted(unclear, key=lambda each: each in lonely):
-        among = each.candidates or (free if len(lonely) <= _MOST_ASKED or not matching.matched else ())
+    for each, among in unclear(matching, around):
         if choice := tuple(spot for spot in among if spot not in asked.values()):
             asked[each.source] = _which(person, each, choice)
     return asked
+
+
+def unclear(matching: Matching, around: Surroundings) -> list[tuple[Unmatched, tuple[Spot, ...]]]:
+    """The sources to ask about, and what may run each; first those that have few to choose from."""
+    open_ = [each for each in matching.unmatched if not each.is_answered]
+    lonely = [each for each in open_ if not each.candidates]
+    free = [spot for live in matching.left for spot in _spots(live) if _may_be_ours(spot, around)]
+    others = tuple(free if len(lonely) <= _MOST_ASKED or not matching.matched else ())
+    ordered = sorted(open_, key=lambda each: each in lonely)
+    return [(each, among) for each in ordered if (among := tuple(each.candidates) or others)]
 
 
 def _which(person: Person, unmatched: Unmatched, choice: tuple[Spot, ...]) -> Spot | None:

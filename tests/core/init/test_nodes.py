@@ -161,6 +161,7 @@ def test_the_words() -> None:
         "  ✔ web/Dockerfile -> deployment/web in shop: it is called web, the folder's name",
         "      image shop/web: it runs nginx now, which is not its own",
         "      loaded into the kind cluster `dev`: the cluster announces no registry",
+        "  · tags that begin with dev for web: the usual one on a local cluster; the key `tag` names another",
     ]
     assert (
         "# web/Dockerfile -> deployment/web in shop: it is called web, the folder's name.\n"

@@ -38,6 +38,7 @@ DRAFT = drafted(
 PROJECT = """\
 # What devloop keeps running. `devloop init` wrote this file, and it is yours to edit:
 # `devloop schema`, and docs/configuration.md of devloop, explain every key.
+# A service without `tag` gets `dev` on a known local cluster, and `dev-{user}` elsewhere: one for each person.
 
 # api/Dockerfile -> deployment/api in shop: it is called api, its name in compose.yaml.
 # It runs nginx now, which is not its own; registry:5000 is the cluster's own, says ConfigMap
@@ -241,10 +242,18 @@ def test_what_is_said_of_it() -> None:
         "kube-public/local-registry-hosting",
         "      tag dev: it runs the commit 3f2c91a7b0 now; devloop moves a tag of its own",
         "      container web",
+        "  · tag dev for api: the usual one on a local cluster; the key `tag` names another",
         "  ! jobs/Dockerfile: it may be `deployment/jobs in batch` or `deployment/jobs in nightly`, for equally good "
         "reasons; in devloop.toml as a comment",
         "  · nothing here builds deployment/redis in shop (redis:7), statefulset/db in shop (postgres:16)",
     ]
+
+
+@pytest.mark.parametrize(("user", "tag"), [("Jo Doe", "dev-Jo-Doe"), ("", "dev-{user}")])
+def test_the_tag_that_a_shared_cluster_will_have_is_said(user: str, tag: str) -> None:
+    found = drafted(project("web/Dockerfile"), running("web", f"{R}/shop/web:1"), target=FAR)
+    why = "one for each person, as this is no known local cluster; the key `tag` names another"
+    assert f"  · tag {tag} for web: {why}" in [*report(found, (), user)]
 
 
 def test_what_may_be_built_here_is_not_what_nothing_builds() -> None:

@@ -1,0 +1,39 @@
+"""What is told fits the terminal, and what is to be copied stays whole."""
+
+import pytest
+
+from devloop.views.wrapping import hanging, wrapped
+
+
+@pytest.mark.parametrize(
+    ("line", "lines"),
+    [
+        ("  ✔ web/Dockerfile -> deployment/web", ["  ✔ web/Dockerfile ->", "    deployment/web"]),
+        ("      image nginx: nobody can push", ["      image nginx:", "      nobody can push"]),
+        ("→ docker, then the rest of it all", ["→ docker, then the", "  rest of it all"]),
+        ("short", ["short"]),
+        ("", [""]),
+    ],
+)
+def test_what_does_not_fit_stands_below_its_first_word(line: str, lines: list[str]) -> None:
+    assert hanging(line, 22) == lines
+
+
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [
+        ("choose another with `docker context use NAME` or so", "`docker context use NAME`"),
+        ("what takes the space: docker system df", "docker system df"),
+        ("kubectl describe node n1, if you may", "kubectl describe node n1"),
+        ("all of the build context has 120 MB", "120 MB"),
+    ],
+)
+def test_what_is_copied_or_read_as_one_stays_in_one_line(text: str, whole: str) -> None:
+    for width in range(5, 50):
+        lines = wrapped(text, width)
+        assert any(whole in line for line in lines), lines
+        assert " ".join(lines) == text
+
+
+def test_a_long_word_is_not_broken() -> None:
+    assert wrapped("see /a/very/long/path here", 8) == ["see", "/a/very/long/path", "here"]
