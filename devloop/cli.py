@@ -1,5 +1,6 @@
 """The command line: commands and options. What a command needs is imported inside it, so that help is instant."""
 
+import signal
 import sys
 from pathlib import Path
 from textwrap import wrap
@@ -10,7 +11,7 @@ import click
 from devloop import __version__, options
 from devloop.core.failure import MEANINGS
 from devloop.democommand import demo
-from devloop.initcommand import init
+from devloop.initcommand import asked, init
 
 if TYPE_CHECKING:
     from devloop.core.failure import Failure
@@ -383,6 +384,13 @@ def _request(
 
 def _confirm(context: str, failure: "Failure") -> bool:
     """Only the whole name, typed by a person, allows a context that nothing else does."""
-    click.echo(failure.message, err=True)
-    typed = click.prompt(f"Type `{context}` to allow it for this session", default="", show_default=False, err=True)
-    return bool(typed == context)
+    from devloop.session import say
+
+    say.err(*say.fitting(failure.message))
+    question = f"Type `{context}` to allow it for this session"
+    # The event loop's own handler would only note Ctrl-C, and wait for the answer.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return asked(lambda: click.prompt(question, default="", show_default=False, err=True)) == context
+    finally:
+        signal.signal(signal.SIGINT, before)

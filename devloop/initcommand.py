@@ -108,7 +108,7 @@ def _fitting(question: str, answer: str) -> str:
 
 
 def _yes(question: str, default: bool) -> bool:
-    return _asked(lambda: click.confirm(_fitting(question, "Y/n"), default=default, err=True))
+    return asked(lambda: click.confirm(_fitting(question, "Y/n"), default=default, err=True))
 
 
 def _choose(question: str, answers: Sequence[str]) -> int | None:
@@ -116,13 +116,13 @@ def _choose(question: str, answers: Sequence[str]) -> int | None:
         click.echo(f"  {number}) {answer}", err=True)
     click.echo("  0) none of them", err=True)
     range_ = click.IntRange(0, len(answers))
-    number = _asked(lambda: click.prompt(_fitting(question, "0"), default=0, type=range_, err=True))
+    number = asked(lambda: click.prompt(_fitting(question, "0"), default=0, type=range_, err=True))
     return int(number) - 1 if number else None
 
 
 def _text(question: str, default: str) -> str:
     shown = _fitting(question, default)
-    return str(_asked(lambda: click.prompt(shown, default=default, show_default=bool(default), err=True)))
+    return str(asked(lambda: click.prompt(shown, default=default, show_default=bool(default), err=True)))
 
 
 def _permit(context: str, failure: "Failure") -> bool:
@@ -133,7 +133,7 @@ def _permit(context: str, failure: "Failure") -> bool:
     return _text(f"Type `{context}` to permit it in devloop.local.toml, or press Enter", "") == context
 
 
-def _asked(ask: Callable[[], _T]) -> _T:
+def asked(ask: Callable[[], _T]) -> _T:
     """Ctrl-C and the end of input end the command as they end any other."""
     try:
         return ask()

@@ -73,6 +73,16 @@ def judge(context: str, server: str, addresses: Sequence[str], allowed: bool, na
     )
 
 
+def declined(context: str, *, by_file: bool) -> Failure:
+    """What to say when a person was asked and did not type its name. `by_file`: whether a devloop.toml is there."""
+    where = "devloop.local.toml" if by_file else "devloop.toml, which `devloop init` writes"
+    return Failure(
+        FailureCode.CONTEXT_REFUSED,
+        f"you did not type the name of context {context}, so devloop does not write there",
+        f"to allow it for good, set `context = {_quoted(context)}` under `[cluster]` in {where}",
+    )
+
+
 def allowing_line(context: str, namespace: str) -> str:
     """The line of TOML, for the table `[cluster]`, that allows this context in this namespace."""
     if not namespace:

@@ -16,7 +16,7 @@ from devloop.adapters.kubeconfig import PinnedContext
 from devloop.core.adopt import adopt, match_deployments, to_toml
 from devloop.core.config import Config, Problems
 from devloop.core.failure import ExitCode, Failure
-from devloop.core.guard import Refused, is_local, judge
+from devloop.core.guard import Refused, declined, is_local, judge
 from devloop.core.manifest import deployment as parse_deployment
 from devloop.core.problems import Problem, quoted
 from devloop.core.resolve import resolve
@@ -196,9 +196,11 @@ def ask_guard(place: Place, namespaces: Iterable[str], confirm: Confirm | None) 
         allowed = place.config.cluster.allows(pinned.name, namespace)
         verdict = judge(pinned.name, kubeconfig.shown_server(pinned.server), place.addresses, allowed, namespace)
         if isinstance(verdict, Refused):
-            if confirm and confirm(pinned.name, verdict.failure):
+            if confirm is None:
+                return Refusal.of(verdict.failure)
+            if confirm(pinned.name, verdict.failure):
                 return _confirmed(place)
-            return Refusal.of(verdict.failure)
+            return Refusal.of(declined(pinned.name, by_file=bool(place.file)))
         reason = verdict.reason
     return reason
 

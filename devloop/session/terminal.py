@@ -95,9 +95,8 @@ async def _opened(app: Screen, request: "Request") -> "Project | Ended":
     if opened.exit_code is not ExitCode.CONTEXT_REFUSED or refused is None:
         return Ended(opened.exit_code, opened.lines)
     context = await _context_of(request)
-    if not await app.confirm(context, refused):
-        return Ended(opened.exit_code, opened.lines)
-    allowed = await open_project(replace(request, confirm=lambda name, failure: name == context))
+    yes = await app.confirm(context, refused)
+    allowed = await open_project(replace(request, confirm=lambda name, failure: yes and name == context))
     return Ended(allowed.exit_code, allowed.lines) if isinstance(allowed, Refusal) else allowed
 
 
