@@ -18,7 +18,8 @@ def demo(folder: Path | None, output: str | None, headless: bool, script: bool) 
 
     Copies an app of two services into a folder, starts a sandbox (an API server with two nodes and a registry, on this
     machine alone, for trying devloop; it is not Kubernetes), shows there how an old image keeps running, and begins an
-    ordinary session. Nothing runs any more when it is over; the folder stays.
+    ordinary session: on a terminal after Enter, so that the old page can be looked at. Nothing runs any more when it is
+    over; the folder stays.
 
     \b
     Examples:
