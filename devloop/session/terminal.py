@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING
 
 from devloop.core.commands import Command
 from devloop.core.failure import ExitCode
+from devloop.session import say
 from devloop.session.screen import Screen, show
 from devloop.tui.talk import Ended
 from devloop.views import Phrase, Tone, failed_checks
 
 if TYPE_CHECKING:
     from devloop.core.service import Service
-    from devloop.session.project import Project
+    from devloop.session.project import Project, Refusal
     from devloop.session.request import Request
     from devloop.session.trial import Trial
     from devloop.session.up import Session
@@ -68,7 +69,8 @@ async def _behind(
     app.session = _Behind(session, is_trial=trial is not None)
     code = await session.run()
     # The screen that showed them is gone with the session that they ended.
-    return Ended(code, (*(phrase.text for phrase in failed_checks(app.state)), *session.last_words))
+    checks = say.fitting(*(phrase.text for phrase in failed_checks(app.state)))
+    return Ended(code, (*checks, *session.last_words))
 
 
 def _import_what_is_heavy() -> None:
@@ -93,11 +95,15 @@ async def _opened(app: Screen, request: "Request") -> "Project | Ended":
         return opened
     refused = opened.failure
     if opened.exit_code is not ExitCode.CONTEXT_REFUSED or refused is None:
-        return Ended(opened.exit_code, opened.lines)
+        return _refused(opened)
     context = await _context_of(request)
     yes = await app.confirm(context, refused)
     allowed = await open_project(replace(request, confirm=lambda name, failure: yes and name == context))
-    return Ended(allowed.exit_code, allowed.lines) if isinstance(allowed, Refusal) else allowed
+    return _refused(allowed) if isinstance(allowed, Refusal) else allowed
+
+
+def _refused(refusal: "Refusal") -> Ended:
+    return Ended(refusal.exit_code, tuple(say.fitting(*refusal.lines)))
 
 
 async def _context_of(request: "Request") -> str:
