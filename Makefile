@@ -21,7 +21,7 @@ run: $(READY) ## Run devloop: make run ARGS="up --help"
 	@$(BIN)/devloop $(ARGS)
 
 demo: $(READY) ## Try it in a sandbox, without Docker or cluster: make demo ARGS="--script"
-	@$(BIN)/devloop demo $(ARGS)
+	@DEVLOOP_DEMO_BY_MAKE=1 $(BIN)/devloop demo $(ARGS)
 
 test: $(READY) ## Run the tests; those that need a cluster are skipped when none is named
 	$(BIN)/pytest $(ARGS)

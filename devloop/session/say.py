@@ -11,9 +11,9 @@ from devloop.views.wrapping import MOST, hanging
 _STDOUT = 1
 
 
-def out(*lines: str) -> None:
-    """Results, to stdout."""
-    _write(sys.stdout, lines)
+def out(*lines: str) -> bool:
+    """Results, to stdout; False when nobody reads them any more, once: what comes then goes nowhere."""
+    return _write(sys.stdout, lines)
 
 
 def err(*lines: str) -> None:
@@ -35,7 +35,7 @@ def fitting(*lines: str) -> list[str]:
     return [part for line in lines for part in hanging(line, width)] if width else [*lines]
 
 
-def _write(stream: TextIO, lines: Iterable[str]) -> None:
+def _write(stream: TextIO, lines: Iterable[str]) -> bool:
     # A terminal that knows few characters gets a question mark for others, not an exception.
     encoding = getattr(stream, "encoding", None) or "utf-8"
     try:
@@ -43,6 +43,8 @@ def _write(stream: TextIO, lines: Iterable[str]) -> None:
             print(line.encode(encoding, "replace").decode(encoding), file=stream, flush=True)
     except OSError:  # nobody reads any more
         _forget(stream)
+        return False
+    return True
 
 
 def _forget(stream: TextIO) -> None:

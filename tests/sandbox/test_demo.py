@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,7 +20,7 @@ import pytest
 
 import devloop
 from devloop.session.demo.leftovers import Footprint
-from devloop.session.demo.place import DemoFolder, open_folder, unwritable
+from devloop.session.demo.place import BY_MAKE, DemoFolder, open_folder, unwritable
 from devloop.session.demo.sandboxed import Sandbox, running
 from devloop.session.project import Refusal
 from tests.onterminal import OnTerminal
@@ -222,6 +223,40 @@ def test_with_json_stdout_holds_nothing_else(home: Path) -> None:
     assert process.returncode == 143
     events = [json.loads(line)["event"] for line in (first, *rest.splitlines())]
     assert (events[0], events[-1]) == ("session_started", "session_finished")
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [("--headless", "first, without it"), ("--headless", "devloop takes over"), ("--script", "The app runs")],
+)
+def test_it_ends_when_nobody_reads_any_more(home: Path, option: str, words: str) -> None:
+    with demo(home, option) as process:
+        until_said(process, words)
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.wait() == 0
+    nothing_is_left(home)
+
+
+def test_the_way_to_another_folder_is_told_as_it_is_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "thesis.txt").touch()
+
+    def hint() -> str:
+        refused = open_folder(tmp_path)
+        assert isinstance(refused, Refusal)
+        return refused.lines[1]
+
+    assert hint().endswith("`devloop demo --folder DIR`")
+    monkeypatch.setenv(BY_MAKE, "1")
+    assert hint().endswith('`make demo ARGS="--folder DIR"`')
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+def test_make_says_that_it_was_make() -> None:
+    root = Path(devloop.__file__).parent.parent
+    shown = subprocess.run(["make", "-n", "demo"], cwd=root, capture_output=True, text=True, check=True).stdout
+    assert f"{BY_MAKE}=1 " in shown.splitlines()[-1]
 
 
 def test_what_is_not_the_demos_is_left_alone(home: Path) -> None:

@@ -16,7 +16,7 @@ from devloop.session.demo.byhand import YESTERDAY, ByHand, NotAsToldError, greet
 from devloop.session.demo.leftovers import Footprint, users_own
 from devloop.session.demo.place import DemoFolder, open_folder, unwritable
 from devloop.session.demo.sandboxed import Sandbox, running
-from devloop.session.demo.telling import Telling
+from devloop.session.demo.telling import NobodyReadsError, Telling, out
 from devloop.session.project import Refusal, open_project
 from devloop.session.renderers import Output
 from devloop.session.reports import keep
@@ -31,7 +31,7 @@ Over = Callable[[DemoFolder, int], int]
 
 def run_demo(folder: Path | None, output: Output | None) -> int:
     """The ordinary session in a sandbox: on the screen, or (with `output`) line by line."""
-    tell = say.err if output is Output.JSON else say.out
+    tell = say.err if output is Output.JSON else out
 
     def session(where: DemoFolder, sandbox: Sandbox) -> int:
         code = _until_done(_as_usual(where, sandbox, tell))
@@ -68,7 +68,7 @@ def run_script(folder: Path | None) -> int:
         telling.step("Nothing is left", gone, f"{where.path} stays, and is yours to delete")
         return code
 
-    return _in_sandbox(folder, script, over, say.out)
+    return _in_sandbox(folder, script, over, out)
 
 
 def _on_screen(folder: DemoFolder, sandbox: Sandbox) -> int:
@@ -107,14 +107,17 @@ def _in_sandbox(chosen: Path | None, run: Run, over: Over, tell: Callable[..., N
     folder = open_folder(chosen)
     if isinstance(folder, Refusal):
         return _refused(folder)
-    tell(*words.beginning(folder.path))
+    code = int(ExitCode.DONE)
     try:
+        tell(*words.beginning(folder.path))
         with _sandbox(folder) as sandbox:
             if isinstance(sandbox, Refusal):
                 return _refused(sandbox)
             code = run(folder, sandbox)
             ignore_from_here_on()
         return over(folder, code)
+    except NobodyReadsError:
+        return code
     except NotAsToldError as error:
         return _untrue(str(error))
     except KeyboardInterrupt:
@@ -193,5 +196,5 @@ def _untrue(what: str) -> int:
 
 
 def _refused(refusal: Refusal) -> int:
-    say.err(*refusal.lines)
+    say.err(*say.fitting(*refusal.lines))
     return int(refusal.exit_code)

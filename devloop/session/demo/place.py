@@ -16,6 +16,8 @@ from devloop.session.project import Refusal
 DEFAULT = "devloop-demo"
 _OWN = ".sandbox"
 _VALUES = "values.json"
+BY_MAKE = "DEVLOOP_DEMO_BY_MAKE"
+"""The variable that `make demo` sets."""
 _UNWRITABLE = {
     errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST,
     errno.ENAMETOOLONG,
@@ -70,7 +72,7 @@ def open_folder(chosen: Path | None) -> DemoFolder | Refusal:
     folder = DemoFolder(path)
     try:
         if path.exists() and not (folder.own / _VALUES).exists() and any(_foreign(path)):
-            lines = (f"{path} is there and not the demo's", "→ name another folder: devloop demo --folder DIR")
+            lines = (f"{path} is there and not the demo's", f"→ name another folder: {elsewhere_command()}")
             return Refusal(ExitCode.USAGE, lines)
         path.mkdir(parents=True, exist_ok=True)
         folder.own.mkdir(exist_ok=True)
@@ -85,8 +87,13 @@ def unwritable(path: Path, error: OSError) -> Refusal:
     if error.errno not in _UNWRITABLE:
         raise error
     where = error.filename or path
-    lines = (f"{where} cannot be written: {error.strerror}", "→ name another folder: devloop demo --folder DIR")
+    lines = (f"{where} cannot be written: {error.strerror}", f"→ name another folder: {elsewhere_command()}")
     return Refusal(ExitCode.USAGE, lines)
+
+
+def elsewhere_command() -> str:
+    """What starts the demo in another folder, as one types it who has started this one."""
+    return '`make demo ARGS="--folder DIR"`' if os.environ.get(BY_MAKE) else "`devloop demo --folder DIR`"
 
 
 def _values(file: Path) -> dict[str, str]:

@@ -12,6 +12,7 @@ from typing import Any
 import devloop
 from devloop.core.failure import ExitCode
 from devloop.sandbox.folder import forget
+from devloop.session.demo.place import elsewhere_command
 from devloop.session.project import Refusal
 
 _PATIENCE = 15.0
@@ -46,7 +47,7 @@ def _not_running(refused: str, folder: Path, log: Path) -> tuple[str, ...]:
     if not refused:
         return (f"the sandbox does not run: it ended at its start, and {log} says why",)
     line = f"the sandbox does not run: {refused}, {folder}"
-    return line, "→ end the other one, or name another folder: devloop demo --folder DIR"
+    return line, f"→ end the other one, or name another folder: {elsewhere_command()}"
 
 
 @contextmanager

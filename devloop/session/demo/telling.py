@@ -13,6 +13,15 @@ LINES = 4
 """Of a step, at most; in a narrow terminal as many as hold the same."""
 
 
+class NobodyReadsError(Exception):
+    """Stdout was closed: the demo ends, as any program does."""
+
+
+def out(*lines: str) -> None:
+    if not say.out(*lines):
+        raise NobodyReadsError
+
+
 class Telling:
     """To stdout, a step at a time; in colour on a terminal."""
 
@@ -30,4 +39,4 @@ class Telling:
         head = f"{f'{next(self._numbers)}  {title}':{TITLE}}"
         for at, line in enumerate(lines):
             before = Phrase(" " * TITLE) if at else Phrase(head, Tone.BUSY)
-            say.out(shown(before, colour=self._colour) + shown(line, colour=self._colour))
+            out(shown(before, colour=self._colour) + shown(line, colour=self._colour))
