@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from devloop.core.commands import Command, Quit
 from devloop.core.config import OnExit
 from devloop.core.containers import choose
 from devloop.core.failure import Connection, ExitCode, Failure
-from devloop.core.ports import Builder, BuildRequest, LogTail, Watcher
+from devloop.core.ports import Builder, LogTail
 from devloop.core.scheduler import Limits
 from devloop.core.service import Service, WorkloadKey
 from devloop.core.why.facts import NewestSave
@@ -28,19 +28,20 @@ from devloop.engine.cycle import run_cycle
 from devloop.engine.eventlog import EventLog
 from devloop.engine.leaseholder import Leaseholder
 from devloop.engine.observations import Observations
-from devloop.engine.preflight import preflight
 from devloop.engine.tools import CycleResult, Emit, Gate, Order, Ports, SessionFacts
 from devloop.session import say
-from devloop.session.leases import hold, leaseholder, let_go, unguarded
+from devloop.session.leases import hold, leaseholder, let_go
 from devloop.session.nowatcher import NoWatcher
+from devloop.session.preparing import prepare
 from devloop.session.project import Project
 from devloop.session.remote import Remote, open_to_others
 from devloop.session.renderers import STDERR, STDOUT, Output, Renderers, last_words, lines_for
 from devloop.session.reports import keep
 from devloop.session.signals import LAST_WORDS, SAME, Signals, cancel_everything
+from devloop.session.telling import Telling
 from devloop.session.tidying import Tidying
 from devloop.session.undo import is_marked, undo_line
-from devloop.views import AUDITED, audit_words, exit_code, summary
+from devloop.views import exit_code, summary
 
 if TYPE_CHECKING:
     from devloop.adapters.watcher import FileWatcher
@@ -84,6 +85,7 @@ class Session:
         self._log = EventLog(self._clock)
         self._state = FileStateFolder(default_root(), lambda text: say.err(f"devloop: {text}"))
         self._recording = self._state.session_file(self._id)
+        self._telling = Telling(self._services, self._log.emit)
         self._observations = Observations()
         self._conductor: Conductor | None = None
         self._task: asyncio.Task[ExitCode] | None = None
@@ -194,10 +196,10 @@ class Session:
         from devloop.session.assembly import assemble
 
         assembly = self._assembly = assemble(
-            project, self._observed, self._connection, self._unreadable, lambda: self._project.services, self._state,
+            project, self._observed, self._connection, self._telling.unreadable, self._services, self._state,
             self._options.trial.builder if self._options.trial else None,
         )  # fmt: skip
-        self._tidying = Tidying(assembly.old_images, lambda: self._project.services, self._log.emit)
+        self._tidying = Tidying(assembly.old_images, self._services, self._log.emit)
         try:
             return await self._loop(assembly)
         finally:
@@ -209,16 +211,17 @@ class Session:
 
     async def _loop(self, assembly: "Assembly") -> ExitCode:
         watcher = self._watcher()
-        self._holder = leaseholder(assembly.leases, self._id, tell=self._log.emit, warn=self._unguarded)
+        self._holder = leaseholder(assembly.leases, self._id, tell=self._log.emit, warn=self._telling.unguarded)
         facts = SessionFacts(self._id, self._project.place.config.loop.rollout_timeout)
         conductor = self._conductor = self._conduct(assembly, watcher, facts)
         if self._deaf:
             conductor.drain()
         if self._options.pod_logs or not self._options.once:
-            self._tail = assembly.tail(self._pod_line)
+            self._tail = assembly.tail(self._telling.pod_line)
         for key in self._keys():
             assembly.observer.follow(key)
-        code = await self._prepare(assembly, watcher, facts)
+        builder = self._builder(assembly, watcher)
+        code = await prepare(self._project.services, watcher, builder, assembly, facts, self._log.emit)
         if code is ExitCode.DONE:
             take_over, wait = self._options.take_over, not self._options.once
             code = await hold(self._holder, self._keys(), self._log.emit, take_over, wait=wait)
@@ -234,8 +237,12 @@ class Session:
         await watcher.close()
         return await self._leave(assembly)
 
+    def _services(self) -> Sequence[Service]:
+        """Those of the configuration that is in force."""
+        return self._project.services
+
     def _keys(self) -> set[WorkloadKey]:
-        return {key for service in self._project.services for key in service.workloads}
+        return {key for service in self._services() for key in service.workloads}
 
     @contextlib.asynccontextmanager
     async def _following_edits(
@@ -251,7 +258,7 @@ class Session:
         builder = assembly.appending(watcher, self._state, None)
         switchover = Switchover(
             assembly, builder, watcher, conductor, self._observations, self._holder, facts, self._tail,
-            self._log.emit, self._observed, self._audited, self._work_by,
+            self._log.emit, self._observed, self._telling.audited, self._work_by,
         )  # fmt: skip
         live = LiveConfig(self._project, self._log.emit, switchover.go_over)
         async with live.following():
@@ -294,40 +301,17 @@ class Session:
 
         limits = Limits(self._project.place.config.loop.parallel_builds, self._options.once)
         return Conductor(
-            self._project.services,
-            limits,
-            self._log,
-            run,
-            self._observations,
-            assembly.prober,
-            self._report,
-            self._holder.take_over,
-        )
+            self._services(), limits, self._log, run, self._observations, assembly.prober,
+            lambda error: keep(error, self._recording), self._holder.take_over,
+        )  # fmt: skip
 
     def _builder(self, assembly: "Assembly", watcher: "NoWatcher | FileWatcher") -> Builder:
         """What a save becomes a layer of is known where the source is watched."""
         if isinstance(watcher, NoWatcher):
             return assembly.full
         return assembly.appending(
-            watcher, self._state, self._audited if self._project.place.config.loop.audit else None
+            watcher, self._state, self._telling.audited if self._project.place.config.loop.audit else None
         )
-
-    async def _prepare(self, assembly: "Assembly", watcher: "NoWatcher | FileWatcher", facts: SessionFacts) -> ExitCode:
-        """Check what is needed, and take the picture of the source meanwhile."""
-        services = self._project.services
-        facts.platform = await assembly.platform(services)
-        watching = asyncio.gather(*(self._watch(watcher, service) for service in services))
-        checked = preflight(
-            services,
-            self._builder(assembly, watcher),
-            assembly.registry,
-            assembly.cluster,
-            assembly.cluster.ping,
-            facts.platform,
-            self._log.emit,
-        )
-        code, sources = await asyncio.gather(checked, watching)
-        return max(code, *sources)
 
     # files -------------------------------------------------------------------------------------------------------
 
@@ -337,33 +321,11 @@ class Session:
         from devloop.adapters.watcher import FileWatcher
 
         debounce = self._project.place.config.loop.debounce
-        return FileWatcher(self._changed, self._state, debounce=debounce, notice=self._notice)
-
-    async def _watch(self, watcher: Watcher, service: Service) -> ExitCode:
-        watched = await watcher.add(service)
-        if isinstance(watched, Failure):
-            self._log.emit(ev.CheckFinished("source", False, watched.message, watched.hint, watched.code))
-            return watched.exit_code
-        if not self._options.once:
-            self._log.emit(ev.WatchStarted(service.name, watched.files, watched.text))
-        return ExitCode.DONE
+        return FileWatcher(self._changed, self._state, debounce=debounce, notice=self._telling.watch_notice)
 
     def _changed(self, service: str, files: tuple[str, ...]) -> None:
         if self._conductor:
             self._conductor.post(FilesChanged(service, files))
-
-    def _notice(self, service: str, message: str, hint: str) -> None:
-        self._log.emit(ev.WarningRaised(service, ev.WarningCode.WATCH, message, hint))
-
-    def _audited(self, request: BuildRequest, differing: tuple[str, ...]) -> None:
-        """Tell every service that is built so what the audit of its newest layer found."""
-        for service in self._project.services:
-            if (service.build, service.push) != (request.spec, request.push):
-                continue
-            if differing:
-                self._log.emit(ev.WarningRaised(service.name, ev.WarningCode.AUDIT, *audit_words(differing)))
-            else:
-                self._log.emit(ev.Log(service.name, ev.LogSource.BUILD, AUDITED))
 
     # cluster -----------------------------------------------------------------------------------------------------
 
@@ -383,17 +345,6 @@ class Session:
     def _connection(self, ok: bool, text: str) -> None:
         if self._conductor:
             self._conductor.post(ConnectionSeen(Connection.CLUSTER, ok, text))
-
-    def _unreadable(self, text: str) -> None:
-        for service in self._project.services:
-            self._log.emit(ev.WarningRaised(service.name, ev.WarningCode.UNREADABLE, text))
-
-    def _unguarded(self, key: WorkloadKey, failure: Failure) -> None:
-        for service in [each for each in self._project.services if key in each.workloads][:1]:
-            self._log.emit(ev.WarningRaised(service.name, ev.WarningCode.LEASE, *unguarded(key, failure)))
-
-    def _pod_line(self, service: str, pod: str, container: str, text: str) -> None:
-        self._log.emit(ev.Log(service, ev.LogSource.POD, text, pod=pod, container=container))
 
     # the end -----------------------------------------------------------------------------------------------------
 
@@ -427,19 +378,13 @@ class Session:
         await last_words(STDOUT if plain and heard else STDERR, self._last_words)
 
     def _cut_off(self, error: OSError) -> None:
-        """The session goes on: nothing depends on its recording."""
         self._unrecorded = error.strerror or str(error)
-        message = f"the recording {self._recording} ends here: {self._unrecorded}"
-        for service in self._project.services[:1]:
-            self._log.emit(ev.WarningRaised(service.name, ev.WarningCode.RECORDING, message, "free space there"))
+        self._telling.recording_ends(self._recording, self._unrecorded)
 
     def _reader_gone(self) -> None:
         self._deaf = True
         if self._conductor:
             self._conductor.drain()
-
-    def _report(self, error: BaseException) -> str:
-        return keep(error, self._recording)
 
 
 async def nothing_to_look_at() -> None:
