@@ -26,7 +26,7 @@ from devloop.adapters.scope import Scope as ContextScope
 from devloop.adapters.threads import in_daemon_thread
 from devloop.core.assemble import SCRATCH, Assembled, Plan, assemble, check, plan
 from devloop.core.assemble_copy import Placed, Tree
-from devloop.core.assemble_words import CannotAssembleError
+from devloop.core.assemble_words import CannotAssembleError, NeedsEngineError
 from devloop.core.dockerfile import parse
 from devloop.core.events import StepState
 from devloop.core.failure import Failure, FailureCode
@@ -164,9 +164,9 @@ def _planned(request: BuildRequest) -> Plan:
     """Blocks; raises `CannotAssembleError`."""
     spec = request.spec
     if spec.flags:
-        raise CannotAssembleError(f"the sandbox has no engine to give `{' '.join(spec.flags)}` to")
+        raise NeedsEngineError(f"the sandbox has no engine to give `{' '.join(spec.flags)}` to")
     if "," in request.platform:
-        raise CannotAssembleError(f"the sandbox has no engine to build for several platforms ({request.platform})")
+        raise NeedsEngineError(f"the sandbox has no engine to build for several platforms ({request.platform})")
     try:
         text = spec.dockerfile.read_text("utf-8", "surrogateescape")
     except OSError as error:
@@ -247,7 +247,8 @@ def _created(base: Appendable, layers: list[Layer]) -> str:
 
 def _refused(request: BuildRequest, error: Exception) -> Failure:
     name = request.spec.dockerfile.name
-    return Failure(FailureCode.BUILD_FAILED, f"{name}: {error}".replace(": line ", ", line ", 1), _WITH_ENGINE)
+    hint = _WITH_ENGINE if isinstance(error, NeedsEngineError) else ""
+    return Failure(FailureCode.BUILD_FAILED, f"{name}: {error}".replace(": line ", ", line ", 1), hint)
 
 
 def _encoded(document: Mapping[str, Any]) -> bytes:

@@ -12,7 +12,7 @@ from typing import Any
 
 from devloop.core.assemble_config import METADATA, Metadata
 from devloop.core.assemble_copy import Copying, Placed, Tree
-from devloop.core.assemble_words import CannotAssembleError, said
+from devloop.core.assemble_words import CannotAssembleError, NeedsEngineError, said
 from devloop.core.dockerfile import Dockerfile, Instruction, Stage
 from devloop.core.dockerfile_words import BadWordError, expand
 from devloop.core.picture import Picture
@@ -89,12 +89,12 @@ def check(planned: Plan) -> None:
         for instruction in stage.instructions:
             if instruction.name not in {"COPY", "ADD", "WORKDIR", "ARG", *METADATA}:
                 why = f"the sandbox has no engine and cannot run `{said(instruction)}`"
-                raise CannotAssembleError(why, instruction)
+                raise NeedsEngineError(why, instruction)
             if instruction.name in {"COPY", "ADD"}:
                 Copying.check(instruction)
     below = [each for stage in planned.stages[:-1] for each in stage.instructions if each.name == "ONBUILD"]
     if below:
-        raise CannotAssembleError(f"`{said(below[0])}` of a stage below is left to an engine", below[0])
+        raise NeedsEngineError(f"`{said(below[0])}` of a stage below is left to an engine", below[0])
 
 
 def assemble(planned: Plan, base: Mapping[str, Any], tree: Tree, picture: Picture) -> Assembled:
@@ -102,7 +102,7 @@ def assemble(planned: Plan, base: Mapping[str, Any], tree: Tree, picture: Pictur
     `CannotAssembleError`."""
     check(planned)
     if base.get("OnBuild"):
-        raise CannotAssembleError(f"{planned.image} has ONBUILD instructions, which are left to an engine")
+        raise NeedsEngineError(f"{planned.image} has ONBUILD instructions, which are left to an engine")
     config = dict(base)
     if planned.image == SCRATCH:
         config |= {"Env": [f"PATH={_DEFAULT_PATH}"], "WorkingDir": "/"}
@@ -183,7 +183,7 @@ def _word(word: str, known: Mapping[str, str], escape: str, where: str, instruct
     except BadWordError as error:
         raise CannotAssembleError(f"`{where}`: {error}", instruction) from None
     if expanded.unknown:
-        raise CannotAssembleError(f"`{where}`: the pattern in `{word}` is left to an engine", instruction)
+        raise NeedsEngineError(f"`{where}`: the pattern in `{word}` is left to an engine", instruction)
     return expanded.text
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NoReturn
 
-from devloop.core.assemble_words import CannotAssembleError, said
+from devloop.core.assemble_words import CannotAssembleError, NeedsEngineError, said
 from devloop.core.dockerfile import Instruction
 from devloop.core.dockerfile_match import Source, clean, hit
 from devloop.core.dockerfile_walk import REMOTE
@@ -113,13 +113,13 @@ class Copying:
         """Raises `CannotAssembleError` for what is more than copying files of the context."""
         text = said(instruction)
         if instruction.flag("from"):
-            raise CannotAssembleError(f"the sandbox has no engine and cannot copy from a stage: `{text}`", instruction)
+            raise NeedsEngineError(f"the sandbox has no engine and cannot copy from a stage: `{text}`", instruction)
         if unknown := next((name for name, _ in instruction.flags if name not in _FLAGS[instruction.name]), ""):
-            raise CannotAssembleError(f"the sandbox has no engine for `--{unknown}` of `{text}`", instruction)
+            raise NeedsEngineError(f"the sandbox has no engine for `--{unknown}` of `{text}`", instruction)
         if instruction.heredocs:
-            raise CannotAssembleError(f"the sandbox has no engine and cannot read the heredoc of `{text}`", instruction)
+            raise NeedsEngineError(f"the sandbox has no engine and cannot read the heredoc of `{text}`", instruction)
         if instruction.name == "ADD" and any(REMOTE.match(word) for word in instruction.args[:-1]):
-            raise CannotAssembleError(f"the sandbox has no engine and cannot fetch `{text}`", instruction)
+            raise NeedsEngineError(f"the sandbox has no engine and cannot fetch `{text}`", instruction)
 
     def copied(self, words: list[str]) -> list[Placed]:
         """What its layer holds; raises `CannotAssembleError`."""
@@ -145,7 +145,8 @@ class Copying:
             elif entry.type is EntryType.FOLDER:
                 self._enter(path)
             elif entry.type is EntryType.LINK:
-                self._refuse(f"`{said(self._instruction)}`: {name} is a link, which is left to an engine")
+                why = f"`{said(self._instruction)}`: {name} is a link, which is left to an engine"
+                raise NeedsEngineError(why, self._instruction)
             else:
                 self._single(entry, name, path, is_marked)
 
@@ -158,7 +159,7 @@ class Copying:
             if taken is None or taken.part:
                 continue
             if taken.doubt:
-                self._refuse(f"`{said(self._instruction)}`: {taken.doubt}")
+                raise NeedsEngineError(f"`{said(self._instruction)}`: {taken.doubt}", self._instruction)
             if entry.type not in _COPIED:
                 self._refuse(f"`{said(self._instruction)}`: {name} cannot be read, or is no file")
             found[name] = taken.below
@@ -196,7 +197,7 @@ def _owner_and_mode(instruction: Instruction, flags: Mapping[str, str]) -> tuple
     owner, bits = flags.get("chown", ""), flags.get("chmod", "")
     numbers = _OWNER.fullmatch(owner)
     if owner and not numbers:
-        raise CannotAssembleError(f"`--chown={owner}` is no number, and needs an engine", instruction)
+        raise NeedsEngineError(f"`--chown={owner}` is no number, and needs an engine", instruction)
     if bits and not _MODE.fullmatch(bits):
         raise CannotAssembleError(f"`--chmod={bits}` is no octal number", instruction)
     uid, gid = (int(numbers[1]), int(numbers[2] or numbers[1])) if numbers else (0, 0)

@@ -13,6 +13,10 @@ class CannotAssembleError(Exception):
         super().__init__(why if instruction is None else f"line {instruction.line}: {why}")
 
 
+class NeedsEngineError(CannotAssembleError):
+    """The Dockerfile may well be right, but asks for more than files and metadata."""
+
+
 def said(instruction: Instruction) -> str:
     """An instruction in one line."""
     text = " ".join(instruction.text.split())

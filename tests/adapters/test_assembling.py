@@ -192,6 +192,8 @@ async def test_what_it_cannot_do_is_one_sentence_with_the_place(builds: Builds, 
     assert failure.code is FailureCode.BUILD_FAILED
     assert failure.message.startswith(("Dockerfile, line ", "Dockerfile: "))
     assert words in failure.message
+    helps_itself = "COPY takes it as it is" in failure.message
+    assert bool(failure.hint) == ("engine" in failure.message and not helps_itself)
     assert await builds.http.resolve(builds.request.push) is None
 
 
