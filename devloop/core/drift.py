@@ -104,7 +104,7 @@ def _is_as_before(now: ContainerSpec, marked: Template, original: Original) -> b
     for key, value, before in ((IMAGE, now.image, then.image), (POLICY, now.pull_policy, then.pull_policy)):
         written = original.written(now.name, key)
         expected = written.was if written is not None and written.wrote == before else before
-        if expected not in {value, None}:  # what was not set has the API server's own value again
+        if expected not in (value, None):  # what was not set has the API server's own value again
             return False
     return True
 

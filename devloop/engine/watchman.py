@@ -27,6 +27,8 @@ class _Proved:
     cycle: int
     baseline: Snapshot
     told: set[str] = field(default_factory=set)
+    restored: bool = False
+    """Whether it is as it was before devloop, until devloop writes to it again: of its Pods nothing was proved."""
 
 
 class Watchman:
@@ -47,6 +49,7 @@ class Watchman:
 
     def cycle_ended(self, service: Service, state: ServiceState) -> None:
         """From here on the service's workloads are compared with what they are now."""
+        self._look_for_restores(service)
         if state.last is None or _never_came_near(state):
             return
         self._remember_missed(service, state)
@@ -55,7 +58,15 @@ class Watchman:
         for key in service.workloads:
             snapshot = self._observations.latest(key)
             if snapshot:
-                self._proved[service.name, key] = _Proved(state.last.number, snapshot)
+                restored = self._is_restored(service, snapshot)
+                self._proved[service.name, key] = _Proved(state.last.number, snapshot, restored=restored)
+
+    def _look_for_restores(self, service: Service) -> None:
+        """What was put back while the cycle ran may not change any more, so that no snapshot comes of it."""
+        for key in service.workloads:
+            seen = self._observations.latest(key)
+            if (service.name, key) in self._marked and seen is not None and not is_marked(seen):
+                self._look_again(key, 0.0)
 
     def _remember_missed(self, service: Service, state: ServiceState) -> None:
         for key in service.workloads:
@@ -99,12 +110,12 @@ class Watchman:
         if back := self._restored(snapshot, service, state.last.number, containers):
             yield back
             return
-        if state.last.outcome is Outcome.FAILED and not _never_came_near(state) and not state.restored:
+        restored = self._is_restored(service, snapshot)
+        if state.last.outcome is Outcome.FAILED and not _never_came_near(state) and not restored:
             if self._heals(service, state, snapshot):
                 yield CycleRequested(service.name, Trigger.DRIFT, "the workload healed")
             return
-        # Of what was restored nothing was proved: its Pods may run anything.
-        digests = None if state.restored else frozenset(self._digests.get(service.name, ()))
+        digests = None if restored else frozenset(self._digests.get(service.name, ()))
         yield from self._drifts(snapshot, service, containers, digests)
 
     def _is_there_again(self, service: Service, state: ServiceState, snapshot: Snapshot) -> bool:
@@ -119,14 +130,22 @@ class Watchman:
     def _restored(
         self, snapshot: Snapshot, service: Service, cycle: int, containers: tuple[str, ...]
     ) -> WorkloadDrifted | None:
-        """That its workload was put back, whatever the last cycle was; told once, and what changes from there on."""
+        """That its workload was put back, whatever the last cycle was; told once, and what changes from there on.
+
+        The service is restored with the last of its workloads."""
         marked = self._marked.get((service.name, snapshot.key))
         back = restored(snapshot, marked, containers) if marked is not None else None
         if back is None:
             return None
         del self._marked[service.name, snapshot.key]
-        self._proved[service.name, snapshot.key] = _Proved(cycle, snapshot)
-        return WorkloadDrifted(service.name, str(snapshot.key), back.who, back.what, back.restored)
+        self._proved[service.name, snapshot.key] = _Proved(cycle, snapshot, restored=True)
+        others = (self._observations.latest(key) for key in service.workloads if key != snapshot.key)
+        whole = not any(seen is not None and is_marked(seen) for seen in others)
+        return WorkloadDrifted(service.name, str(snapshot.key), back.who, back.what, restored=whole)
+
+    def _is_restored(self, service: Service, snapshot: Snapshot) -> bool:
+        proved = self._proved.get((service.name, snapshot.key))
+        return proved is not None and proved.restored and not is_marked(snapshot)
 
     def _drifts(
         self, snapshot: Snapshot, service: Service, containers: tuple[str, ...], digests: frozenset[str] | None

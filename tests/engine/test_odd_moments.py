@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from devloop.core import events as ev
-from devloop.core.commands import Rebuild
+from devloop.core.commands import Rebuild, Stop
 from devloop.core.failure import Connection, Failure, FailureCode
 from devloop.core.image import ImageRef, PlatformManifest, ResolvedImage
 from devloop.core.manifest import deployment
@@ -140,10 +140,10 @@ def test_what_others_change_is_told_also_while_the_source_does_not_build(run: Ru
     run(scenario)
 
 
-async def _restore(world: World) -> None:
-    plan = plan_restore(deployment(world.deployments[WEB]))
+async def _restore(world: World, key: WorkloadKey = WEB) -> None:
+    plan = plan_restore(deployment(world.deployments[key]))
     assert plan.body is not None
-    await world.patch(WEB, plan.body)
+    await world.patch(key, plan.body)
 
 
 BEFORE = {"": 0, "build": 20, "rollout": 20, "while it is rolled out": 5}
@@ -199,6 +199,81 @@ def test_what_somebody_changes_after_a_restore_is_told_as_well(run: RunScenario)
         await session(bench, act)
         drifts = [r.event.what for r in bench.records if isinstance(r.event, ev.WorkloadDrifted)]
         assert drifts[1] == "image of app was changed from registry.test/web:v1 to registry.test/web:v9"
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("after", ["a build that fails", "a change by somebody", "a stopped build"])
+def test_the_pods_of_what_was_restored_are_no_news_whatever_comes_after(after: str, run: RunScenario) -> None:
+    async def scenario() -> None:
+        world = World((service("web"),))
+        bench = Bench(world)
+
+        async def act() -> None:
+            await asyncio.sleep(20)
+            await _restore(world)
+            await asyncio.sleep(0.5)  # its Pods are not there yet
+            if after == "a build that fails":
+                world.broken.add("web")
+                bench.save("web")
+            elif after == "a change by somebody":
+                world.deployments[WEB]["spec"]["paused"] = True
+                world.report(WEB)
+            else:
+                bench.save("web")
+                await asyncio.sleep(0.4)
+                bench.conductor.post(Stop("web"))
+            await asyncio.sleep(20)
+            world.report(WEB)
+            await asyncio.sleep(1)
+
+        await session(bench, act)
+        told = [r.event.what for r in bench.records if isinstance(r.event, ev.WorkloadDrifted)]
+        assert told[0].startswith("restored")
+        assert [what for what in told if "was not pushed from here" in what] == []
+
+    run(scenario)
+
+
+def test_what_is_restored_while_a_build_runs_that_fails_is_told_after_it(run: RunScenario) -> None:
+    async def scenario() -> None:
+        world = World((service("web"),))
+        bench = Bench(world)
+
+        async def act() -> None:
+            await asyncio.sleep(20)
+            world.build_seconds = 10.0
+            world.broken.add("web")
+            bench.save("web")
+            await asyncio.sleep(2)
+            await _restore(world)
+            await asyncio.sleep(20)
+            assert bench.log.state.services["web"].restored is not None
+
+        await session(bench, act)
+        assert finished(bench, "web") == ["verified", "failed"]
+
+    run(scenario)
+
+
+def test_a_service_is_restored_when_all_its_workloads_are(run: RunScenario) -> None:
+    async def scenario() -> None:
+        other = replace(WEB, name="web-jobs")
+        world = World((replace(service("web"), workloads=(WEB, other)),))
+        bench = Bench(world)
+
+        async def act() -> None:
+            await asyncio.sleep(20)
+            await _restore(world)
+            await asyncio.sleep(5)
+            assert bench.log.state.services["web"].restored is None
+            assert bench.log.state.services["web"].drift is not None
+            await _restore(world, other)
+            await asyncio.sleep(5)
+            assert bench.log.state.services["web"].restored is not None
+
+        await session(bench, act)
+        assert finished(bench, "web") == ["verified"]
 
     run(scenario)
 
