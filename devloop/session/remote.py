@@ -119,14 +119,16 @@ class Remote:
         found = self.log.state.services.get(service)
         return newest_save(found, self._past, self.session, time.time()) if found is not None else None
 
-    def _newest_of(self, question: Message) -> Mapping[str, Any] | None:
-        """Of the services on a workload. Contexts of one name may lead to two clusters, so the server counts."""
+    def _newest_of(self, question: Message) -> list[tuple[Message, Message]]:
+        """By workload. Contexts of one name may lead to two clusters, so the server counts."""
         if question.get("server") != self.project.place.pinned.server:
-            return None
-        key = WorkloadKey(**question["workload"])
-        found = (self.newest(each.name) for each in self.project.services if key in each.workloads)
-        newest = next((each for each in found if each is not None), None)
-        return asdict(_cleaned(newest, without_secrets())) if newest is not None else None
+            return []
+        told: dict[WorkloadKey, NewestSave] = {}
+        for service in self.project.services:
+            if (newest := self.newest(service.name)) is not None:
+                told = dict.fromkeys(service.workloads, newest) | told
+        clean = without_secrets() if told else str
+        return [(asdict(key), asdict(_cleaned(newest, clean))) for key, newest in told.items()]
 
     # until it is proved ------------------------------------------------------------------------------------------
 
@@ -165,7 +167,7 @@ def _cleaned(newest: NewestSave, clean: Callable[[str], str]) -> NewestSave:
     failure = newest.failure
     if failure is not None:
         failure = replace(failure, message=clean(failure.message), hint=clean(failure.hint))
-    return replace(newest, failure=failure, fix=clean(newest.fix))
+    return replace(newest, failure=failure, waits=clean(newest.waits), fix=clean(newest.fix))
 
 
 def _gone(name: str) -> Verdict:

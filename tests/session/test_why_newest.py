@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from devloop.adapters.sessionsocket import Answer, Message, SessionSocket
+from devloop.core.events import HoldCode
 from devloop.core.failure import FailureCode
 from devloop.session.project import Project
 from devloop.session.remote import Remote
@@ -69,6 +70,32 @@ async def test_what_a_build_said_goes_to_others_without_secrets(root: Path) -> N
     assert "cannot fetch https://" in str(found.failure)
     assert "hunter2" not in str(found)
     assert "a:b" not in str(found)
+
+
+async def test_what_a_save_waits_for_goes_to_others_without_secrets(root: Path) -> None:
+    story = Story("web").whole("web").saved("web", "app.py")
+    story.hold("web", HoldCode.CONNECTION, "registry", "waiting for https://jo:hunter2@example.com/x")
+    async with running(root, session(story).answer):
+        found = await newest.of_sessions(SERVER)(KEY)
+    assert found is not None
+    assert found.waits.startswith("waiting for https://")
+    assert "hunter2" not in str(found)
+
+
+async def test_however_many_workloads_are_asked_about_each_session_is_asked_once(root: Path) -> None:
+    asked: list[Message] = []
+    remote = session(broken_build())
+
+    async def counted(question: Message) -> Message:
+        asked.append(question)
+        return await remote.answer(question)
+
+    others = [replace(KEY, name=f"other-{at}") for at in range(500)]  # more than wait for a socket at once
+    async with running(root, counted):
+        of_sessions = newest.of_sessions(SERVER)
+        *_, found = await asyncio.gather(*(of_sessions(key) for key in (*others, KEY)))
+    assert found == remote.newest("web")
+    assert len(asked) == 1
 
 
 async def test_all_is_proved_or_nobody_is_there(root: Path) -> None:

@@ -1,8 +1,8 @@
 """What sessions that run say of the newest save for a workload: the cluster knows nothing of one that never came."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import asdict
+from collections import ChainMap
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from devloop.adapters.sessionsocket import Message, Running, ask, running
@@ -17,30 +17,36 @@ _PATIENCE = 2.0
 
 
 def of_sessions(server: str) -> Newest:
-    """Of any session of this user that works on that server."""
+    """Of any session of this user that works on that server; each is asked once, however many workloads there are."""
+    asked: list[asyncio.Future[Mapping[WorkloadKey, NewestSave]]] = []
 
     async def newest(key: WorkloadKey) -> NewestSave | None:
-        question = {"ask": "newest", "server": server, "workload": asdict(key)}
-        answers = await asyncio.gather(*(_answer(session, question) for session in running(default_root())))
-        return next((each for each in answers if each is not None), None)
+        if not asked:
+            asked.append(asyncio.ensure_future(_of_all(server)))
+        return (await asked[0]).get(key)
 
     return newest
 
 
-async def _answer(session: Running, question: Message) -> NewestSave | None:
-    """None also of a session of another version, which does not know the question."""
+async def _of_all(server: str) -> Mapping[WorkloadKey, NewestSave]:
+    """The newest session counts where several work on one workload."""
+    question = {"ask": "newest", "server": server}
+    answers = await asyncio.gather(*(_answer(session, question) for session in running(default_root())))
+    return ChainMap(*answers)
+
+
+async def _answer(session: Running, question: Message) -> dict[WorkloadKey, NewestSave]:
+    """Nothing also of a session of another version, which does not know the question."""
     try:
         async with asyncio.timeout(_PATIENCE):
             answer = await ask(session, question)
-        return decoded((answer or {}).get("newest"))
+        return {WorkloadKey(**workload): _decoded(saved) for workload, saved in (answer or {}).get("newest", ())}
     except (TimeoutError, KeyError, TypeError, ValueError):
-        return None
+        return {}
 
 
-def decoded(told: Any) -> NewestSave | None:
+def _decoded(told: Any) -> NewestSave:
     """Out of its JSON."""
-    if told is None:
-        return None
     failure = told["failure"]
     if failure is not None:
         failure = Failure(FailureCode(failure["code"]), failure["message"], failure["hint"])
