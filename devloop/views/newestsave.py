@@ -57,4 +57,5 @@ def _failed(service: ServiceState, past: Chronicle, save: _Save) -> NewestSave |
     if last is None or failure is None:
         return None
     fix = failure.hint or "mend it and save: the session builds again"
-    return save(last.want, phase=failed_phase(last), failure=failure, place=place_of(service, past), fix=fix)
+    want = service.want or last.want  # wanted again, with what was saved since
+    return save(want, phase=failed_phase(last), failure=failure, place=place_of(service, past), fix=fix)

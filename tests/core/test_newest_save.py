@@ -56,6 +56,17 @@ def test_a_save_whose_cycle_was_stopped_is_not_live() -> None:
     assert (found.what, found.waits, found.fix) == ("late.py", "its cycle was stopped", "devloop trigger web")
 
 
+def test_what_is_saved_while_the_registry_is_away_is_the_newest_save() -> None:
+    story = verified().begin("web", "early.py").phase("web", ev.Phase.BUILD).ended("web", ev.Phase.BUILD, 0.1)
+    story.phase("web", ev.Phase.PUSH).ended("web", ev.Phase.PUSH, 0.1, ok=False)
+    story.failed("web", FailureCode.REGISTRY_UNREACHABLE, "the registry is away", "")
+    assert (early := told(story)) is not None
+    assert early.what == "early.py"
+    found = told(story.wait(5).saved("web", "late.py"))
+    assert found is not None
+    assert (found.what, found.failure is not None, found.phase) == ("late.py +1", True, "push")
+
+
 def test_a_save_that_waits_for_another_service() -> None:
     found = told(STATES["waiting"](), "web")
     assert found is not None

@@ -158,6 +158,12 @@ def test_what_devloop_has_rolled_out_and_the_registry_lost_is_not_called_never_r
     assert (cause.code, cause.fix) == (CauseCode.PINNED, "devloop up web --once")
 
 
+def test_what_a_session_has_pushed_and_the_registry_lost_is_not_called_never_run() -> None:
+    pushed = replace(of_service(None), pushes=(Push(digest("c"), 1.0, 0.5, "verified"),))
+    assert CauseCode.NEVER_RUN not in codes(pushed)
+    assert CauseCode.PINNED in codes(pushed)
+
+
 def test_what_was_only_not_pushed_is_told_as_that() -> None:
     own = facts(running("one", "a"), references={DEV: Reference(ImageRef.parse(DEV), None, local("c"))})
     assert codes(replace(own, expected=ImageRef.parse(DEV), source=source())) == [CauseCode.NOT_PUSHED, "unknown"]
