@@ -36,6 +36,16 @@ def where_known(image_id: str, pushed: ImageRef, pulled: ImageRef) -> tuple[Imag
     return tuple(places)
 
 
+def where_each_is_known(
+    image_ids: Iterable[str], pushed: ImageRef, pulled: ImageRef
+) -> dict[str, tuple[ImageRef, ...]]:
+    """The same for each digest: nodes may name it differently, and any of the names may be the one that tells."""
+    found: dict[str, dict[ImageRef, None]] = {}
+    for image_id in sorted(image_ids):
+        found.setdefault(digest_of(image_id), {}).update(dict.fromkeys(where_known(image_id, pushed, pulled)))
+    return {digest: tuple(refs) for digest, refs in found.items()}
+
+
 def verdict_of(digest: str, image: ResolvedImage, known: Known, earlier: Sequence[ResolvedImage]) -> Verdict:
     """In the set is a match; outside, the config behind the digest decides; what cannot be resolved is unknown."""
     if digest and digest in image.digests:

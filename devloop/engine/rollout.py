@@ -12,10 +12,10 @@ from devloop.core.containers import choose
 from devloop.core.diagnose import at_deadline, explain_crash
 from devloop.core.events import Log, LogSource, PodVerified, WarningRaised, WorkloadPatched
 from devloop.core.failure import Failure, FailureCode
-from devloop.core.image import PushedImage, ResolvedImage, digest_of
+from devloop.core.image import ImageRef, PushedImage, ResolvedImage
 from devloop.core.manifest import deployment as parse_deployment
 from devloop.core.patch import BuildMark, plan_patch
-from devloop.core.proof import where_known
+from devloop.core.proof import where_each_is_known
 from devloop.core.rollout import rollout_status
 from devloop.core.service import WorkloadKey
 from devloop.core.status import Broken, ContainerRef, RolledOut, Rolling, RolloutStatus, ScaledToZero, Trouble
@@ -273,14 +273,14 @@ class WorkloadRollout:
 
     async def _resolve(self, image_ids: Iterable[str]) -> None:
         """Ask the registry what is outside the pushed set; what it cannot tell stays unknown."""
-        asked = {digest_of(image_id): image_id for image_id in image_ids}
-        answers = await asyncio.gather(*(self._meaning(image_id) for image_id in asked.values()))
+        asked = where_each_is_known(image_ids, self._image.push_ref, self._image.pod_ref)
+        answers = await asyncio.gather(*(self._meaning(refs) for refs in asked.values()))
         self._known |= dict(zip(asked, answers, strict=True))
 
-    async def _meaning(self, image_id: str) -> ResolvedImage | None:
+    async def _meaning(self, refs: Iterable[ImageRef]) -> ResolvedImage | None:
         if self._image.loaded_into:  # no registry knows it
             return None
-        for ref in where_known(image_id, self._image.push_ref, self._image.pod_ref):
+        for ref in refs:
             answer = await self._ports.registry.resolve(ref)
             if isinstance(answer, ResolvedImage):
                 return answer

@@ -142,7 +142,9 @@ def test_a_field_that_devloop_left_as_it_was_has_to_be_the_one_of_then() -> None
 
 def test_a_record_that_somebody_has_damaged_restores_nothing() -> None:
     damaged = RECORD.with_field("web", "image", Written([WAS], WROTE))
-    assert back(seen(template=template(WAS, "IfNotPresent", "")), seen(annotations={ORIGINAL: damaged.encode()})) is None
+    assert (
+        back(seen(template=template(WAS, "IfNotPresent", "")), seen(annotations={ORIGINAL: damaged.encode()})) is None
+    )
 
 
 def test_of_what_was_restored_only_the_spec_is_looked_at() -> None:

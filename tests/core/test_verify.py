@@ -9,7 +9,7 @@ from devloop.core.events import Verdict
 from devloop.core.failure import FailureCode
 from devloop.core.image import ImageRef, PlatformManifest, PushedImage, ResolvedImage, digest_of
 from devloop.core.patch import BuildMark
-from devloop.core.proof import where_known
+from devloop.core.proof import where_each_is_known, where_known
 from devloop.core.pulls import go_seconds
 from devloop.core.service import Pin
 from devloop.core.verify import PodVerdict, is_ours, judge, unchanged, unresolved, verify
@@ -164,6 +164,13 @@ def test_what_a_node_names_is_looked_for_in_the_registry_that_the_pods_pull_from
     )
     places = where_known(image_id, pushed_to, pulled_from)
     assert [str(p) for p in places] == [f"{name}@{B.digest}" for name in ["localhost:5001/shop/web", *also]]
+
+
+def test_a_digest_that_nodes_name_differently_is_looked_for_under_every_name() -> None:
+    own = ImageRef.parse("localhost:5001/shop/web:dev")
+    names = ["localhost:5001/shop/api", "localhost:5001/shop/jobs"]
+    found = where_each_is_known([f"{name}@{B.digest}" for name in names], own, own)
+    assert {digest: [ref.name for ref in refs] for digest, refs in found.items()} == {B.digest: [own.name, *names]}
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """What is read for the answers of `why`, and how often."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -48,3 +49,24 @@ def test_which_image_ids_the_registry_is_asked_about(here: LocalImage, asked: se
     assert {digest_of(found) for _, found in gather._image_ids(snapshot, {DEV: reference})} == asked
     gone = Snapshot(WorkloadKey("shop", "deployment", "web"), None)
     assert not set(gather._image_ids(gone, {}))
+
+
+async def test_a_digest_that_two_nodes_name_differently_is_looked_for_under_both_names() -> None:
+    """A node that has one image under several names reports any of them."""
+    asked: list[ImageRef] = []
+
+    class Telling:
+        async def resolve(self, ref: ImageRef) -> None:
+            asked.append(ref)
+
+    base = facts(
+        running("one", "b"), running("two", "b"), references={DEV: Reference(ImageRef.parse(DEV), in_registry(), None)}
+    )
+    names = ["localhost:5001/shop/api", "localhost:5001/shop/jobs"]
+    pods = tuple(
+        replace(pod, containers=tuple(replace(each, image_id=f"{name}@{digest('b')}") for each in pod.containers))
+        for pod, name in zip(base.snapshot.pods, names, strict=True)
+    )
+    registry: Any = Telling()
+    await Gatherer(NOBODY, registry, None)._known(replace(base.snapshot, pods=pods), base.references, None, "")
+    assert {ref.name for ref in asked} == {"localhost:5001/shop/web", *names}

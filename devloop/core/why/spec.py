@@ -226,9 +226,14 @@ def not_pushed(facts: Facts, deployment: Deployment) -> Iterator[Cause]:
 
 
 def never_run(facts: Facts, deployment: Deployment) -> Cause | None:
-    """Nothing is there yet of what devloop.toml pushes to, nothing of it runs, and no session is known to have pushed."""
+    """Nothing is there yet of what devloop.toml pushes to, nothing of it runs, and no session is known that pushed."""
     own = facts.references.get(str(facts.expected)) if facts.expected is not None else None
-    if own is None or own.registry is not None or facts.pushes or BuildMark.decode(deployment.template.build) is not None:
+    if (
+        own is None
+        or own.registry is not None
+        or facts.pushes
+        or BuildMark.decode(deployment.template.build) is not None
+    ):
         return None
     asks = ", ".join(f"container {s.name} asks for {s.image}" for s in _asked_about(facts, deployment))
     message = f"devloop has not run yet for this service: the registry has no {facts.expected}, to which it will push"

@@ -189,7 +189,8 @@ class Gatherer:
             if not isinstance(registry, RegistryImage) or registry.loaded_into:
                 continue
             if digest not in registry.resolved.digests:
-                wanted[digest] = where_known(image_id, self._from_here(reference.ref, service), reference.ref)
+                there = where_known(image_id, self._from_here(reference.ref, service), reference.ref)
+                wanted[digest] = tuple(dict.fromkeys((*wanted.get(digest, ()), *there)))
         answers = await asyncio.gather(*(self._first_known(refs, platform) for refs in wanted.values()))
         return dict(zip(wanted, answers, strict=True))
 
