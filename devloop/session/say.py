@@ -3,10 +3,11 @@
 import contextlib
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TextIO
 
-from devloop.views.wrapping import MOST, hanging
+from devloop.views import Phrase
+from devloop.views.wrapping import MOST, fitted, hanging
 
 _STDOUT = 1
 
@@ -33,6 +34,12 @@ def fitting(*lines: str) -> list[str]:
     """The same for the terminal, each below its own indent; as they are where there is none."""
     width = columns(0)
     return [part for line in lines for part in hanging(line, width)] if width else [*lines]
+
+
+def fitting_phrases(phrases: Sequence[Phrase]) -> list[Phrase]:
+    """The same for phrases."""
+    width = columns(0)
+    return fitted(phrases, width) if width else [*phrases]
 
 
 def _write(stream: TextIO, lines: Iterable[str]) -> bool:

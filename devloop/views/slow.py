@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from textwrap import wrap
 
 from devloop.core.checkup import counted
 from devloop.core.service import WorkloadKey
 from devloop.core.why.slow import Found, Slowness, Wait
 from devloop.views import Phrase, Tone, seconds
+from devloop.views.wrapping import MOST, wrapped
 
 _INDENT = 9
 """Columns of the seconds, and of what stands below them."""
@@ -28,7 +28,7 @@ class Answer:
     """Whether Events could be read: without them pulls, failed probes and ends of old Pods are not known."""
 
 
-def answer_lines(answer: Answer, width: int = 110) -> list[Phrase]:
+def answer_lines(answer: Answer, width: int = MOST) -> list[Phrase]:
     """What took how long, the longest first, each with what ends it."""
     found, key = answer.found, answer.key
     lines = [Phrase(f"{key} in namespace {key.namespace}, context {answer.context}"), Phrase("")]
@@ -71,7 +71,7 @@ def _pods(count: int) -> str:
 
 
 def _wait(wait: Wait, width: int) -> Iterator[Phrase]:
-    first, *more = wrap(f"{wait.code}: {wait.message}", width - _INDENT, break_long_words=False, break_on_hyphens=False)
+    first, *more = wrapped(f"{wait.code}: {wait.message}", width - _INDENT)
     yield Phrase("")
     yield Phrase(f"{seconds(wait.seconds):>{_INDENT - 2}}  {first}", Tone.WARN)
     for line in more:

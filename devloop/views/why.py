@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from itertools import groupby
-from textwrap import wrap
 
 from devloop.core.failure import ExitCode
 from devloop.core.service import WorkloadKey
@@ -15,6 +14,7 @@ from devloop.core.why.facts import NewestSave
 from devloop.core.why.tally import NOTHING, Tally
 from devloop.views import Phrase, Tone
 from devloop.views.verdict import ruling
+from devloop.views.wrapping import MOST, wrapped
 
 _MARKS = {Holds.YES: "✔", Holds.NO: "✘", Holds.UNREAD: "·"}
 _TONES = {Holds.YES: Tone.GOOD, Holds.NO: Tone.BAD, Holds.UNREAD: Tone.QUIET}
@@ -42,7 +42,7 @@ class Answer:
         return exit_code(self.causes)
 
 
-def answer_lines(answer: Answer, now: float, zone: tzinfo | None, width: int = 110) -> list[Phrase]:
+def answer_lines(answer: Answer, now: float, zone: tzinfo | None, width: int = MOST) -> list[Phrase]:
     """The chain, then each cause with its evidence and its fix. `zone`: of the times; None is this machine's."""
     clock = _Clock(now, zone)
     lines = [Phrase(_about(answer)), Phrase(""), *_chain(answer.readings, clock)]
@@ -128,7 +128,7 @@ def _cause(cause: Cause, clock: "_Clock", width: int | None, *, first: bool) -> 
     tone = Tone.GOOD if cause.code is CauseCode.SAME_CONTENT else Tone.WARN
     tone = Tone.BAD if first and tone is Tone.WARN and cause.code is not CauseCode.UNKNOWN else tone
     sentence = f"{cause.code}: {cause.message}"
-    lines = wrap(sentence, width, break_long_words=False, break_on_hyphens=False) if width else [sentence]
+    lines = wrapped(sentence, width) if width else [sentence]
     yield from (Phrase(line, tone) for line in lines)
     for found in cause.evidence:
         at = f" {clock.told(found.time)}" if found.time else ""

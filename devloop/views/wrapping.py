@@ -2,6 +2,9 @@
 
 import re
 import textwrap
+from collections.abc import Iterable
+
+from devloop.views import Phrase
 
 MOST = 110
 """Columns that mails and issues take, and that read well."""
@@ -28,3 +31,9 @@ def hanging(line: str, width: int) -> list[str]:
     """A line of a report: what does not fit goes on below its first word, beside the mark."""
     indent, mark, text = re.fullmatch(r"( *)([✔✘!·→] )?(.*)", line, re.DOTALL).groups("")  # type: ignore[union-attr]
     return wrapped(text, width, indent + mark, " " * len(indent + mark)) or [line]
+
+
+def fitted(phrases: Iterable[Phrase], width: int) -> list[Phrase]:
+    """Each in as many lines as it takes there. What mends something is copied, and stays whole."""
+    lines = ((each, [each.text] if each.text.startswith("→ ") else hanging(each.text, width)) for each in phrases)
+    return [Phrase(line, each.tone) for each, parts in lines for line in parts]

@@ -68,7 +68,7 @@ async def test_at_every_size() -> None:
     [
         ("short", ["short"]),
         ("  ✔ registry tag   web:dev is 12, built", ["  ✔ registry tag", "    web:dev is 12, built"]),
-        ("→ kubectl get pods -n shop --watch", ["→ kubectl get pods -n", "  shop --watch"]),
+        ("→ kubectl get pods -n shop --watch", ["→ kubectl get pods -n shop --watch"]),
         ("node-cache: Pod one on node1 runs", ["node-cache: Pod one on", "node1 runs"]),
         ("", [""]),
     ],

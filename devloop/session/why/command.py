@@ -223,8 +223,8 @@ def _lines(found: Sequence[Answer | Failure], *, as_json: bool, table: bool) -> 
     phrases = table_lines(answers) if table else []
     if not table:
         for number, answer in enumerate(answers):
-            lines = answer_lines(answer, time.time(), None)
-            phrases += [*([Phrase("")] if number else []), *lines]
+            lines = answer_lines(answer, time.time(), None, say.columns())
+            phrases += [*([Phrase("")] if number else []), *say.fitting_phrases(lines)]
     return [shown(phrase, colour=colour) for phrase in phrases]
 
 

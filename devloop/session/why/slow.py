@@ -77,7 +77,7 @@ def _lines(answers: Sequence[Answer], *, as_json: bool) -> list[str]:
     colour = wants_colour(sys.stdout.isatty(), os.environ)
     phrases: list[Phrase] = []
     for number, answer in enumerate(answers):
-        phrases += [*([Phrase("")] if number else []), *answer_lines(answer)]
+        phrases += [*([Phrase("")] if number else []), *say.fitting_phrases(answer_lines(answer, say.columns()))]
     return [shown(phrase, colour=colour) for phrase in phrases]
 
 
