@@ -32,7 +32,7 @@ def verdict(service: ServiceState) -> Verdict | None:
         return Verdict(service.name, ExitCode.UNPROVEN, "its newest cycle was stopped", "save again, or trigger it")
     if failed is not None:
         return Verdict(service.name, failed.exit_code, failed.message, failed.hint)
-    if service.drift is not None and not _all_serve_it(service):
+    if service.drift is not None and (service.restored or not _all_serve_it(service)):
         message = f"it was {last.outcome}, but since then: {service.drift.what}"
         return Verdict(service.name, ExitCode.UNPROVEN, message, "trigger it to put back what devloop wrote")
     pods = len({each.pod for each in last.verdicts})

@@ -100,6 +100,14 @@ def test_drift_counts_where_it_changes_what_the_pods_run(digest: str, code: Exit
     assert found.code is code
 
 
+def test_what_was_restored_is_not_called_proved_while_the_pods_from_before_still_serve() -> None:
+    back = ev.WorkloadDrifted("web", "deployment/web", "devloop restore", "restored to what it was", restored=True)
+    found = verdict(service(*PROVED, seen(DIGEST), back))
+    assert found is not None
+    assert found.code is ExitCode.UNPROVEN
+    assert found.message == "it was verified, but since then: restored to what it was"
+
+
 def test_scaled_to_nothing_there_is_nothing_to_prove() -> None:
     assert verdict(service(started(1), ended(1, ev.Outcome.APPLIED))) == Verdict(
         "web", ExitCode.DONE, "applied aaaaaaaaaaaa"
