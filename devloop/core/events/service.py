@@ -168,5 +168,5 @@ class WorkloadDrifted(ServiceEvent):
     what: str
     """What is different, in words."""
     restored: bool = False
-    """`true` when what was there before devloop is back and its marks are gone, as after `devloop restore`. `false` in
-    recordings that do not have it."""
+    """`true` when what was there before devloop is back and its marks are gone, as after `devloop restore`, and this
+    was the last workload of the service. `false` in recordings that do not have it."""
