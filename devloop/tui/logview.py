@@ -49,6 +49,7 @@ class LogView(ScrollView, can_focus=True):
         self._strips: LRUCache[tuple[Line, int, int], Strip] = LRUCache(SCREENFULS)
         self._style = Style()
         self._width = 0
+        """That the rows are made for: of a hidden pane the one that it had, as its own is 0."""
         self._widest = 0
 
     # what comes in -----------------------------------------------------------------------------------------------
@@ -169,9 +170,10 @@ class LogView(ScrollView, can_focus=True):
             self.vertical_scrollbar.position = self.scroll_y
 
     def on_resize(self) -> None:
-        if self._breaks and self.size.width != self._width:
-            self._rebuild()
-        self._width = self.size.width
+        if self.size.width not in {0, self._width}:
+            self._width = self.size.width
+            if self._breaks:
+                self._rebuild()
         self._keep_place()
 
     def on_show(self) -> None:
@@ -259,7 +261,7 @@ class LogView(ScrollView, can_focus=True):
     def _starts(self, line: Line) -> Iterable[int]:
         """Where the rows of a line begin. What devloop says itself is always shown whole."""
         whole = line.kind is Kind.NOTE or (self.wrap and line.kind is not Kind.RULE)
-        return self._look.breaks(line, self.size.width) if whole else (0,)
+        return self._look.breaks(line, self._width) if whole else (0,)
 
     def _widen(self, width: int) -> None:
         """A line is measured when it is shown for the first time."""
@@ -268,7 +270,7 @@ class LogView(ScrollView, can_focus=True):
             self.call_after_refresh(self._resize)
 
     def _resize(self) -> None:
-        width = self.size.width if self.wrap else self._widest
+        width = self._width if self.wrap else self._widest
         self.virtual_size = Size(width, len(self._rows))
 
     def _forget(self, gone: Sequence[Line]) -> None:
