@@ -1,4 +1,4 @@
-"""Questions: a yes or no, a text, and a context's whole name."""
+"""Questions: a yes or no, a text, and a context's whole name; and what is told in a box of its own."""
 
 from typing import ClassVar
 
@@ -81,6 +81,7 @@ class Told(ModalScreen[None]):
         with VerticalScroll(classes="dialog wide"):
             yield Static(styled(self._title, "key"), classes="title")
             yield Static(self._lines)
+            yield _foot(("Esc or Enter", "close")).add_class("below")
 
     def action_scroll(self, step: int) -> None:
         self.query_one(VerticalScroll).scroll_relative(y=step, animate=False)

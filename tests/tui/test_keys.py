@@ -1,6 +1,7 @@
 """What each key asks of the session, and what the line at the foot, `?` and the command palette say of it."""
 
 import pytest
+from textual.containers import VerticalScroll
 
 from devloop.core.commands import Command, Pause, Rebuild, Restart, Stop, TakeOver
 from devloop.tui.keys import KEYS, Where, bindings, foot
@@ -162,3 +163,22 @@ def test_the_foot_of_another_pane_has_no_keys_of_the_log() -> None:
     told = {sign: words for sign, words, *_ in foot(Where(pane="pods"))}
     assert {"/", "w", "f"}.isdisjoint(told)
     assert told["q"] == "back"
+
+
+@pytest.mark.parametrize("size", [(80, 12), (80, 24), (100, 30)])
+@pytest.mark.parametrize(("keys", "close"), [("R y", "enter"), ("R y", "escape"), ("question_mark", "escape")])
+async def test_a_box_of_words_names_the_keys_that_close_it(size: tuple[int, int], keys: str, close: str) -> None:
+    async with on_stage(STATES["verified"](), size) as stage:
+        await stage.press(*keys.split())
+        assert sum("Esc or Enter  close" in row for row in stage.screen) == 1
+        await stage.press(close)
+        assert not any("Esc or Enter  close" in row for row in stage.screen)
+
+
+async def test_the_last_line_of_the_help_is_reached_above_the_keys_that_close_it() -> None:
+    async with on_stage(STATES["verified"](), (80, 24)) as stage:
+        await stage.press("question_mark")
+        stage.app.screen.query_one(VerticalScroll).scroll_end(animate=False)
+        await stage.settle()
+        last = next(at for at, row in enumerate(stage.screen) if "quit devloop at once" in row)
+        assert "Esc or Enter  close" in stage.screen[last + 2]
