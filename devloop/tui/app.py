@@ -14,6 +14,7 @@ from textual.binding import BindingType
 from textual.screen import Screen
 
 from devloop.core.commands import Command, Pause, Rebuild, Restart, Stop, TakeOver
+from devloop.core.events import Record
 from devloop.core.failure import ExitCode, Failure
 from devloop.core.state import ServiceState
 from devloop.tui.dialogs import Ask, Sure, Told
@@ -112,15 +113,31 @@ class DevloopApp(Looking):
 
     @work(exclusive=True, group="why")
     async def action_why(self) -> None:
-        service = self.chosen
-        if self.session is None or not service:
+        if self.session is None or not self.chosen:
             return
-        self.answer, self.answered = (Phrase("looking …", Tone.BUSY),), self.standing
+        self.answer, self.answered, self.asked = (Phrase("looking …", Tone.BUSY),), self.standing, self.clock()
         self.show_pane("why")
-        answer = await self.session.why(service)
+        await self._answer(self.session)
+
+    @work(exclusive=True, group="why")
+    async def _ask_again(self) -> None:
+        """The answer that is there stays until the new one comes."""
+        if self.session is not None:
+            await self._answer(self.session)
+
+    async def _answer(self, session: Session) -> None:
+        service, standing, asked = self.chosen, self.standing, self.clock()
+        answer = await session.why(service)
         if service == self.chosen:
-            self.answer = answer
+            self.answer, self.answered, self.asked = answer, standing, asked
             self.paint()
+
+    def feed(self, records: Sequence[Record]) -> None:
+        """Who looks at the answer of `why` gets a new one when a cycle ends or the workload is restored."""
+        before = self.chosen, self.settled
+        super().feed(records)
+        if self.is_running and self.pane == "why" and before != (self.chosen, self.settled):
+            self._ask_again()
 
     @work(exclusive=True, group="restore")
     async def action_restore(self) -> None:
@@ -135,7 +152,7 @@ class DevloopApp(Looking):
         self.open_pane(name)
 
     def open_pane(self, name: str) -> None:
-        if name == "why" and not self.answer:
+        if name == "why" and (not self.answer or self.outdated):
             self.action_why()
         else:
             super().open_pane(name)

@@ -26,7 +26,7 @@ from devloop.tui.part import Part
 from devloop.tui.ring import Ring
 from devloop.tui.scene import Scene
 from devloop.tui.talk import Tip
-from devloop.tui.whytext import why_text
+from devloop.tui.whytext import older, why_text
 from devloop.views import Phrase, Tone
 from devloop.views.band import Band, band
 from devloop.views.board import STOPPED, row, title
@@ -65,6 +65,8 @@ class Board(Coloured):
         """Of `why`."""
         self.answered: object = None
         """Where the service stood when that was asked."""
+        self.asked = 0.0
+        """When that was."""
         self.level: Level | None = None
         self.only_pod = self.only_container = ""
         self.is_away = False
@@ -129,9 +131,25 @@ class Board(Coloured):
 
     @property
     def standing(self) -> object:
-        """Something else with each cycle of the chosen service that begins or ends."""
+        """Something else with each cycle of the chosen service that begins, and whenever it has settled."""
         service = self.service
-        return None if service is None else (service.cycles, service.over and service.over.number, service.paused)
+        return None if service is None else (service.cycles, service.paused, self.settled)
+
+    @property
+    def settled(self) -> object:
+        """Something else with each cycle that ends, and with whatever is noticed between two: a drift, or a restore,
+        which is told before its Pods are there."""
+        service = self.service
+        if service is None:
+            return None
+        seen = service.workloads.values() if service.restored is not None else ()
+        came = [(each.ready == each.desired, len(each.pods) == each.desired) for each in seen]
+        return service.over and service.over.number, service.drift, service.drifted, came
+
+    @property
+    def outdated(self) -> bool:
+        """Whether more has happened since `why` was asked."""
+        return bool(self.answer) and self.answered != self.standing
 
     @property
     def _text_pane(self) -> TextPane:
@@ -219,7 +237,7 @@ class Board(Coloured):
             following=lines.following,
             finding=bool(lines.finder.needle),
             filtered=bool(self.only_pod or self.only_container or self.level),
-            outdated=self.pane == "why" and self.answered != self.standing,
+            outdated=self.pane == "why" and self.outdated,
             below=0 if self.pane == "logs" else self._text_pane.below,
             pods=len(lines.pods) > 1,
             containers=len(lines.containers) > 1,
@@ -317,7 +335,7 @@ class Board(Coloured):
         if self.pane == "logs" or service is None:
             return
         if self.pane == "why":
-            text = why_text(self.answer, width)
+            text = why_text(older(self.answer, self.asked, service) if self.outdated else self.answer, width)
         elif self.pane == "build":
             text = build_text(service, self.past, width)
         elif self.pane == "pods":

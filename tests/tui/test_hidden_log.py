@@ -4,7 +4,8 @@ import pytest
 
 from devloop.core.failure import FailureCode
 from tests.tui.stage import Stage, on_stage
-from tests.tui.states import MEND, STATES, Story
+from tests.tui.states import MEND, STATES
+from tests.tui.stories import Story
 
 CAUSE = "the sandbox has no engine and runs no program in a build: line 5 asks for RUN make"
 

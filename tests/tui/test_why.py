@@ -1,11 +1,14 @@
 """The answer of `why` on terminals where not all of it has room: what runs comes first, and the rest is found."""
 
+from collections.abc import Callable
 from datetime import UTC
 
 import pytest
 
+from devloop.core.events import WorkloadDrifted
 from devloop.tui.whytext import why_text
 from devloop.views import Phrase
+from devloop.views.times import clock
 from devloop.views.why import screen_lines
 from tests.core.why.scenes import NOW
 from tests.core.why.test_newestsave import FAILED, of
@@ -13,6 +16,7 @@ from tests.core.why.test_words import ONE_OF_TWO, answer
 from tests.tui.snapshot import compare, rows_of, text_of
 from tests.tui.stage import Recorder, Stage, on_stage
 from tests.tui.states import STATES
+from tests.tui.stories import Story
 
 ANSWER = screen_lines([answer(of(FAILED, ONE_OF_TWO))], NOW, UTC)
 VERDICT = ANSWER[0].text
@@ -77,13 +81,56 @@ def test_what_does_not_fit_goes_on_below_where_it_began(text: str, rows: list[st
     assert why_text([Phrase(text)], 24).plain.split("\n") == rows
 
 
-async def test_an_answer_from_before_the_newest_cycle_can_be_asked_for_again() -> None:
+async def test_an_answer_from_before_a_cycle_that_runs_says_so_and_can_be_asked_for_again() -> None:
     async with on_stage(STATES["broken_build"](), session=asked()) as stage:
         await stage.press("d")
         assert "ask again" not in stage.said("keys")
-        stage.story.whole("web", "jobs.py")
+        at = clock(stage.story.now)
+        stage.story.wait(5).begin("web", "jobs.py")
         await stage.go_on()
+        assert first_row(stage).strip() == f"asked {at}; since then cycle 4 began (d asks again)"
         assert " d ask again " in stage.said("keys")
         await stage.press("d")
+        assert first_row(stage).startswith(VERDICT[:80])
         assert "ask again" not in stage.said("keys")
         assert stage.session.asked == ["why web", "why web"]
+
+
+def _ends(story: Story) -> None:
+    story.whole("web", "jobs.py")
+
+
+def _is_restored(story: Story) -> None:
+    story.tell(WorkloadDrifted("web", "deployment/web", "devloop restore", "restored", restored=True))
+
+
+@pytest.mark.parametrize("happens", [_ends, _is_restored])
+async def test_who_looks_at_the_answer_gets_a_new_one_when_something_is_settled(
+    happens: Callable[[Story], None],
+) -> None:
+    async with on_stage(STATES["broken_build"](), session=asked()) as stage:
+        await stage.press("d")
+        happens(stage.story)
+        await stage.go_on()
+        assert stage.session.asked == ["why web", "why web"], "once for each"
+        assert first_row(stage).startswith(VERDICT[:80])
+        assert "ask again" not in stage.said("keys")
+        await stage.press("l")
+        happens(stage.story.wait(1))
+        await stage.go_on()
+        assert len(stage.session.asked) == 2, "nobody looks at it"
+        await stage.app.run_action("pane('why')")
+        await stage.settle()
+        assert len(stage.session.asked) == 3, "what is older is asked for before it is shown"
+
+
+async def test_after_a_restore_it_is_asked_again_when_the_pods_are_there() -> None:
+    async with on_stage(STATES["restored"](), session=asked()) as stage:
+        stage.story.pods("web", 1, 3, old=2)
+        await stage.go_on()
+        await stage.press("d")
+        for ready, old, times in ((2, 1, 1), (3, 1, 2), (3, 0, 3), (3, 0, 3)):
+            stage.story.wait(1).pods("web", ready, 3, old=old)
+            await stage.go_on()
+            assert len(stage.session.asked) == times, (ready, old)
+        assert "ask again" not in stage.said("keys")
