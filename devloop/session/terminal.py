@@ -22,7 +22,7 @@ from devloop.tui.talk import Ended
 from devloop.views import Phrase, Tone, failed_checks
 
 if TYPE_CHECKING:
-    from devloop.core.service import Service
+    from devloop.core.service import BuildSpec, Service
     from devloop.session.project import Project, Refusal
     from devloop.session.request import Request
     from devloop.session.trial import Trial
@@ -161,8 +161,8 @@ class _Behind:
 
     def editor(self, service: str, file: str, line: int) -> Sequence[str] | str:
         found = self._service(service)
-        folders = [found.build.context, self.project.place.root] if found else [Path.cwd()]
-        path = _located(file, folders)
+        root = self.project.place.root
+        path = source_file(file, found.build, root) if found else _located(file, [Path.cwd()])
         if path is None:
             return f"{file} is not in the source of {service}" if found else f"{file} is not here"
         return editor_command(os.environ, path, line)
@@ -175,6 +175,13 @@ def editor_command(env: Mapping[str, str], path: Path, line: int) -> Sequence[st
     if by_line is None:
         return (*words, f"+{line}", str(path))
     return (*words, *by_line.format(file=path, line=line).split(" ", 1))
+
+
+def source_file(file: str, build: "BuildSpec", root: Path) -> Path | None:
+    """The file that a build named; its own Dockerfile, wherever it is, a builder calls by its name alone."""
+    if file == build.dockerfile.name and build.dockerfile.is_file():
+        return build.dockerfile
+    return _located(file, [build.context, root])
 
 
 def _located(file: str, folders: Sequence[Path]) -> Path | None:

@@ -29,8 +29,8 @@ _FOREIGN = re.compile(r"^<|(?:^|/)(?:site-packages|dist-packages|node_modules|ve
 """What nobody mends here: libraries, and the runtime's own."""
 _EXIT = re.compile(r"(?<=.) \(exit code \d+\)$")
 """Of the step, behind the words of what it ran: they tell more."""
-_DOCKERFILE = re.compile(r"^(\S*Dockerfile\S*):(\d+)$")
-"""BuildKit's own last words: the line of the step, which is seldom the line that is wrong."""
+_DOCKERFILE = re.compile(r"^(?:(\S*Dockerfile\S*):(\d+)$|(\S+), line (\d+): )")
+"""The builder's own words, BuildKit's last ones: the line of the step, which is seldom the line that is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,8 @@ def _of(service: ServiceState, last: FinishedCycle, failure: Failure, past: Chro
     where = failed_phase(last)
     said = past.output(service.name) if where == Phase.BUILD else past.last_words(service.name)
     file, line = _place((*said, failure.message))
-    if file and decisive and f"{_name(file)}:{line}" not in decisive:
+    is_told = f"{_name(file)}:{line}" in decisive or f"{_name(file)}, line {line}" in what
+    if file and decisive and not is_told:
         decisive = f"{_name(file)}:{line}  {decisive}"
     # What a crashed container wrote stands in the log below; how to read it elsewhere need not be said.
     hint = "" if failure.code is FailureCode.CRASH and past.last_words(service.name) else failure.hint
@@ -150,7 +151,7 @@ def _place(lines: Sequence[str]) -> tuple[str, int]:
     said = [without_colour(line).strip() for line in lines]
     python = [(m[1], m[2]) for line in said for m in _PYTHON_PLACE.finditer(line)]
     others = [(m[1], m[2] or m[3]) for line in said for m in _PLACE.finditer(line)]
-    dockerfile = [(m[1], m[2]) for line in said if (m := _DOCKERFILE.match(line))]
+    dockerfile = [(m[1] or m[3], m[2] or m[4]) for line in said if (m := _DOCKERFILE.match(line))]
     for file, number in (*reversed(python), *others, *dockerfile):
         if not _FOREIGN.search(file):
             return file, int(number)

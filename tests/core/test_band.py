@@ -69,6 +69,7 @@ PLACES = [
     (["Dockerfile:4", "main.c:3: expected expression"], "main.c", 3),
     (["no file here", "Dockerfile:4"], "Dockerfile", 4),
     (["deploy/web.Dockerfile:4"], "deploy/web.Dockerfile", 4),
+    (["Dockerfile, line 5: COPY: there is no lib in the context"], "Dockerfile", 5),
 ]  # fmt: skip
 """What a build wrote, and where it broke."""
 
@@ -90,6 +91,15 @@ def test_a_place_that_the_decisive_line_has_is_not_told_twice() -> None:
     found = band_of(story)
     assert found is not None
     assert found.decisive == "main.c:3: expected ;"
+
+
+def test_a_place_in_the_dockerfile_that_the_failure_begins_with_is_known_and_not_told_twice() -> None:
+    story = Story("web").begin("web").phase("web", Phase.BUILD, 0.1, ok=False)
+    message = "web.docker, line 5: the sandbox has no engine: RUN make"
+    found = band_of(story.failed("web", FailureCode.BUILD_FAILED, message, ""))
+    assert found is not None
+    assert (found.file, found.line) == ("web.docker", 5)
+    assert (found.what, found.decisive) == ("web.docker, line 5", "the sandbox has no engine: RUN make")
 
 
 def test_a_crash_names_the_place_of_the_containers_last_words() -> None:
