@@ -390,7 +390,7 @@ def test_what_somebody_puts_back_is_told_as_that_to_the_end(home: Path) -> None:
         screen.until("back as they were before devloop?")
         screen.press(b"y")
         screen.until("to what it was before devloop")
-        screen.until("b takes over again, q ends all of it")
+        screen.until("b takes over again, q in the log ends all of it")
         screen.until("devloop's marks are removed")
         screen.press(b"q")  # closes what was told
         screen.press(b"q")

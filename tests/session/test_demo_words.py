@@ -59,7 +59,7 @@ def test_what_was_restored_is_not_proposed_again() -> None:
     api = ServiceState("api", drift=restored)
     said = tip(SANDBOX, Path.cwd() / "demo")(SessionState({"web": ServiceState("web"), "api": api}), past)
     assert "R puts back" not in said
-    assert "q ends all of it" in said
+    assert "q in the log ends all of it" in said
 
 
 async def test_all_of_it_is_there_on_a_narrow_screen() -> None:

@@ -97,7 +97,7 @@ def tip(sandbox: Sandbox, folder: Path) -> Tip:
     return next_one
 
 
-_RESTORED = "put back as it was before devloop; b takes over again, q ends all of it"
+_RESTORED = "put back as it was before devloop; b takes over again, q in the log ends all of it"
 
 
 def _next(cycles: tuple[FinishedCycle, ...]) -> str:
@@ -109,7 +109,7 @@ def _next(cycles: tuple[FinishedCycle, ...]) -> str:
     if failed and failed[-1] == len(ended) - 1:
         return "the old page still answers at {url}; mend what you broke, and save"
     if failed:
-        return "d asks why it runs what it runs; R puts back what was there; q ends all of it"
+        return "d asks why it runs what it runs; R puts back what was there; q in the log ends all of it"
     if not edited:
         return "open {url}, then edit GREETING in {source} and save"
     return "look at {url}; then break the build: write `" + BREAKING + "` at the end of {recipe}"
