@@ -14,7 +14,7 @@ from typing import Any
 
 from devloop.adapters.appending import GZIPPED, Appendable, append, read_base, upload
 from devloop.adapters.audit import GONE, Entries, contents_of
-from devloop.adapters.buildoutcome import no_base
+from devloop.adapters.buildoutcome import base_unread, no_base
 from devloop.adapters.layer import Layer, NoLayerError
 from devloop.adapters.layering import layer_of
 from devloop.adapters.mounting import bring
@@ -75,7 +75,7 @@ class AssemblingBuilder:
     async def build(self, request: BuildRequest, progress: Progress) -> Built | Failure:
         try:
             planned = await in_daemon_thread(partial(_planned, request))
-            base = await self._base(planned.image, request.platform)
+            base = await self._base(planned.image, request)
             if isinstance(base, Failure):
                 return base
             picture = await in_daemon_thread(partial(_context, request.spec))
@@ -105,8 +105,9 @@ class AssemblingBuilder:
 
     # the base ----------------------------------------------------------------------------------------------------
 
-    async def _base(self, name: str, platform: str) -> _Base | Failure:
-        """Raises `NoLayerError`."""
+    async def _base(self, name: str, request: BuildRequest) -> _Base | Failure:
+        """What FROM names; raises `NoLayerError`."""
+        platform = request.platform
         if name == SCRATCH:
             return _Base(None, _nothing(platform), {})
         try:
@@ -115,7 +116,7 @@ class AssemblingBuilder:
             raise NoLayerError(f"FROM: {error}") from None
         resolved = await self._registry.resolve(ref)
         if isinstance(resolved, Failure):
-            return resolved
+            return base_unread(request, ref, resolved)
         if resolved is None:
             return no_base(str(ref), "not found")
         fitting = [each for each in resolved.manifests if not platform or fits(each.platform, platform)]
@@ -125,7 +126,7 @@ class AssemblingBuilder:
         if chosen.digest not in self._bases:
             read = await self._read(ref, chosen.digest)
             if isinstance(read, Failure):
-                return read
+                return base_unread(request, ref, read)
             self._bases[chosen.digest] = read
         return self._bases[chosen.digest]
 

@@ -10,7 +10,7 @@ from devloop.adapters.dockerconfig import Endpoint
 from devloop.adapters.engine import engine_unreachable
 from devloop.adapters.rawjson import BuildStream, FailedStep
 from devloop.core.failure import GOES_ON, Failure, FailureCode
-from devloop.core.image import DOCKER_HUB
+from devloop.core.image import DOCKER_HUB, ImageRef
 from devloop.core.ports import BuildRequest
 
 _ENGINE_AWAY = re.compile(
@@ -162,6 +162,17 @@ def _step_failure(request: BuildRequest, failed: FailedStep | None, said: str) -
 def no_base(base: str, cause: str) -> Failure:
     """What FROM names cannot be had."""
     return Failure(FailureCode.BUILD_FAILED, f"the base image {base} cannot be read: {cause}", _advice(cause))
+
+
+def base_unread(request: BuildRequest, base: ImageRef, why: Failure) -> Failure:
+    """What FROM names is in a registry that is away, or refuses. Only the one that is pushed to is waited for."""
+    message = f"{request.spec.dockerfile.name}: the base image {base} cannot be read: {why.message}"
+    if why.code is not FailureCode.REGISTRY_UNREACHABLE:
+        return Failure(FailureCode.BUILD_FAILED, message, why.hint)
+    if base.canonical_name.partition("/")[0] == request.push.canonical_name.partition("/")[0]:
+        return Failure(why.code, message, why.hint)
+    hint = "does that registry run, and is it what FROM should name? The next save builds again"
+    return Failure(FailureCode.BUILD_FAILED, message, hint)
 
 
 def _advice(cause: str) -> str:

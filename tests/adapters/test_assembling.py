@@ -231,6 +231,22 @@ async def test_a_registry_that_is_away(builds: Builds, tmp_path: Path) -> None:
     assert failure.code is FailureCode.REGISTRY_UNREACHABLE
 
 
+@pytest.mark.parametrize("pushed_to", [False, True])
+async def test_a_base_whose_registry_is_away_is_named(builds: Builds, tmp_path: Path, pushed_to: bool) -> None:
+    """Only the registry that is pushed to is waited for: nobody asks the other one whether it is back."""
+    async with Registry(tmp_path / "other") as other:
+        gone = other.host
+    write(builds.folder, "Dockerfile", f"FROM {gone}/python:3\n")
+    if pushed_to:
+        builds.request = replace(builds.request, push=ImageRef.parse(f"{gone}/x:dev"))
+    failure = await builds.build()
+    assert isinstance(failure, Failure)
+    assert failure.message.startswith(f"Dockerfile: the base image {gone}/python:3 cannot be read: ")
+    assert "cannot be reached" in failure.message
+    assert failure.code is (FailureCode.REGISTRY_UNREACHABLE if pushed_to else FailureCode.BUILD_FAILED)
+    assert ("FROM" in failure.hint) is not pushed_to
+
+
 async def test_a_base_in_another_registry_is_copied(builds: Builds, tmp_path: Path) -> None:
     tree(builds.folder)
     builds.dockerfile(*ALL)
