@@ -7,7 +7,7 @@ broke, what still runs meanwhile. Pure; `now` is Unix seconds.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from devloop.core.events import Outcome, Phase, StepState, Trigger
+from devloop.core.events import HoldCode, Outcome, Phase, StepState, Trigger
 from devloop.core.state import FinishedCycle, RunningCycle, ServiceState, SessionState, Want
 from devloop.views import Tone, files, seconds
 from devloop.views.chronicle import Chronicle, trend
@@ -56,10 +56,10 @@ def row(service: ServiceState, past: Chronicle, now: float) -> Row:
     """What the table says of one service."""
     if service.running is not None:
         return _of_running(service, service.running, past, now)
+    if service.restored is not None and not service.paused and _waits_for_nothing_here(service):
+        return _of_restored(service, now)
     if service.hold is not None or service.paused:
         return _of_held(service, now)
-    if service.restored is not None:
-        return _of_restored(service, now)
     if (given_up := past.given_up(service.name)) is not None:
         shown = files(given_up.files, given_up.count)
         return Row(service.name, "STOPPED", Tone.WARN, "", shown, "", meanwhile(service, now), rank=STOPPED)
@@ -68,6 +68,11 @@ def row(service: ServiceState, past: Chronicle, now: float) -> Row:
     if service.last.failure is not None:
         return _of_failed(service, service.last, now)
     return _of_finished(service, service.last, past, now)
+
+
+def _waits_for_nothing_here(service: ServiceState) -> bool:
+    """Whether it does not wait, or for what is away: then it is no less what it was before devloop."""
+    return service.hold is None or service.hold.code is HoldCode.CONNECTION
 
 
 def overall(state: SessionState, past: Chronicle, now: float) -> list[tuple[str, Tone]]:
@@ -253,9 +258,14 @@ def failed_phase(last: FinishedCycle) -> str:
 def _of_restored(service: ServiceState, now: float) -> Row:
     """What was proved, or failed, is past; of a failure it says so, because its save is still there."""
     last = service.last
-    failed = f" · cycle {last.number} had FAILED {failed_phase(last)}".rstrip() if last and last.failure else ""
-    detail = f"as it was before devloop, since {moment(service.drifted, now)}{failed}"
-    return Row(service.name, "RESTORED", Tone.PLAIN, _count(service), detail=detail, rank=WAITING)
+    failed = f"cycle {last.number} had FAILED {failed_phase(last)}".rstrip() if last and last.failure else ""
+    parts = (
+        f"as it was before devloop, since {moment(service.drifted, now)}", failed,
+        service.hold.text if service.hold is not None else "",
+    )  # fmt: skip
+    detail = " · ".join(part for part in parts if part)
+    shown, saved = _files(service.want), _saved(service.want, now)
+    return Row(service.name, "RESTORED", Tone.PLAIN, _count(service), shown, saved, detail, rank=WAITING)
 
 
 def _of_finished(service: ServiceState, last: FinishedCycle, past: Chronicle, now: float) -> Row:

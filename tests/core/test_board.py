@@ -58,6 +58,14 @@ def _held(code: HoldCode, text: str) -> Story:
     return _live().saved("web", "x.py").hold("web", code, "", text).wait(2)
 
 
+def _restored_without_a_registry() -> Story:
+    story = _live().wait(300).begin("web", "jobs.py").phase("web", Phase.BUILD, 0.4, ok=False)
+    story.failed("web", FailureCode.REGISTRY_UNREACHABLE, "localhost:5001 cannot be reached: connection refused", "")
+    story.hold("web", HoldCode.CONNECTION, "registry", "waiting for the registry").wait(1)
+    what = "restored to what it was before devloop"
+    return story.tell(ev.WorkloadDrifted("web", "deployment/web", "devloop restore", what, restored=True))
+
+
 ROWS: list[tuple[str, Callable[[], Story], tuple[object, ...]]] = [
     ("before anything", lambda: Story("web"), ("starting", Tone.QUIET, "", "", "", "")),
     ("build", lambda: _started().phase("web", Phase.BUILD).wait(1.5), ("building", Tone.BUSY, "", "", "", "1.5s")),
@@ -90,6 +98,9 @@ ROWS: list[tuple[str, Callable[[], Story], tuple[object, ...]]] = [
      ("NOT AS PROVED", Tone.WARN, "3/3", "server.py", "saved 14:01:01", "was live 14:01:03")),
     ("restored", STATES["restored"],
      ("RESTORED", Tone.PLAIN, "3/3", "", "", "as it was before devloop, since 14:06:25 · cycle 3 had FAILED build")),
+    ("restored while it waits for what is away", lambda: _restored_without_a_registry(),
+     ("RESTORED", Tone.PLAIN, "3/3", "jobs.py", "saved 14:06:33",
+      "as it was before devloop, since 14:06:35 · cycle 3 had FAILED build · waiting for the registry")),
     ("restored and paused", lambda: STATES["restored"]().tell(ev.ServicePaused("web", True)),
      ("PAUSED", Tone.WARN, "", "jobs.py", "saved 14:06:04", "the workload is as it was before devloop")),
     ("paused", lambda: _live().tell(ev.ServicePaused("web", True)),
