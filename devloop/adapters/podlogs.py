@@ -1,16 +1,18 @@
 """The logs of a service's Pods, as `ports.LogTail`: one stream for each container, through restarts and broken links.
 
-Timestamps are asked for and cut off again: after a broken stream they tell which lines were already seen. A container
-that starts again begins a new stream; one that ended ends it.
+Timestamps are asked for and cut off again: they tell when an old line was written, and after a broken stream which
+lines were already seen. A container that starts again begins a new stream; one that ended ends it.
 """
 
 import asyncio
 import random
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import aiohttp
 
+from devloop.adapters.clock import SystemClock
 from devloop.adapters.kube import KubeCluster, log_path
 from devloop.adapters.kubehttp import drop
 from devloop.core.failure import Failure
@@ -27,12 +29,14 @@ LAST_WORDS = 2.0
 """Seconds that a stream is given to end by itself when its Pod is gone."""
 FIRST_DELAY, LAST_DELAY = 0.2, 5.0
 """Seconds between attempts to read on, doubled each time, jittered."""
+OLD = 2.0
+"""Seconds after which a line that is handed on is an old one: clocks of nodes differ by that much."""
 CUT = " [...]"
 _AT_ONCE = 200
 """Lines that are handed on before anything else may run: a few milliseconds' worth; one chunk may hold 50,000."""
 
-Line = Callable[[str, str, str, str], None]
-"""Takes the service, the Pod, the container and the text of a line."""
+Line = Callable[[str, str, str, str, float], None]
+"""Takes the service, the Pod, the container and the text of a line, and when an old one was written; else 0."""
 _Id = tuple[str, str, str]
 """Service, uid of the Pod, container."""
 
@@ -97,6 +101,7 @@ class PodLogs:
         self._cluster = cluster
         self._line = line
         self._earlier = earlier
+        self._clock = SystemClock()
         self._met: set[tuple[str, WorkloadKey]] = set()
         """Services and workloads that were seen before: Pods that come now are new."""
         self._tails: dict[_Id, _Tail] = {}
@@ -158,7 +163,7 @@ class PodLogs:
             text = (
                 f"devloop follows {MAX_STREAMS} containers' logs at a time; this one's and those of more are left out"
             )
-            self._line(service, pod, container, text)
+            self._line(service, pod, container, text, 0.0)
         return False
 
     def _start(self, id_: _Id, tail: _Tail, namespace: str) -> None:
@@ -192,7 +197,7 @@ class PodLogs:
             before = tail.seen
             refusal = await self._read(id_, tail, namespace)
             if refusal is not None:
-                self._line(id_[0], tail.pod, id_[2], refusal)
+                self._line(id_[0], tail.pod, id_[2], refusal, 0.0)
                 return
             if over or tail.started != reading:
                 finished = reading
@@ -246,4 +251,13 @@ class PodLogs:
             return  # the kubelet's own words about a log that it cannot read yet
         if time > caught_up:
             tail.seen = time
-            self._line(id_[0], tail.pod, id_[2], text)
+            self._line(id_[0], tail.pod, id_[2], text, _long_ago(time, self._clock.now()))
+
+
+def _long_ago(time: str, now: float) -> float:
+    """When a line was written, where that is not about now."""
+    try:
+        written = datetime.fromisoformat(time).timestamp()
+    except ValueError:
+        return 0.0
+    return round(written, 3) if now - written > OLD else 0.0

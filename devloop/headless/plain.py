@@ -67,7 +67,7 @@ class PlainRenderer:
             asides = self._asides.before_line(time, event, self._state)
             yield from (self._rule(line, event.service) for line in asides if self._pod_logs)
             if event.pod:
-                yield self._line(time, event.service, Phrase(f"{event.pod} │ {event.text}"))
+                yield self._line(event.written or time, event.service, Phrase(f"{event.pod} │ {event.text}"))
 
     def _rule(self, line: Line, service: str) -> str:
         return self._line(line.time, service, Phrase(f"── {line.text} ".ljust(_RULE, "─"), Tone.QUIET))

@@ -14,7 +14,7 @@ from devloop.adapters.loader import ClusterLoader
 from devloop.adapters.observer import KubeObserver
 from devloop.adapters.oldimages import OldImages
 from devloop.adapters.plainregistries import RememberedRegistries
-from devloop.adapters.podlogs import PodLogs
+from devloop.adapters.podlogs import Line, PodLogs
 from devloop.adapters.prober import BackoffProber
 from devloop.adapters.registry import HttpRegistry
 from devloop.adapters.watcher import FileWatcher
@@ -54,8 +54,8 @@ class Assembly:
     _tails: list[PodLogs] = field(default_factory=list)
     _deltas: dict[FileWatcher, DeltaBuilder] = field(default_factory=dict)
 
-    def tail(self, line: Callable[[str, str, str, str], None]) -> PodLogs:
-        """Follow Pod logs from here on; `line` gets service, Pod, container and text."""
+    def tail(self, line: Line) -> PodLogs:
+        """Follow Pod logs from here on; `line` gets each one."""
         self._tails.append(PodLogs(self.cluster, line, _EARLIER_LINES))
         return self._tails[-1]
 

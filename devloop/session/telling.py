@@ -22,9 +22,9 @@ class Telling:
         """Of the watcher."""
         self._warn(service, ev.WarningCode.WATCH, message, hint)
 
-    def pod_line(self, service: str, pod: str, container: str, text: str) -> None:
+    def pod_line(self, service: str, pod: str, container: str, text: str, written: float) -> None:
         """What a container wrote."""
-        self._emit(ev.Log(service, ev.LogSource.POD, text, pod=pod, container=container))
+        self._emit(ev.Log(service, ev.LogSource.POD, text, pod=pod, container=container, written=written))
 
     def audited(self, request: BuildRequest, differing: tuple[str, ...]) -> None:
         """Tell every service that is built so what the audit of its newest layer found."""

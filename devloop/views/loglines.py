@@ -101,7 +101,7 @@ class Line:
 def line_of(time: float, event: Log) -> Line:
     """The line of a log event; JSON is told as time, level, message, and then its other fields."""
     kind = Kind.BUILD if event.source is LogSource.BUILD else Kind.POD
-    return Line(time, kind, event.text, event.pod, event.container)
+    return Line(event.written or time, kind, event.text, event.pod, event.container)
 
 
 def rule(time: float, text: str) -> Line:

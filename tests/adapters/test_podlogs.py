@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -27,10 +28,12 @@ class Read:
 
     def __init__(self) -> None:
         self.lines: list[tuple[str, str, str, str]] = []
+        self.written: list[float] = []
         self._news = asyncio.Event()
 
-    def line(self, service: str, pod: str, container: str, text: str) -> None:
+    def line(self, service: str, pod: str, container: str, text: str, written: float) -> None:
         self.lines.append((service, pod, container, text))
+        self.written.append(written)
         self._news.set()
 
     @property
@@ -124,6 +127,19 @@ async def test_a_stream_that_breaks_is_read_on_without_a_line_twice(api: FakeApi
     since = [r.query.get("sinceTime") for r in api.requests[:3]]
     assert since == [None, stamps[1], stamps[2]]
     assert api.requests[0].query["timestamps"] == "true"
+
+
+async def test_only_an_old_line_says_when_it_was_written(api: FakeApi, logs: PodLogs, read: Read) -> None:
+    now = datetime.now(UTC).isoformat()
+    stamps = ["2026-01-01T00:00:01.000000001Z", "2026-01-01T01:00:02.250000001+01:00", now, "0000-00-00T"]
+
+    async def handler(_: web.Request) -> web.StreamResponse:
+        return web.Response(text="".join(f"{stamp} said\n" for stamp in sorted(stamps)))
+
+    api.handler = handler
+    logs.follow("shop", showing("a"), ["web"])
+    await read.until(lambda: len(read.lines) == len(stamps))
+    assert read.written == [0.0, 1767225601.0, 1767225602.25, 0.0]
 
 
 async def test_each_start_of_a_container_is_read_once_and_no_more_when_the_pod_is_gone(

@@ -5,6 +5,7 @@ import pytest
 from devloop.core.events import Log, LogSource
 from devloop.views import Tone
 from devloop.views.loglines import Kind, Level, Line, harmless, line_of, note, rule, without_colour
+from devloop.views.times import clock
 
 AT = 1_773_496_800.0
 """2026-03-14 14:00:00 UTC."""
@@ -75,6 +76,11 @@ def test_a_json_line_tells_its_own_time(raw: str, told: float) -> None:
     assert read(raw).told == told
     assert read(raw).time == AT
     assert "13:59" not in read(raw).text or not raw.startswith("{")
+
+
+def test_an_old_line_has_the_time_at_which_it_was_written() -> None:
+    event = Log("web", LogSource.POD, "x", pod="web-1", container="web", written=AT - 7200)
+    assert line_of(AT, event).words.startswith(clock(AT - 7200))
 
 
 COLOURS = [

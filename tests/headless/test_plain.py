@@ -1,5 +1,7 @@
 """What the plain output adds to the words: time, service, colour, log lines, and what a terminal must not be sent."""
 
+from dataclasses import replace
+
 import pytest
 
 from devloop.core import events as ev
@@ -88,6 +90,10 @@ def test_lines_of_pods_carry_their_pod_and_tell_what_is_missing() -> None:
         f"{HEAD}api-1 │ again",
     ]
     assert lines(pod_line("hello"), pod_logs=False) == []
+
+
+def test_an_old_line_has_the_time_at_which_it_was_written() -> None:
+    assert lines(replace(pod_line("hello"), written=AT - 61)) == ["08:33:04  api      api-1 │ hello"]
 
 
 def test_the_last_words_of_a_container_are_shown_once_whether_or_not_logs_are() -> None:

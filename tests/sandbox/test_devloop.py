@@ -199,7 +199,7 @@ async def test_logs_are_followed_through_a_restart(
     lines: list[str] = []
     news = asyncio.Event()
 
-    def line(_service: str, _pod: str, _container: str, text: str) -> None:
+    def line(_service: str, _pod: str, _container: str, text: str, _written: float) -> None:
         lines.append(text)
         news.set()
 

@@ -118,6 +118,9 @@ class Log(ServiceEvent):
     dropped: int = 0
     """How many lossy events of this service were left out before this line; at the end of a session on a line with
     empty `text` and `pod`."""
+    written: float = 0.0
+    """When the container wrote it, Unix seconds on its node's clock, where that is more than two seconds before `time`,
+    as in lines from before the session; else 0, as in recordings that do not have it."""
 
 
 @dataclass(frozen=True, slots=True)
