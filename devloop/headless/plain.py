@@ -5,7 +5,7 @@ Colour only where a terminal is and `NO_COLOR` is not (https://no-color.org); a 
 
 import re
 from collections import defaultdict, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 
 from devloop.core import events as ev
@@ -15,12 +15,15 @@ from devloop.core.state import SessionState
 from devloop.views import Phrase, Tone, phrases
 from devloop.views.asides import Asides
 from devloop.views.loglines import Kind, Line
+from devloop.views.wrapping import hanging
 
 _COLOURS = {Tone.QUIET: "2", Tone.BUSY: "36", Tone.GOOD: "32", Tone.WARN: "33", Tone.BAD: "1;31"}
 _PLAIN_AGAIN = "\x1b[0m"
 _COLOUR_CODE = re.compile(r"(\x1b\[[0-9;:]*m)")
 FAILING_LINES = 20
 """How many lines of a failing build are shown, when the whole of it is not."""
+_NARROWEST = 20
+"""Columns that words have at least, beside the time and the service."""
 _RULE = 60
 """Columns of a line that parts what comes before from what comes after."""
 
@@ -32,9 +35,11 @@ def wants_colour(is_terminal: bool, environ: Mapping[str, str]) -> bool:
 class PlainRenderer:
     """Turns records into lines; folds them with the reducer that the conductor uses, so the words cannot disagree."""
 
-    def __init__(self, *, colour: bool = False, pod_logs: bool = True) -> None:
+    def __init__(self, *, colour: bool = False, pod_logs: bool = True, columns: Callable[[], int] = lambda: 0) -> None:
+        """`columns`: of the terminal, as long as it is; 0 where there is none, and every line stays one."""
         self._colour = colour
         self._pod_logs = pod_logs
+        self._columns = columns
         self._state = SessionState()
         self._build_output: defaultdict[str, deque[str]] = defaultdict(lambda: deque(maxlen=FAILING_LINES))
         self._asides = Asides()
@@ -54,7 +59,7 @@ class PlainRenderer:
             for text in self._build_output[service]:
                 yield self._line(record.time, service, Phrase(f"│ {text}"))
         for phrase in phrases(event, self._state):
-            yield self._line(record.time, service, phrase)
+            yield from self._fitted(record.time, service, phrase)
         # What is noted between the lines of a screen stands in the phrases already.
         asides = self._asides.of_event(record, before, self._state) if self._pod_logs else ()
         yield from (self._rule(line, name) for name, line in asides if line.kind is Kind.RULE)
@@ -73,10 +78,20 @@ class PlainRenderer:
         return self._line(line.time, service, Phrase(f"── {line.text} ".ljust(_RULE, "─"), Tone.QUIET))
 
     def _line(self, time: float, service: str, phrase: Phrase) -> str:
+        return self._head(time, service) + shown(phrase, colour=self._colour)
+
+    def _fitted(self, time: float, service: str, phrase: Phrase) -> Iterator[str]:
+        """What devloop says itself, within the terminal; what was written by others stays as it was written."""
+        head, width = self._head(time, service), self._columns()
+        lines = hanging(phrase.text, max(width - len(head), _NARROWEST)) if width else [phrase.text]
+        for line in lines:
+            yield head + shown(Phrase(line, phrase.tone), colour=self._colour)
+            head = " " * len(head)
+
+    def _head(self, time: float, service: str) -> str:
         clock = datetime.fromtimestamp(time).astimezone().strftime("%H:%M:%S")
         widest = max((len(name) for name in self._state.services), default=0)
-        head = f"{clock}  {service:<{widest}}  " if widest else f"{clock}  "
-        return head + shown(phrase, colour=self._colour)
+        return f"{clock}  {service:<{widest}}  " if widest else f"{clock}  "
 
 
 def shown(phrase: Phrase, *, colour: bool) -> str:

@@ -23,6 +23,7 @@ from devloop.session import say
 from devloop.session.assembly import Assembly, assemble
 from devloop.session.project import Project
 from devloop.views.marks import mark_words
+from devloop.views.wrapping import continued
 
 TO_BE_BUILT = "sha256:" + "0" * 64
 """Stands for the digest that only a build can tell."""
@@ -65,7 +66,7 @@ async def plan(project: Project, *, as_json: bool) -> ExitCode:
     finally:
         await assembly.close()
     for one in plans:
-        say.out(json.dumps(_as_json(one), ensure_ascii=False) if as_json else "\n".join(_lines(one)))
+        say.out(json.dumps(_as_json(one), ensure_ascii=False) if as_json else "\n".join(_lines(one, say.columns(0))))
     failures = [workload.failure for one in plans for workload in one.workloads if workload.failure]
     return max((failure.exit_code for failure in failures), default=ExitCode.DONE)
 
@@ -116,8 +117,15 @@ async def _workload(service: Service, key: WorkloadKey, image: PushedImage, asse
     return WorkloadPlan(str(key), key.namespace, containers, patch.changes)
 
 
-def _lines(one: ServicePlan) -> list[str]:
-    lines = [one.service, f"  build    {one.command}", f"           with {one.builder}: {one.reason}"]
+def _lines(one: ServicePlan, width: int) -> list[str]:
+    """`width`: of the terminal; 0 where there is none."""
+    head = "  build    "
+    build = continued(one.command, width, head, " " * (len(head) + 2)) if width else [head + one.command]
+    return [one.service, *build, *say.fitting(*_rows(one))]
+
+
+def _rows(one: ServicePlan) -> list[str]:
+    lines = [f"           with {one.builder}: {one.reason}"]
     lines += [f"  load     {_readable(one.load)}"] if one.load else []
     lines += [f"  after    {', '.join(one.depends_on)}"] if one.depends_on else []
     lines += [f"  watch    {_count(one.watched.files, 'file')}"]

@@ -11,6 +11,7 @@ from devloop.core.events import Log, LogSource, Record
 from devloop.engine.eventlog import EventLog, Subscription
 from devloop.headless.ndjson import encode
 from devloop.headless.plain import PlainRenderer, wants_colour
+from devloop.session import say
 
 STDOUT, STDERR = 1, 2
 MAX_RECORDED_LOGS = 20_000_000
@@ -36,7 +37,8 @@ def lines_for(output: Output, *, pod_logs: bool) -> Lines:
     """How records become lines on stdout."""
     if output is Output.JSON:
         return lambda record: () if _is_pod_log(record) and not pod_logs else (encode(record),)
-    return PlainRenderer(colour=wants_colour(os.isatty(STDOUT), os.environ), pod_logs=pod_logs).lines
+    colour = wants_colour(os.isatty(STDOUT), os.environ)
+    return PlainRenderer(colour=colour, pod_logs=pod_logs, columns=lambda: say.columns(0)).lines
 
 
 class Renderers:

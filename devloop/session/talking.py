@@ -23,7 +23,7 @@ async def status(asked: Asked) -> ExitCode:
     answers = await _ask_all(asked, "status")
     if isinstance(answers, ExitCode):
         return answers
-    lines = [json.dumps(each) for each in answers] if asked.as_json else _status_lines(answers)
+    lines = [json.dumps(each) for each in answers] if asked.as_json else say.fitting(*_status_lines(answers))
     say.out(*lines)
     return ExitCode.DONE
 
@@ -62,7 +62,7 @@ def _say_verdicts(verdicts: Sequence[Mapping[str, Any]]) -> None:
         named = each["message"].startswith(f"{each['service']}:")
         line = each["message"] if named else f"{each['service']}: {each['message']}"
         if each["code"]:
-            say.err(*with_hint(line, each["hint"]))
+            say.err(*say.fitting(*with_hint(line, each["hint"])))
         else:
             say.out(line)
 

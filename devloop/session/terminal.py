@@ -70,7 +70,7 @@ async def _behind(
     code = await session.run()
     # The screen that showed them is gone with the session that they ended.
     checks = say.fitting(*(phrase.text for phrase in failed_checks(app.state)))
-    return Ended(code, (*checks, *session.last_words))
+    return Ended(code, (*checks, *say.fitting(*session.last_words)))
 
 
 def _import_what_is_heavy() -> None:

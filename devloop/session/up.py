@@ -375,7 +375,7 @@ class Session:
         if self._feed:
             return  # they are said when the screen is gone
         plain = self._options.output is Output.PLAIN
-        await last_words(STDOUT if plain and heard else STDERR, self._last_words)
+        await last_words(STDOUT if plain and heard else STDERR, say.fitting(*self._last_words))
 
     def _cut_off(self, error: OSError) -> None:
         self._unrecorded = error.strerror or str(error)

@@ -14,6 +14,10 @@ _TOGETHER = re.compile(
     r"|(?<=\d) (?=[kMGT]?B\b)"  # a number and its unit
 )
 
+_HEAD = re.compile(r" *(?:[✔✘!·→] )?(?:(?:\S+ ){0,3}\S* {2,}(?=\S)| +(?=\S))?")
+"""What stands before the words of a line: its indent, its mark, and the name of its row with the space after it."""
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+
 
 def wrapped(text: str, width: int, first: str = "", rest: str = "") -> list[str]:
     """`first` stands before the first line and `rest` before every other one.
@@ -28,12 +32,26 @@ def wrapped(text: str, width: int, first: str = "", rest: str = "") -> list[str]
 
 
 def hanging(line: str, width: int) -> list[str]:
-    """A line of a report: what does not fit goes on below its first word, beside the mark."""
-    indent, mark, text = re.fullmatch(r"( *)([✔✘!·→] )?(.*)", line, re.DOTALL).groups("")  # type: ignore[union-attr]
-    return wrapped(text, width, indent + mark, " " * len(indent + mark)) or [line]
+    """A line of a report: what does not fit goes on below its first word, beside the mark and the row's name."""
+    head = _HEAD.match(line)[0]  # type: ignore[index]
+    return wrapped(line[len(head) :], width, head, " " * len(head)) or [line]
 
 
 def fitted(phrases: Iterable[Phrase], width: int) -> list[Phrase]:
     """Each in as many lines as it takes there. What mends something is copied, and stays whole."""
     lines = ((each, [each.text] if each.text.startswith("→ ") else hanging(each.text, width)) for each in phrases)
     return [Phrase(line, each.tone) for each, parts in lines for line in parts]
+
+
+def continued(line: str, width: int, first: str, rest: str) -> list[str]:
+    """A command that stays one when it is copied: the shell reads on after the end of each line but the last."""
+    kept = _QUOTED.sub(lambda found: found[0].replace(" ", "\0"), line)
+    lines = textwrap.wrap(
+        kept,
+        max(width - 2, 1),
+        initial_indent=first,
+        subsequent_indent=rest,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return " \\\n".join(lines).replace("\0", " ").split("\n")

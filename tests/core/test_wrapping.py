@@ -1,8 +1,10 @@
 """What is told fits the terminal, and what is to be copied stays whole."""
 
+import shlex
+
 import pytest
 
-from devloop.views.wrapping import hanging, wrapped
+from devloop.views.wrapping import continued, hanging, wrapped
 
 
 @pytest.mark.parametrize(
@@ -11,6 +13,8 @@ from devloop.views.wrapping import hanging, wrapped
         ("  ✔ web/Dockerfile -> deployment/web", ["  ✔ web/Dockerfile ->", "    deployment/web"]),
         ("      image nginx: nobody can push", ["      image nginx:", "      nobody can push"]),
         ("→ docker, then the rest of it all", ["→ docker, then the", "  rest of it all"]),
+        ("  web  verified, and more of it", ["  web  verified, and", "       more of it"]),
+        ("  ✔          two on node2: it runs", ["  ✔          two on", "             node2: it", "             runs"]),
         ("short", ["short"]),
         ("", [""]),
     ],
@@ -37,3 +41,13 @@ def test_what_is_copied_or_read_as_one_stays_in_one_line(text: str, whole: str) 
 
 def test_a_long_word_is_not_broken() -> None:
     assert wrapped("see /a/very/long/path here", 8) == ["see", "/a/very/long/path", "here"]
+
+
+def test_a_command_in_several_lines_is_the_same_to_a_shell() -> None:
+    line = "docker build --build-arg 'GREETING=good  day, all of you' --tag web ."
+    for width in range(12, 90):
+        lines = continued(line, width, "  build  ", "    ")
+        read = "\n".join(lines).replace("\\\n", "")  # as a shell does; shlex does not
+        assert shlex.split(read) == ["build", *shlex.split(line)]
+    assert len(continued(line, 30, "", "")) > 1
+    assert continued(line, 90, "", "") == [line]

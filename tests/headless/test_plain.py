@@ -92,6 +92,14 @@ def test_lines_of_pods_carry_their_pod_and_tell_what_is_missing() -> None:
     assert lines(pod_line("hello"), pod_logs=False) == []
 
 
+def test_on_a_terminal_words_go_on_below_themselves_and_log_lines_stay_whole() -> None:
+    renderer = PlainRenderer(colour=False, columns=lambda: len(HEAD) + 24)
+    said = [STARTED, ev.WarningRaised("api", "watch", "files are asked for by polling here"), pod_line("long " * 9)]
+    *_, first, second, third = [line for event in said for line in renderer.lines(ev.Record(AT, event))]
+    assert [first, second] == [f"{HEAD}warning: files are asked", f"{' ' * len(HEAD)}for by polling here"]
+    assert third == f"{HEAD}api-1 │ {'long ' * 9}"
+
+
 def test_an_old_line_has_the_time_at_which_it_was_written() -> None:
     assert lines(replace(pod_line("hello"), written=AT - 61)) == ["08:33:04  api      api-1 │ hello"]
 
