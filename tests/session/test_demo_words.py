@@ -9,7 +9,7 @@ from devloop.core.state import FinishedCycle, ServiceState, SessionState, Want
 from devloop.session.demo import telling
 from devloop.session.demo.sandboxed import Sandbox
 from devloop.session.demo.telling import LINES, Telling
-from devloop.session.demo.words import TITLE, WIDTH, beginning, tip
+from devloop.session.demo.words import TITLE, WIDTH, beginning, elsewhere, tip
 from devloop.tui.part import Part
 from devloop.views import Phrase, Tone
 from devloop.views.chronicle import Chronicle
@@ -60,6 +60,13 @@ def test_what_was_restored_is_not_proposed_again() -> None:
     said = tip(SANDBOX, Path.cwd() / "demo")(SessionState({"web": ServiceState("web"), "api": api}), past)
     assert "R puts back" not in said
     assert "q in the log ends all of it" in said
+    assert "the page is new" in said, "what is put back is the workload, and the tag has moved"
+
+
+def test_before_a_session_runs_nobody_is_told_to_ask_for_its_status() -> None:
+    before, after = (elsewhere(Path("demo"), Path("demo/env"), in_session=each) for each in (False, True))
+    assert not [line for line in before if "devloop status" in line]
+    assert [line for line in after if "devloop status" in line]
 
 
 async def test_all_of_it_is_there_on_a_narrow_screen() -> None:

@@ -75,7 +75,7 @@ def _on_screen(folder: DemoFolder, sandbox: Sandbox) -> int:
     from devloop.session.terminal import run_terminal
 
     # What comes is a screen of its own, and the old page would be gone before anybody saw it.
-    say.out(*words.elsewhere(folder.path, folder.elsewhere))
+    say.out(*words.elsewhere(folder.path, folder.elsewhere, in_session=False))
     if code := _until_done(_enter()):
         return code
     trial = Trial(AssemblingBuilder, words.tip(sandbox, folder.path))

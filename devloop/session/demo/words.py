@@ -62,11 +62,11 @@ def as_usual(sandbox: Sandbox, said: str) -> list[str]:
     return _rows("and yet", yet)
 
 
-def elsewhere(folder: Path, environment: Path) -> list[str]:
-    """How to ask from another terminal."""
+def elsewhere(folder: Path, environment: Path, *, in_session: bool) -> list[str]:
+    """How to ask from another terminal; before a session runs there is none to ask for its status."""
     return [
         row("in another terminal", f". {shlex.quote(str(environment))}; cd {shlex.quote(str(folder))}"),
-        row("", "devloop why web; devloop status; kubectl get pods"),
+        row("", f"devloop why web; {'devloop status; ' if in_session else ''}kubectl get pods"),
     ]
 
 
@@ -80,7 +80,7 @@ def suggestions(sandbox: Sandbox, folder: Path, environment: Path) -> list[str]:
         row("to try", f"open {sandbox.urls['web']}"),
         row("", f"edit GREETING in {folder / SOURCE} and save"),
         row("", f"break the build: write `{BREAKING}` at the end of {folder / RECIPE}, save; take it out again"),
-        *elsewhere(folder, environment),
+        *elsewhere(folder, environment, in_session=True),
     ]
 
 
@@ -97,7 +97,7 @@ def tip(sandbox: Sandbox, folder: Path) -> Tip:
     return next_one
 
 
-_RESTORED = "put back as it was before devloop; b takes over again, q in the log ends all of it"
+_RESTORED = "its tag moved, so the page is new; b takes over again, q in the log ends all of it"
 
 
 def _next(cycles: tuple[FinishedCycle, ...]) -> str:
