@@ -191,8 +191,9 @@ def _plugin_and_endpoint(config: DockerConfig) -> tuple[Path, Endpoint] | Failur
 
 
 def _no_plugin(config: DockerConfig) -> Failure:
-    looked = config.folder / "cli-plugins"
-    return Failure(FailureCode.BUILDX_MISSING, f"the Docker plugin buildx is not installed (not in {looked})", INSTALL)
+    named = ", which DOCKER_CONFIG names" if config.env.get("DOCKER_CONFIG") else ""
+    looked = f"not in {config.folder / 'cli-plugins'}{named}"
+    return Failure(FailureCode.BUILDX_MISSING, f"the Docker plugin buildx is not installed ({looked})", INSTALL)
 
 
 def _no_scratch(error: OSError) -> Failure:
