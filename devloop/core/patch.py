@@ -82,6 +82,8 @@ class Strategy:
     """Empty: as it was before devloop."""
     why_reference: str
     why_policy: str
+    why_elsewhere: str = ""
+    """In place of `why_reference`, where the repository is another one too."""
 
 
 STRATEGIES: Mapping[Pin, Strategy] = {
@@ -90,6 +92,7 @@ STRATEGIES: Mapping[Pin, Strategy] = {
         "Always",
         "because devloop pushes to a tag of its own",
         "so that every start of a Pod asks the registry what the tag means now, instead of using the node's copy",
+        "because devloop pushes to a repository and tag of its own",
     ),
     Pin.DIGEST: Strategy(
         lambda image: image.pod_ref.with_digest(image.digest),
@@ -189,10 +192,12 @@ def plan_patch(
 def _image(spec: ContainerSpec, strategy: Strategy, image: PushedImage) -> FieldPlan:
     reference = strategy.reference(image)
     try:
-        same = ImageRef.parse(spec.image).same_image(reference)
+        live = ImageRef.parse(spec.image)
     except InvalidReferenceError:
-        same = False
-    return FieldPlan(spec, IMAGE, spec.image, spec.image if same else str(reference), strategy.why_reference)
+        return FieldPlan(spec, IMAGE, spec.image, str(reference), strategy.why_reference)
+    wanted = spec.image if live.same_image(reference) else str(reference)
+    elsewhere = strategy.why_elsewhere if not live.same_repository(reference) else ""
+    return FieldPlan(spec, IMAGE, spec.image, wanted, elsewhere or strategy.why_reference)
 
 
 def _policy(spec: ContainerSpec, strategy: Strategy, original: Original) -> FieldPlan:

@@ -321,7 +321,7 @@ def _finished(event: ev.CycleFinished, state: SessionState) -> list[Phrase]:
     }[event.outcome]
     took += f" ({where})" if where else ""
     ended = Phrase(f"{word} {short(event.digest)} in {took}{what}{_terminating(service)}", Tone.GOOD)
-    why = [Phrase(f"restarted although nothing new was pushed: before, {event.text}")] if event.text else []
+    why = [Phrase(f"restarted although the push brought nothing new: before, {event.text}")] if event.text else []
     return [*why, ended]
 
 

@@ -61,6 +61,15 @@ def test_a_first_patch_writes_only_what_differs_and_the_marks() -> None:
     assert patch.changes[0].text.startswith("container web: pull policy Always instead of IfNotPresent, so that")
 
 
+@pytest.mark.parametrize(
+    ("image", "own"),
+    [(DEV.replace(":dev", ":v1"), "a tag"), ("nginx:1.27", "a repository and tag")],
+)
+def test_another_image_is_told_with_what_is_devloops_own(image: str, own: str) -> None:
+    text = plan(deployment(container("web", image))).changes[0].text
+    assert text == f"container web: image {DEV} instead of {image}, because devloop pushes to {own} of its own"
+
+
 def test_a_second_patch_only_makes_a_new_revision() -> None:
     found = deployment()
     found = after(found, plan(found))
