@@ -14,7 +14,7 @@ _TOGETHER = re.compile(
     r"|(?<=\d) (?=[kMGT]?B\b)"  # a number and its unit
 )
 
-_HEAD = re.compile(r" *(?:[✔✘!·→] )?(?:(?:\S+ ){0,3}\S* {2,}(?=\S)| +(?=\S))?")
+_HEAD = re.compile(r" *(?:[✔✘!·→+-] )?(?:(?:\S+ ){0,3}\S* {2,}(?=\S)| +(?=\S))?")
 """What stands before the words of a line: its indent, its mark, and the name of its row with the space after it."""
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 
