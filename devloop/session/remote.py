@@ -14,16 +14,15 @@ from devloop.core.awaiting import Verdict, pending, verdict
 from devloop.core.commands import Command, Rebuild, Restart
 from devloop.core.events import Record, ServiceAdded, ServiceRemoved, Trigger
 from devloop.core.failure import ExitCode
-from devloop.core.service import WorkloadKey
 from devloop.core.state import ServiceState
-from devloop.core.why.facts import NewestSave
+from devloop.core.why.facts import NewestSave, Told
 from devloop.engine.eventlog import EventLog
 from devloop.session import say
 from devloop.session.clean import without_secrets
 from devloop.session.project import Project
 from devloop.views.board import row
 from devloop.views.chronicle import Chronicle
-from devloop.views.newestsave import newest_save
+from devloop.views.newestsave import newest_save, settled
 
 
 @dataclass(eq=False)
@@ -79,7 +78,7 @@ class Remote:
             case "wait":
                 return await self._wait(question.get("services") or ())
             case "newest":
-                return {"newest": self._newest_of(question)}
+                return await self._newest_of(question)
         return {"error": "this session is of another version of devloop"}
 
     def _services(self, named: Sequence[str]) -> list[str]:
@@ -114,21 +113,33 @@ class Remote:
             "outcome": str(last.outcome) if last else "",
         }
 
-    def newest(self, service: str) -> NewestSave | None:
-        """Of the service; None where all that was saved is proved."""
-        found = self.log.state.services.get(service)
-        return newest_save(found, self._past, self.session, time.time()) if found is not None else None
+    async def newest(self, *names: str) -> Told:
+        """Of services on one workload; every save that was written before the question counts."""
+        await asyncio.gather(*(self.caught_up(name) for name in names if name in self.log.state.services))
+        return self._told_of(names)
 
-    def _newest_of(self, question: Message) -> list[tuple[Message, Message]]:
+    def _told_of(self, names: Sequence[str]) -> Told:
+        states = self.log.state.services
+        here = [
+            (states[each.name], each) for each in self.project.services if each.name in names and each.name in states
+        ]
+        saves = [newest_save(state, self._past, self.session, time.time()) for state, _ in here]
+        done = [settled(state, self._past, self.session, str(each.build.context.resolve())) for state, each in here]
+        saved = next((each for each in saves if each is not None), None)
+        return Told(saved, tuple(each for each in done if each is not None))
+
+    async def _newest_of(self, question: Message) -> Message:
         """By workload. Contexts of one name may lead to two clusters, so the server counts."""
         if question.get("server") != self.project.place.pinned.server:
-            return []
-        told: dict[WorkloadKey, NewestSave] = {}
-        for service in self.project.services:
-            if (newest := self.newest(service.name)) is not None:
-                told = dict.fromkeys(service.workloads, newest) | told
-        clean = without_secrets() if told else str
-        return [(asdict(key), asdict(_cleaned(newest, clean))) for key, newest in told.items()]
+            return {"newest": [], "settled": []}
+        services = self.project.services
+        keys = dict.fromkeys(key for each in services for key in each.workloads)
+        told = await self.newest(*(each.name for each in services))
+        by_key = {key: self._told_of([each.name for each in services if key in each.workloads]) for key in keys}
+        clean = without_secrets() if told.saved is not None else str
+        saved = [(asdict(key), asdict(_cleaned(each.saved, clean))) for key, each in by_key.items() if each.saved]
+        done = [(asdict(key), asdict(one)) for key, each in by_key.items() for one in each.settled]
+        return {"newest": saved, "settled": done}
 
     # until it is proved ------------------------------------------------------------------------------------------
 

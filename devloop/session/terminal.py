@@ -143,8 +143,8 @@ class _Behind:
         found = self._service(service)
         if found is None:
             return (Phrase(f"{service} is no service of this session", Tone.QUIET),)
-        saved = self.session.newest(service)
-        return await why_service(self.project, found, saved, has_engine=not self.is_trial)
+        told = await self.session.newest(service)
+        return await why_service(self.project, found, told, has_engine=not self.is_trial)
 
     def shell(self, service: str) -> Sequence[str] | str:
         if self.is_trial:

@@ -20,7 +20,7 @@ from devloop.core.failure import Connection, ExitCode, Failure
 from devloop.core.ports import Builder, LogTail
 from devloop.core.scheduler import Limits
 from devloop.core.service import Service, WorkloadKey
-from devloop.core.why.facts import NewestSave
+from devloop.core.why.facts import Told
 from devloop.core.workload import Snapshot
 from devloop.engine.builds import SharedBuilds
 from devloop.engine.conductor import Conductor, ConnectionSeen, FilesChanged
@@ -168,9 +168,9 @@ class Session:
         found = self._log.state.services.get(service)
         return tuple(found.workloads.values()) if found else ()
 
-    def newest(self, service: str) -> NewestSave | None:
-        """What was saved last, where it is not what was proved last."""
-        return self._remote.newest(service) if self._remote is not None else None
+    async def newest(self, service: str) -> Told:
+        """How it stands with what was saved last."""
+        return await self._remote.newest(service) if self._remote is not None else Told()
 
     async def restore(self, service: str) -> list[str]:
         """Put the workloads of one service back; what was done, in words."""

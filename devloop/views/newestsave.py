@@ -1,10 +1,10 @@
-"""How a session stands with the newest save of a service, for `devloop why`; nothing where it is proved."""
+"""How a session stands with the newest save of a service, for `devloop why`."""
 
 from typing import Any, Protocol
 
 from devloop.core.awaiting import pending
 from devloop.core.state import ServiceState, Want
-from devloop.core.why.facts import NewestSave
+from devloop.core.why.facts import NewestSave, Settled
 from devloop.views import files
 from devloop.views.band import place_of
 from devloop.views.board import failed_phase
@@ -19,7 +19,7 @@ class _Save(Protocol):
 
 
 def newest_save(service: ServiceState, past: Chronicle, session: str, now: float) -> NewestSave | None:
-    """None too where somebody else works on the workload: their own session tells more."""
+    """None where it is proved, and where somebody else works on the workload: their own session tells more."""
     if service.looks_on or service.held:
         return None
     still = meanwhile(service, now)
@@ -29,6 +29,14 @@ def newest_save(service: ServiceState, past: Chronicle, session: str, now: float
         return NewestSave(session, service.name, saved, want.since, still, **more)
 
     return _on_its_way(service, save) or _given_up(service, past, save) or _failed(service, past, save)
+
+
+def settled(service: ServiceState, past: Chronicle, session: str, context: str) -> Settled | None:
+    """None where anything is left to do, or somebody else does it."""
+    last = service.last
+    if last is None or newest_save(service, past, session, 0.0) is not None or service.looks_on or service.held:
+        return None
+    return Settled(session, service.name, context, files(last.want.files, last.want.count), last.want.since)
 
 
 def _on_its_way(service: ServiceState, save: _Save) -> NewestSave | None:

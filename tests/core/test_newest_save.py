@@ -6,7 +6,7 @@ from devloop.core import events as ev
 from devloop.core.failure import FailureCode
 from devloop.core.why.facts import NewestSave
 from devloop.tui.scene import Scene
-from devloop.views.newestsave import newest_save
+from devloop.views.newestsave import newest_save, settled
 from tests.tui.states import STATES, broken_build, verified
 from tests.tui.stories import Story
 
@@ -39,6 +39,15 @@ def test_where_a_build_failed() -> None:
     found = told(broken_build())
     assert found is not None
     assert (found.what, found.place) == ("jobs.py", "./jobs.py:41")
+
+
+@pytest.mark.parametrize(
+    ("state", "is_done"), [("verified", True), ("broken_build", False), ("building", False), ("looking_on", False)]
+)
+def test_a_session_says_when_nothing_is_left_to_do(state: str, is_done: bool) -> None:
+    scene = Scene()
+    scene.take(STATES[state]().records)
+    assert (settled(scene.state.services["web"], scene.past, "1a2b", "/work/web") is not None) is is_done
 
 
 @pytest.mark.parametrize("state", ["verified", "looking_on"])

@@ -11,6 +11,7 @@ import pytest
 from devloop.adapters.sessionsocket import Answer, Message, SessionSocket
 from devloop.core.events import HoldCode
 from devloop.core.failure import FailureCode
+from devloop.core.why.facts import Told
 from devloop.session.project import Project
 from devloop.session.remote import Remote
 from devloop.session.why import newest
@@ -50,13 +51,15 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 async def test_a_failed_build_is_heard_of_by_the_workload(root: Path) -> None:
     remote = session(broken_build())
     async with running(root, remote.answer):
-        found = await newest.of_sessions(SERVER)(KEY)
-        assert found == remote.newest("web")
+        told = await newest.of_sessions(SERVER)(KEY)
+        assert told == await remote.newest("web")
+        assert told.settled == ()
+        found = told.saved
         assert found is not None
         assert found.failure is not None
         assert (found.failure.code, found.place) == (FailureCode.BUILD_FAILED, "./jobs.py:41")
-        assert await newest.of_sessions(SERVER)(replace(KEY, namespace="other")) is None
-        assert await newest.of_sessions("https://127.0.0.1:1")(KEY) is None, "another cluster"
+        assert await newest.of_sessions(SERVER)(replace(KEY, namespace="other")) == Told()
+        assert await newest.of_sessions("https://127.0.0.1:1")(KEY) == Told(), "another cluster"
 
 
 async def test_what_a_build_said_goes_to_others_without_secrets(root: Path) -> None:
@@ -65,7 +68,7 @@ async def test_what_a_build_said_goes_to_others_without_secrets(root: Path) -> N
         "web", FailureCode.BUILD_FAILED, "cannot fetch https://jo:hunter2@example.com/x", "see https://a:b@c.d"
     )
     async with running(root, session(story).answer):
-        found = await newest.of_sessions(SERVER)(KEY)
+        found = (await newest.of_sessions(SERVER)(KEY)).saved
     assert found is not None
     assert "cannot fetch https://" in str(found.failure)
     assert "hunter2" not in str(found)
@@ -76,7 +79,7 @@ async def test_what_a_save_waits_for_goes_to_others_without_secrets(root: Path) 
     story = Story("web").whole("web").saved("web", "app.py")
     story.hold("web", HoldCode.CONNECTION, "registry", "waiting for https://jo:hunter2@example.com/x")
     async with running(root, session(story).answer):
-        found = await newest.of_sessions(SERVER)(KEY)
+        found = (await newest.of_sessions(SERVER)(KEY)).saved
     assert found is not None
     assert found.waits.startswith("waiting for https://")
     assert "hunter2" not in str(found)
@@ -94,14 +97,43 @@ async def test_however_many_workloads_are_asked_about_each_session_is_asked_once
     async with running(root, counted):
         of_sessions = newest.of_sessions(SERVER)
         *_, found = await asyncio.gather(*(of_sessions(key) for key in (*others, KEY)))
-    assert found == remote.newest("web")
+    assert found == await remote.newest("web")
     assert len(asked) == 1
 
 
-async def test_all_is_proved_or_nobody_is_there(root: Path) -> None:
-    assert await newest.of_sessions(SERVER)(KEY) is None
-    async with running(root, session(Story("web").whole("web")).answer):
-        assert await newest.of_sessions(SERVER)(KEY) is None
+async def test_that_all_is_proved_is_something_else_than_that_nobody_is_there(root: Path) -> None:
+    assert await newest.of_sessions(SERVER)(KEY) == Told()
+    async with running(root, session(Story("web").whole("web", "app.py")).answer):
+        told = await newest.of_sessions(SERVER)(KEY)
+    (settled,) = told.settled
+    assert (told.saved, settled.service, settled.what) == (None, "web", "app.py")
+    assert told.settled_for("web", str(service().build.context.resolve())) == settled
+    assert told.settled_for("web", "/another/checkout/web") is None
+
+
+async def test_saves_before_the_question_count(root: Path) -> None:
+    remote = session(Story("web").whole("web", "app.py"))
+    late = Story("web").whole("web", "app.py")
+    known = len(late.records)
+    late.begin("web", "late.py")
+
+    async def caught_up(_: str) -> None:
+        for record in late.records[known:]:
+            remote.log.emit(record.event)
+
+    remote.caught_up = caught_up
+    async with running(root, remote.answer):
+        told = await newest.of_sessions(SERVER)(KEY)
+    assert told.saved is not None
+    assert (told.saved.what, told.settled) == ("late.py", ())
+
+
+async def test_an_answer_without_what_this_version_asks_for_is_one(root: Path) -> None:
+    async def earlier(_: Message) -> Message:
+        return {"newest": []}
+
+    async with running(root, earlier):
+        assert await newest.of_sessions(SERVER)(KEY) == Told()
 
 
 async def test_sessions_that_say_nothing_of_use_are_passed_over(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,7 +148,7 @@ async def test_sessions_that_say_nothing_of_use_are_passed_over(root: Path, monk
         return {"newest": {"failure": {"code": "unheard-of"}}}
 
     async with running(root, refuses, otherwise, session(broken_build()).answer):
-        assert await newest.of_sessions(SERVER)(KEY) is not None
+        assert (await newest.of_sessions(SERVER)(KEY)).saved is not None
     monkeypatch.setattr(newest, "_PATIENCE", 0.05)
     async with running(root, never):
-        assert await newest.of_sessions(SERVER)(KEY) is None
+        assert await newest.of_sessions(SERVER)(KEY) == Told()

@@ -29,14 +29,15 @@ def not_built(facts: Facts) -> Cause | None:
     source = facts.source
     if isinstance(source, Unread):
         return None
-    newer = [file for file in source.newer if file.carried is not False]
+    # A session that watches this very source has built what changed in it: the rest was saved as it was before.
+    newer = [file for file in source.newer if file.carried is not False] if facts.settled is None else []
     if newer:
         more = f" and {counted(len(newer) - 1, 'more file')}" if len(newer) > 1 else ""
         message = (
             f"{newer[0].path}{more} in {source.context} {'were' if more else 'was'} saved after the image was built"
         )
         evidence = (*map(_saved, newer[:3]), *_built(facts))
-        return Cause(CauseCode.NOT_BUILT, message, evidence, f"devloop up {source.service} --once")
+        return Cause(CauseCode.NOT_BUILT, message, evidence, facts.up)
     last = source.newest
     return _left_out(source, last) if last is not None and last.saved > source.built > 0.0 else None
 

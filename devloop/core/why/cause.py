@@ -34,7 +34,8 @@ class CauseCode(StrEnum):
     of the Dockerfile takes it. Known for services of a devloop.toml, from the times of files, the ignore file, and the
     Dockerfile. Files of version control and of editors do not count. A file that is as git has it counts from its last
     commit where that is earlier, because a clone or a switch of branches writes files that nobody saved; going back to
-    an older commit, or pulling one, is therefore not told. Fix: build (`devloop up NAME --once`), take the pattern out
+    an older commit, or pulling one, is therefore not told. Where a session runs for this source, it tells what changed
+    since its last build, and the times of files count no more. Fix: build (`devloop up NAME --once`), take the pattern out
     of `.dockerignore`, or add a `COPY`."""
     NEVER_RUN = "never-run"
     """devloop has not run yet for the service: the registry has nothing under the name that devloop.toml pushes to.

@@ -8,7 +8,7 @@ from devloop.core.events import Verdict
 from devloop.core.image import short
 from devloop.core.why.around import asked
 from devloop.core.why.cause import LINKS, Cause, CauseCode, Link
-from devloop.core.why.facts import Facts, LocalImage, Reference, RegistryImage, Unread
+from devloop.core.why.facts import Facts, LocalImage, Reference, RegistryImage, Settled, Source, Unread
 from devloop.core.why.pods import Seen, asked_about, newest, ready_of, seen_in
 from devloop.core.workload import Deployment
 
@@ -67,14 +67,22 @@ def _judged(readings: Iterable[Reading], causes: Sequence[Cause]) -> Iterator[Re
 
 
 def _source(facts: Facts) -> Reading:
-    saved, source = facts.saved, facts.source
-    if saved is not None and saved.what:
+    saved, source = facts.session, facts.source
+    if saved is not None and saved.what and not _is_newer(source, facts.settled):
         return Reading(Link.SOURCE, Holds.YES, f"{saved.what} is the newest save, of", saved.since)
     if isinstance(source, Unread):
         return Reading(Link.SOURCE, Holds.UNREAD, source.why)
     if source.newest is None:
         return Reading(Link.SOURCE, Holds.YES, f"service {source.service} in {source.context}")
     return Reading(Link.SOURCE, Holds.YES, f"{source.newest.path} is the newest save, of", source.newest.saved)
+
+
+def _is_newer(source: Source | Unread, settled: Settled | None) -> bool:
+    """Whether something was saved after all that the session knows of, because no build can take it."""
+    last = None if isinstance(source, Unread) else source.newest
+    if settled is None or last is None or last.saved <= settled.since:
+        return False
+    return bool(last.ignored_by) or last.carried is False
 
 
 def _local(reference: Reference) -> Reading:

@@ -160,6 +160,32 @@ class NewestSave:
 
 
 @dataclass(frozen=True, slots=True)
+class Settled:
+    """What a session that runs says of a service with which it is done: all that was saved is in what it made last."""
+
+    session: str
+    service: str
+    context: str
+    """The folder of the build that it watches."""
+    what: str
+    """The files of the newest save; empty where nobody saved, and a key or a command asked for the last cycle."""
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What sessions that run say of one workload."""
+
+    saved: NewestSave | None = None
+    settled: tuple[Settled, ...] = ()
+    """Of each service that runs on it."""
+
+    def settled_for(self, service: str, context: str) -> Settled | None:
+        """Of that service with that source: another checkout's session knows nothing of the files here."""
+        return next((each for each in self.settled if (each.service, each.context) == (service, context)), None)
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """All that one answer is made from."""
 
@@ -192,9 +218,18 @@ class Facts:
     """What controls a Pod that is its own workload here, as `KIND/NAME`; empty: nothing does."""
     saved: NewestSave | None = None
     """None where no session runs for the workload, or all that was saved is proved."""
+    settled: Settled | None = None
+    """None where no session runs for the workload and from this very source, or it has something left to do."""
+
+    @property
+    def session(self) -> NewestSave | Settled | None:
+        """What the session says that runs for the workload."""
+        return self.saved or self.settled
 
     @property
     def up(self) -> str:
         """The command that builds, pushes and rolls out what the workload's service is now."""
+        if self.session is not None:
+            return f"devloop trigger {self.session.service}"
         service = "" if isinstance(self.source, Unread) else f" {self.source.service}"
         return f"devloop up{service} --once"

@@ -196,8 +196,7 @@ def _cause(facts: Facts, code: CauseCode, found: Sequence[_Judged], seen: Sequen
 
 def _fix(facts: Facts, code: CauseCode, one: Seen) -> str:
     if _is_loaded(one) and code is not CauseCode.POLICY_MUTATED:
-        service = "" if isinstance(facts.source, Unread) else f" {facts.source.service}"
-        return f"devloop up{service} --once, which loads what is built"
+        return f"{facts.up}, which loads what is built"
     fix = fix_of(code, facts.key, one.asked, one.reference, one.pod.node, facts.controller)
     pods = [pod.name for pod in asked_about(replace(facts, only=""))]
     return rolled_out(facts.snapshot.deployment, fix, pods) if facts.snapshot.deployment is not None else fix

@@ -98,7 +98,7 @@ def _tool(deployment: Deployment) -> tuple[str, str] | None:
 def _keep_off(deployment: Deployment, facts: Facts) -> str:
     key = deployment.key
     what = f"{key} -n {key.namespace}" if isinstance(facts.source, Unread) else facts.source.service
-    again = f"devloop up {what} --once"
+    again = facts.up if facts.session is not None else f"devloop up {what} --once"
     tool = _tool(deployment)
     if tool is None:
         return f"agree with who did it, then: {again}"

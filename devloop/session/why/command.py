@@ -22,7 +22,7 @@ from devloop.core.service import Service, WorkloadKey
 from devloop.core.why.cause import Cause
 from devloop.core.why.chain import chain, first_broken
 from devloop.core.why.diagnosis import diagnose
-from devloop.core.why.facts import NewestSave
+from devloop.core.why.facts import Told
 from devloop.core.why.subject import KINDS, NamespaceObjects, denied_owner, find, keys
 from devloop.core.why.tally import tally
 from devloop.headless.plain import shown, wants_colour
@@ -67,12 +67,12 @@ async def why(request: Request, *, everything: bool, watch: bool, as_json: bool)
 
 
 async def why_service(
-    project: Project, service: Service, saved: NewestSave | None = None, *, has_engine: bool = True
+    project: Project, service: Service, told: Told | None = None, *, has_engine: bool = True
 ) -> list[Phrase]:
     """The answer for the workloads of one service of a session, in words for a screen. A sandbox has no engine."""
 
-    async def newest(_: WorkloadKey) -> NewestSave | None:
-        return saved
+    async def newest(_: WorkloadKey) -> Told:
+        return told or Told()
 
     targets = tuple(Target(key.namespace, key.kind, key.name, service) for key in service.workloads)
     question = Question(project.place, targets, project.services)
@@ -83,9 +83,9 @@ async def why_service(
     finally:
         await registry.close()
         await cluster.close()
-    told = [phrase for each in found if isinstance(each, Failure) for phrase in _told(each)]
+    failures = [phrase for each in found if isinstance(each, Failure) for phrase in _told(each)]
     answers = [each for each in found if isinstance(each, Answer)]
-    return [*told, *screen_lines(answers, time.time(), None)]
+    return [*failures, *screen_lines(answers, time.time(), None)]
 
 
 def _told(failure: Failure) -> list[Phrase]:

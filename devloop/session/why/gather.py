@@ -21,7 +21,7 @@ from devloop.core.manifest import pod as parse_pod
 from devloop.core.proof import where_known
 from devloop.core.service import Service, WorkloadKey
 from devloop.core.status import ContainerRef
-from devloop.core.why.facts import Facts, LocalImage, NewestSave, Push, Reference, RegistryImage, Source, Unread
+from devloop.core.why.facts import Facts, LocalImage, Push, Reference, RegistryImage, Settled, Source, Told, Unread
 from devloop.core.why.halted import telling_logs
 from devloop.core.why.imageconfig import described, manifest_for
 from devloop.core.why.routes import routes_of
@@ -75,10 +75,10 @@ class Gatherer:
         loaded = {image: found for image in images if (found := in_no_registry(image, deployment, service, pushes))}
         elsewhere = _images_elsewhere(objects, snapshot)
         references = await self._references(images, service, objects.nodes or {}, elsewhere, loaded)
-        known, source, saved = await asyncio.gather(
+        known, source, told = await asyncio.gather(
             self._known(snapshot, references, service, next(iter((objects.nodes or {}).values()), "")),
             self._source(service, references, pushes),
-            self._saved(key),
+            self._told(key),
         )
         return Facts(
             time.time(),
@@ -97,7 +97,8 @@ class Gatherer:
             logs,
             only,
             controller_of(objects, key),
-            saved,
+            told.saved,
+            _settled(told, service),
         )
 
     # images ------------------------------------------------------------------------------------------------------
@@ -218,8 +219,8 @@ class Gatherer:
         )
         return {ref: tuple(lines) for ref, lines in zip(asked, answers, strict=True) if not isinstance(lines, Failure)}
 
-    async def _saved(self, key: WorkloadKey) -> NewestSave | None:
-        return await self.newest(key) if self.newest is not None else None
+    async def _told(self, key: WorkloadKey) -> Told:
+        return await self.newest(key) if self.newest is not None else Told()
 
     async def _source(
         self, service: Service | None, references: Mapping[str, Reference], pushes: Sequence[Push]
@@ -232,6 +233,13 @@ class Gatherer:
         if found is None:
             return Unread(f"there is no folder {service.build.context}", "correct `build` of the service")
         return await in_daemon_thread(lambda: with_dockerfile(found, service.build))
+
+
+def _settled(told: Told, service: Service | None) -> Settled | None:
+    """Where no devloop.toml is at hand, there is no source to be wrong about either."""
+    if service is None:
+        return next(iter(told.settled), None)
+    return told.settled_for(service.name, str(service.build.context.resolve()))
 
 
 def _containers(service: Service | None, deployment: Deployment) -> tuple[str, ...]:

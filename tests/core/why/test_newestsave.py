@@ -1,6 +1,7 @@
 """What a session that runs says of the newest save, beside what the cluster shows."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -9,7 +10,7 @@ from devloop.core.image import ImageRef
 from devloop.core.why.cause import CauseCode, Link
 from devloop.core.why.chain import chain, first_broken
 from devloop.core.why.diagnosis import diagnose, exit_code
-from devloop.core.why.facts import Facts, NewestSave, SavedFile
+from devloop.core.why.facts import Facts, NewestSave, SavedFile, Settled
 from tests.core.why.scenes import AFTER, facts, running
 from tests.core.why.test_workload_causes import FINE, codes, crashing, source, unfinished
 from tests.core.workloads import REPOSITORY
@@ -20,6 +21,9 @@ FAILED = NewestSave(
     failure=BROKEN, place="web/Dockerfile:4", fix="mend the step",
 )  # fmt: skip
 WAITS = replace(FAILED, failure=None, place="", phase="", waits="waiting for db", fix="devloop wait web")
+
+
+SETTLED = Settled("1a2b", "web", "/work/web", "app.py", AFTER)
 
 
 def of(saved: NewestSave, found: Facts = FINE) -> Facts:
@@ -94,3 +98,28 @@ def test_a_rollout_that_is_under_way_is_no_old_image() -> None:
 def test_a_service_that_never_ran_is_not_told_to_run_while_its_first_cycle_fails() -> None:
     never = replace(FINE, expected=ImageRef.parse(f"{REPOSITORY}:other"), source=source())
     assert CauseCode.NEVER_RUN not in codes(of(FAILED, never))
+
+
+def test_where_a_session_has_built_all_that_changed_the_times_of_files_tell_nothing() -> None:
+    touched = replace(FINE, source=source(SavedFile("other.py", AFTER + 9)))
+    assert codes(touched) == [CauseCode.NOT_BUILT]
+    settled = replace(touched, settled=SETTLED)
+    assert codes(settled) == []
+    assert chain(settled, ())[0].text == "app.py is the newest save, of"
+    assert chain(replace(settled, settled=replace(SETTLED, what="")), ())[0].text.startswith("other.py is")
+
+
+@pytest.mark.parametrize("last", [SavedFile("notes", AFTER + 9, "notes"), SavedFile("notes", AFTER + 9, carried=False)])
+def test_a_file_that_no_build_can_take_is_told_though_a_session_runs(last: SavedFile) -> None:
+    settled = replace(FINE, source=source(newest=last), settled=SETTLED)
+    assert codes(settled) == [CauseCode.NOT_BUILT]
+    assert chain(settled, ())[0].text == "notes is the newest save, of"
+
+
+@pytest.mark.parametrize("more", [{"settled": SETTLED}, {"saved": WAITS}])
+def test_while_a_session_runs_nobody_is_told_to_start_one(more: dict[str, Any]) -> None:
+    pinned = replace(FINE, expected=ImageRef.parse(f"{REPOSITORY}:other"), source=source(SavedFile("app.py", AFTER)))
+    assert "devloop up web --once" in [cause.fix for cause in diagnose(pinned)]
+    fixes = [cause.fix for cause in diagnose(replace(pinned, **more))]
+    assert "devloop trigger web" in fixes
+    assert not [fix for fix in fixes if "devloop up" in fix]
