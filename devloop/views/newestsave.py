@@ -36,7 +36,8 @@ def settled(service: ServiceState, past: Chronicle, session: str, context: str) 
     last = service.last
     if last is None or newest_save(service, past, session, 0.0) is not None or service.looks_on or service.held:
         return None
-    return Settled(session, service.name, context, files(last.want.files, last.want.count), last.want.since)
+    back = service.drifted if service.restored is not None else 0.0
+    return Settled(session, service.name, context, files(last.want.files, last.want.count), last.want.since, back)
 
 
 def _on_its_way(service: ServiceState, save: _Save) -> NewestSave | None:

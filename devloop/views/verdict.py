@@ -16,6 +16,11 @@ def ruling(first: Cause, tally: Tally, saved: NewestSave | None) -> tuple[str, T
         return f"{named(saved)} is not live yet; {saved.meanwhile}", Tone.WARN
     if first.code is CauseCode.SAME_CONTENT:
         return f"{_pods(tally.pods, tally.pods)} the newest image", Tone.GOOD
+    if first.code is CauseCode.RESTORED:
+        return (
+            f"{_pods(tally.pods, tally.pods)} the newest image; the workload is what it was before devloop",
+            Tone.GOOD,
+        )
     if first.code is CauseCode.UNKNOWN:
         return "whether the newest image runs cannot be told", Tone.WARN
     return _what_runs(tally, first), Tone.BAD

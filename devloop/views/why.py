@@ -125,7 +125,7 @@ def _chain(readings: Sequence[Reading], clock: "_Clock") -> Iterator[Phrase]:
 
 
 def _cause(cause: Cause, clock: "_Clock", width: int | None, *, first: bool) -> Iterator[Phrase]:
-    tone = Tone.GOOD if cause.code is CauseCode.SAME_CONTENT else Tone.WARN
+    tone = Tone.GOOD if cause.code in {CauseCode.RESTORED, CauseCode.SAME_CONTENT} else Tone.WARN
     tone = Tone.BAD if first and tone is Tone.WARN and cause.code is not CauseCode.UNKNOWN else tone
     sentence = f"{cause.code}: {cause.message}"
     lines = wrapped(sentence, width) if width else [sentence]

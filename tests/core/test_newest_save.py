@@ -50,6 +50,16 @@ def test_a_session_says_when_nothing_is_left_to_do(state: str, is_done: bool) ->
     assert (settled(scene.state.services["web"], scene.past, "1a2b", "/work/web") is not None) is is_done
 
 
+def test_a_session_says_that_what_was_there_before_it_is_back() -> None:
+    scene = Scene()
+    drift = ev.WorkloadDrifted("web", "deployment/web", "devloop restore", "restored", restored=True)
+    scene.take(verified().wait(20).tell(drift).records)
+    web = scene.state.services["web"]
+    told = settled(web, scene.past, "1a2b", "/work/web")
+    assert told is not None
+    assert told.restored == web.drifted > 0
+
+
 @pytest.mark.parametrize("state", ["verified", "looking_on"])
 def test_nothing_where_all_is_proved_or_another_session_knows(state: str) -> None:
     assert told(STATES[state]()) is None

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import subprocess
 from typing import Any
 
@@ -89,6 +90,26 @@ def test_why_asks_the_session_that_runs(scene: Scene) -> None:
         assert "cycle-failed" not in told.stdout
         assert told.returncode == 0, told.stdout
         assert devloop.stop() == 130
+
+
+async def test_why_believes_the_session_and_not_the_times_of_files(scene: Scene) -> None:
+    """What `touch` did is no newer source; and what was restored is told as that."""
+    scene.program(SERVE)
+    scene.deploy()
+    scene.configure()
+    async with in_session(scene.folder) as (session, heard):
+        await heard.ends(1)
+        touched = scene.folder / "web" / "run.sh"
+        times = touched.stat().st_mtime + 3600
+        os.utime(touched, (times, times))
+        told = await asyncio.to_thread(run, scene.folder, "why", "web")
+        assert (told.returncode, "not-built" in told.stdout) == (0, False), told.stdout + told.stderr
+        await session.restore("web")
+        await heard.until(lambda: any(isinstance(each, ev.WorkloadDrifted) and each.restored for each in heard.events))
+        told = await asyncio.to_thread(run, scene.folder, "why", "web")
+        assert "restored: deployment/web is what it was before devloop" in told.stdout, told.stdout + told.stderr
+        assert "not-built" not in told.stdout
+        assert "devloop up" not in told.stdout.replace("devloop up, session", "")
 
 
 async def test_why_tells_of_a_save_that_waits(scene: Scene) -> None:

@@ -35,7 +35,7 @@ class CauseCode(StrEnum):
     Dockerfile. Files of version control and of editors do not count. A file that is as git has it counts from its last
     commit where that is earlier, because a clone or a switch of branches writes files that nobody saved; going back to
     an older commit, or pulling one, is therefore not told. Where a session runs for this source, it tells what changed
-    since its last build, and the times of files count no more. Fix: build (`devloop up NAME --once`), take the pattern out
+    since its last build, and times of files do not count. Fix: build (`devloop up NAME --once`), take the pattern out
     of `.dockerignore`, or add a `COPY`."""
     NEVER_RUN = "never-run"
     """devloop has not run yet for the service: the registry has nothing under the name that devloop.toml pushes to.
@@ -96,6 +96,10 @@ class CauseCode(StrEnum):
     """The image is right, but a volume is mounted over the folder that its code is in. ConfigMaps and Secrets do not
     count, nor does a path that the image itself declares as a volume, nor `/tmp` and other folders for what a process
     writes while it runs. Fix: mount it elsewhere."""
+    RESTORED = "restored"
+    """What was there before devloop is back, as after `devloop restore`, and the session that runs has not taken over
+    again. It is no fault by itself: what the Pods run beside that is told as always. Fix: save a change, or `devloop
+    trigger NAME`, to let devloop take over again."""
     SAME_CONTENT = "same-content"
     """Nothing is stale: the last build gave the same image as the one before it. Known from devloop's recorded
     sessions. Fix: save a change that gets into the image."""

@@ -8,7 +8,7 @@ from devloop.core.why.cause import Cause, CauseCode
 from devloop.core.why.facts import Facts
 from devloop.core.why.fixes import POD
 from devloop.core.why.halted import halted
-from devloop.core.why.newestsave import in_rollout, not_arrived
+from devloop.core.why.newestsave import in_rollout, not_arrived, restored
 from devloop.core.why.pods import Seen, other_architecture, seen_in, stale_causes, undecided
 from devloop.core.why.spec import never_run, not_pushed, pinned, reverted
 from devloop.core.workload import Deployment
@@ -16,7 +16,7 @@ from devloop.core.workload import Deployment
 _ORDER = tuple(CauseCode)
 _OF_SESSION = frozenset({CauseCode.CYCLE_FAILED, CauseCode.PENDING})
 """What was saved last is what whoever asks means, whatever else is the matter."""
-_NO_CAUSE = frozenset({CauseCode.SAME_CONTENT})
+_NO_CAUSE = frozenset({CauseCode.RESTORED, CauseCode.SAME_CONTENT})
 
 
 def diagnose(facts: Facts) -> tuple[Cause, ...]:
@@ -30,8 +30,8 @@ def diagnose(facts: Facts) -> tuple[Cause, ...]:
         found += _nothing_runs(facts, deployment, seen)
     # What cannot be told of one container is no secret because of another one's trouble.
     found += undecided(facts, seen)
-    if not found and (same := same_content(facts, seen)) is not None:
-        return (same,)
+    aside = restored(facts, deployment) or (same_content(facts, seen) if not found else None)
+    found += [aside] if aside is not None else []
     return tuple(sorted(found, key=lambda cause: (cause.code not in _OF_SESSION, -_explains(cause, seen), _at(cause))))
 
 
@@ -87,6 +87,8 @@ def _at(cause: Cause) -> float:
 
 def _explains(cause: Cause, seen: tuple[Seen, ...]) -> int:
     """How many Pods' image it explains. What cannot be told explains none and comes last, before it a single file."""
+    if cause.code in _NO_CAUSE:
+        return -2
     if cause.code is CauseCode.UNKNOWN:
         return -1
     if cause.reason == LEFT_OUT:

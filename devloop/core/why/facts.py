@@ -170,6 +170,8 @@ class Settled:
     what: str
     """The files of the newest save; empty where nobody saved, and a key or a command asked for the last cycle."""
     since: float
+    restored: float = 0.0
+    """Since when the workload is what it was before devloop; 0.0 where it is not."""
 
 
 @dataclass(frozen=True, slots=True)

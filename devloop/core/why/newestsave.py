@@ -3,9 +3,13 @@
 from devloop.core.events import Phase
 from devloop.core.why.cause import Cause, CauseCode, Evidence
 from devloop.core.why.facts import Facts, NewestSave
+from devloop.core.workload import Deployment
 
 IN_CLUSTER = frozenset({Phase.ROLLOUT, Phase.VERIFY})
 """Phases in which the cluster itself shows how it stands."""
+
+_ASKS_NOBODY = frozenset({"IfNotPresent", "Never"})
+"""Pull policies under which a node that has the tag asks no registry for it."""
 
 
 def not_arrived(facts: Facts) -> Cause | None:
@@ -35,6 +39,19 @@ def named(saved: NewestSave) -> str:
 
 def what_failed(saved: NewestSave) -> str:
     return f"its {saved.phase} failed" if saved.phase else "its cycle failed"
+
+
+def restored(facts: Facts, deployment: Deployment) -> Cause | None:
+    """That the session's own work was undone on purpose, and what comes back with that."""
+    settled = facts.settled
+    if settled is None or not settled.restored:
+        return None
+    specs = [spec for spec in deployment.template.containers if spec.name in facts.containers]
+    policies = [spec.pull_policy for spec in specs if "@" not in spec.image and spec.pull_policy in _ASKS_NOBODY]
+    missed = f"; {policies[0]} is back, so nodes may miss the next push to the tag" if policies else ""
+    evidence = Evidence(f"devloop up, session {settled.session}", "saw it restored at", settled.restored)
+    fix = f"to let devloop take over again: save a change, or devloop trigger {settled.service}"
+    return Cause(CauseCode.RESTORED, f"{facts.key} is what it was before devloop{missed}", (evidence,), fix)
 
 
 def _pending(saved: NewestSave) -> Cause:

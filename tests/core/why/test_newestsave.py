@@ -10,10 +10,10 @@ from devloop.core.image import ImageRef
 from devloop.core.why.cause import CauseCode, Link
 from devloop.core.why.chain import chain, first_broken
 from devloop.core.why.diagnosis import diagnose, exit_code
-from devloop.core.why.facts import Facts, NewestSave, SavedFile, Settled
-from tests.core.why.scenes import AFTER, facts, running
+from devloop.core.why.facts import Facts, NewestSave, Push, SavedFile, Settled
+from tests.core.why.scenes import AFTER, ALWAYS, facts, running
 from tests.core.why.test_workload_causes import FINE, codes, crashing, source, unfinished
-from tests.core.workloads import REPOSITORY
+from tests.core.workloads import REPOSITORY, digest
 
 BROKEN = Failure(FailureCode.BUILD_FAILED, "`[2/2] COPY nothing .` failed: /nothing: not found", "mend the step")
 FAILED = NewestSave(
@@ -123,3 +123,25 @@ def test_while_a_session_runs_nobody_is_told_to_start_one(more: dict[str, Any]) 
     fixes = [cause.fix for cause in diagnose(replace(pinned, **more))]
     assert "devloop trigger web" in fixes
     assert not [fix for fix in fixes if "devloop up" in fix]
+
+
+def test_a_workload_that_was_restored_is_told_so_and_how_devloop_takes_over_again() -> None:
+    settled = replace(SETTLED, restored=AFTER + 1)
+    pushes = (Push(digest("a"), 1.0, 0.5, "verified"), Push(digest("a"), 2.0, 1.5, "unchanged"))
+    (cause,) = causes = diagnose(replace(FINE, settled=settled, pushes=pushes))
+    assert cause.code is CauseCode.RESTORED
+    assert cause.message == (
+        "deployment/web is what it was before devloop; IfNotPresent is back, so nodes may miss the next push to the tag"
+    )
+    assert [(each.source, each.time) for each in cause.evidence] == [("devloop up, session 1a2b", AFTER + 1)]
+    assert cause.fix == "to let devloop take over again: save a change, or devloop trigger web"
+    assert exit_code(causes) is ExitCode.DONE
+    (always,) = diagnose(replace(facts(running("one", "a", policy="Always"), template=ALWAYS), settled=settled))
+    assert always.message == "deployment/web is what it was before devloop"
+
+
+def test_what_the_pods_of_a_restored_workload_run_decides() -> None:
+    old = facts(running("one", "b"), running("two", "b"))
+    causes = diagnose(replace(old, settled=replace(SETTLED, restored=AFTER)))
+    assert [cause.code for cause in causes] == [*codes(old), CauseCode.RESTORED]
+    assert exit_code(causes) is exit_code(diagnose(old)) is ExitCode.UNPROVEN

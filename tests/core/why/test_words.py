@@ -132,6 +132,7 @@ def test_the_verdict(found: Facts, verdict: str) -> None:
     [
         (CauseCode.OTHER_PODS, "all 3 Pods run the newest image, but others answer too"),
         (CauseCode.SHADOWED, "all 3 Pods run the newest image, but a volume hides what is in it"),
+        (CauseCode.RESTORED, "all 3 Pods run the newest image; the workload is what it was before devloop"),
         (CauseCode.SAME_CONTENT, "all 3 Pods run the newest image"),
         (CauseCode.NOT_PUSHED, "all 3 Pods run what was asked for, which is not the newest"),
     ],

@@ -447,7 +447,7 @@ def test_a_link_breaks_where_its_cause_stands() -> None:
 
 
 def test_every_cause_but_the_harmless_ones_breaks_a_link() -> None:
-    assert set(CauseCode) - LINKS.keys() == {CauseCode.SAME_CONTENT, CauseCode.UNKNOWN}
+    assert set(CauseCode) - LINKS.keys() == {CauseCode.RESTORED, CauseCode.SAME_CONTENT, CauseCode.UNKNOWN}
 
 
 def test_a_workload_that_is_gone_has_no_chain() -> None:
