@@ -26,13 +26,20 @@ def report(draft: Draft, left: Sequence[Live], user: str = "") -> Iterator[str]:
     """Everything that was found out, one line each; `user` is what `{user}` stands for."""
     for service in draft.services:
         yield f"  ✔ {pairing(service.matched)}"
-        yield from (f"      {line}" for line in _about(service, draft.loads_into))
+        yield from () if service.is_kept else (f"      {line}" for line in _about(service, draft.loads_into))
     yield from _default_tag(draft, user)
     for each in draft.unmatched:
-        yield f"  {'!' if each.candidates else '✘'} {each.source}: {each.why}{_fate(each)}"
+        yield _of_unmatched(each, draft)
     asked = {spot.live.key for each in draft.unmatched for spot in each.candidates}
     if others := [live for live in left if live.key not in asked]:
         yield f"  · nothing here builds {_listed(others)}"
+
+
+def _of_unmatched(unmatched: Unmatched, draft: Draft) -> str:
+    if unmatched.source in draft.kept.stated:
+        return f"  ! {unmatched.source}: {unmatched.why}, and what it names there was not found in the cluster"
+    mark = "!" if unmatched.candidates else "✘"
+    return f"  {mark} {unmatched.source}: {unmatched.why}{_fate(unmatched, draft)}"
 
 
 def found(matching: Matching) -> Iterator[str]:
@@ -61,7 +68,7 @@ def _about(service: Proposal, cluster: str) -> Iterator[str]:
 
 def _default_tag(draft: Draft, user: str) -> Iterator[str]:
     """The tag of the services that name none, as it will be."""
-    services = [service for service in draft.services if not service.tag]
+    services = [service for service in draft.new if not service.tag]
     if not services:
         return
     tag = LOCAL_TAG if draft.target.local else fill(SHARED_TAG, {"user": user}) if user else SHARED_TAG
@@ -75,8 +82,8 @@ def _inner(sentence: str) -> str:
     return sentence[:1].lower() + sentence[1:].rstrip(".")
 
 
-def _fate(unmatched: Unmatched) -> str:
-    return "; in devloop.toml as a comment" if unmatched.candidates else "; left out"
+def _fate(unmatched: Unmatched, draft: Draft) -> str:
+    return "; in devloop.toml as a comment" if unmatched.candidates and not draft.kept.text else "; left out"
 
 
 def _listed(left: Sequence[Live]) -> str:

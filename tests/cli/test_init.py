@@ -41,21 +41,76 @@ def test_a_second_time_nothing_has_to_be_written(project: Project) -> None:
     assert "devloop.toml says so already" in err
 
 
+def test_what_the_file_says_is_an_answer(project: Project, cluster: Cluster) -> None:
+    """A workload that only a person could name, an image and a comment of their own: none of it is asked or changed."""
+    cluster.deploy("mail-worker", "127.0.0.1:1/shop/jobs")
+    project.source("mailer")
+    assert project.run("init", "--yes")[0] == 0
+    said = '\n# ours\n[services.mailer]\nimage = "127.0.0.1:1/team/mail:{user}"\n'
+    said += 'build = {context = "mailer"}\nworkload = "deploy/mail-worker"\n'
+    mine = (project.root / "devloop.toml").read_text() + said
+    (project.root / "devloop.toml").write_text(mine)
+    for way in ("--yes", "--diff", "--print"):
+        code, out, err = project.run("init", way)
+        assert code == 0, err
+        report = out if way == "--yes" else err
+        assert "✔ mailer/Dockerfile -> deployment/mail-worker in shop: devloop.toml has it already" in report
+        assert "✔ web/Dockerfile -> deployment/web in shop: devloop.toml has it already" in report
+        if way == "--print":
+            assert out.startswith(mine)
+    assert (project.root / "devloop.toml").read_text() == mine
+
+
+def test_a_new_dockerfile_comes_below_what_is_there(project: Project, cluster: Cluster) -> None:
+    assert project.run("init", "--yes")[0] == 0
+    before = (project.root / "devloop.toml").read_text()
+    cluster.deploy("cart", "127.0.0.1:1/a/cart")
+    project.source("cart")
+    code, out, _ = project.run("init", "--print")
+    assert (code, out.startswith(before)) == (0, True)
+    added = tomllib.loads(out)["services"]
+    assert (set(added), added["cart"]["workload"]) == ({"web", "api", "cart"}, "deployment/cart")
+
+
+def test_a_service_whose_workload_is_not_there_is_kept_and_told(project: Project, cluster: Cluster) -> None:
+    assert project.run("init", "--yes")[0] == 0
+    cluster.workloads = [each for each in cluster.workloads if each[2] != "api"]
+    code, out, err = project.run("init", "--yes")
+    assert code == 0, err
+    said = "! api/Dockerfile: devloop.toml has it already, and what it names there was not found in the cluster"
+    assert said in out
+    assert "devloop.toml says so already" in out
+
+
+def test_the_own_name_of_the_registry_is_written_for_a_file_that_came_without(
+    project: Project, cluster: Cluster
+) -> None:
+    """devloop.toml is shared; what holds on one machine is not in it."""
+    cluster.hosting = {"host": "localhost:5001", "hostFromContainerRuntime": "127.0.0.1:1"}
+    assert project.run("init", "--yes")[0] == 0
+    own = (project.root / "devloop.local.toml").read_text()
+    assert "push_image" in own
+    (project.root / "devloop.local.toml").unlink()
+    assert project.run("init", "--yes")[0] == 0
+    assert tomllib.loads((project.root / "devloop.local.toml").read_text()) == tomllib.loads(own)
+
+
 def test_a_file_that_says_something_else_stays(project: Project) -> None:
     own = '[services.mine]\nimage = "localhost:1/mine"\nbuild = "web"\n'
     (project.root / "devloop.toml").write_text(own)
     code, _, err = project.run("init", "--yes")
     assert code == 2
     first, way = err.splitlines()
-    assert first == "devloop.toml is there and says something else: nothing was written"
-    assert "`devloop init --diff` shows the difference" in way
+    assert first == "devloop.toml is there and does not have all of it: nothing was written"
+    assert "`devloop init --diff` shows what is new" in way
     assert (project.root / "devloop.toml").read_text() == own
     assert project.files == {"devloop.toml"}
     code, out, _ = project.run("init", "--diff")
     assert code == 0
     assert "--- devloop.toml\n+++ devloop.toml\n" in out
-    assert "-[services.mine]\n" in out
-    assert "+[services.web]\n" in out
+    assert " [services.mine]\n" in out
+    assert "+[services.api]\n" in out
+    assert "\n-" not in out.replace("\n---", ""), "nothing of it goes"
     assert "--- /dev/null\n+++ devloop.local.toml\n" in out
     assert project.files == {"devloop.toml"}
 

@@ -58,12 +58,12 @@ def test_replacing_a_file_takes_a_yes(project: Project) -> None:
     own = '[services.mine]\nimage = "localhost:1/mine"\nbuild = "web"\n'
     (project.root / "devloop.toml").write_text(own)
     with project.terminal("init") as terminal:
-        terminal.until("devloop.toml is there and says something else. Replace it? [y/N]")
+        terminal.until("devloop.toml is there and does not have all of it. Add that? [y/N]")
         terminal.press(b"\n")
         assert terminal.finish() == 2
     assert (project.root / "devloop.toml").read_text() == own
     with project.terminal("init") as terminal:
-        terminal.until("Replace it? [y/N]")
+        terminal.until("Add that? [y/N]")
         terminal.press(b"y\n")
         terminal.until("Write devloop.local.toml")
         terminal.press(b"\n")
@@ -71,7 +71,8 @@ def test_replacing_a_file_takes_a_yes(project: Project) -> None:
         terminal.press(b"n\n")
         terminal.until("→ devloop doctor, then devloop up")
         assert terminal.finish() == 0
-    assert set(project.read()["services"]) == {"web", "api"}
+    assert set(project.read()["services"]) == {"mine", "api"}
+    assert (project.root / "devloop.toml").read_text().startswith(own)
 
 
 def test_what_is_not_clear_is_asked(project: Project, cluster: Cluster) -> None:

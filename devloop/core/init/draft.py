@@ -8,6 +8,7 @@ from pathlib import Path
 
 from devloop.core.containers import choose as containers_of
 from devloop.core.image import ImageRef
+from devloop.core.init.kept import NOTHING, Kept, Stated
 from devloop.core.init.match import Matched, Matching, Unmatched
 from devloop.core.init.registry import Chosen, Place, choose
 from devloop.core.init.source import Source, plain
@@ -35,6 +36,8 @@ class Proposal:
     containers: tuple[str, ...] = ()
     """Empty: those that devloop takes by itself."""
     depends_on: tuple[str, ...] = ()
+    is_kept: bool = False
+    """Whether devloop.toml has it already."""
 
     @property
     def workloads(self) -> tuple[str, ...]:
@@ -65,42 +68,75 @@ class Draft:
     """What the services would be called, also those that were not matched."""
     loads_into: str = ""
     """The local cluster that takes images without a registry, in words; empty where there is none."""
+    kept: Kept = NOTHING
+
+    @property
+    def new(self) -> tuple[Proposal, ...]:
+        """The services that the file has not yet."""
+        return tuple(each for each in self.services if not each.is_kept)
 
 
 def draft(
-    matching: Matching, target: Target, around: Surroundings, place: Place | None, *, project: str, shared: bool
-) -> Draft:
+    matching: Matching, target: Target, around: Surroundings, place: Place | None, *, project: str, shared: bool,
+    kept: Kept = NOTHING,
+) -> Draft:  # fmt: skip
     """The proposal; what has no place to go to counts as not matched."""
-    names = service_names(matching)
+    names = service_names(matching, kept)
     by_call = {call: names[each.source] for each in matching.matched for call in each.source.called}
     services: list[Proposal] = []
     homeless: list[Unmatched] = []
     for each in matching.matched:
         chosen = choose(each, names[each.source], matching.matched, around, place, plain(project) or "app")
+        if each.source in kept.stated:
+            services.append(_kept(kept.stated[each.source], each, chosen))
+            continue
         taken = next((s for s in services if chosen and _clash(s.image, chosen)), None)
         if chosen is None:
             homeless.append(_without_registry(each))
+        elif not kept.images.isdisjoint({chosen.image, chosen.push or chosen.image}):
+            why = f"its image would be {chosen.image}, which a service of devloop.toml makes"
+            homeless.append(Unmatched(each.source, why, (each.spots[0],)))
         elif taken is not None:
             why = f"its image would be {chosen.image}, which is what `{taken.name}` makes"
             homeless.append(Unmatched(each.source, why, (each.spots[0],)))
         else:
             services.append(_proposal(names[each.source], each, chosen, target, by_call))
-    kept = _in_order(services)
-    namespaces = Counter(service.matched.namespace for service in kept)
-    namespace = namespaces.most_common(1)[0][0] if namespaces else ""
-    return Draft(target, namespace, kept, (*matching.unmatched, *homeless), shared, names, around.loads_into)
+    ordered = _in_order(services)
+    unmatched = (*matching.unmatched, *homeless)
+    namespace = kept.namespace or _namespace(ordered)
+    if kept.text and not shared and not kept.namespace:
+        namespace = ""  # the file names none, and none is put into it: each new service names its own
+    return Draft(target, namespace, ordered, unmatched, shared, names, around.loads_into, kept)
 
 
-def service_names(matching: Matching) -> dict[Source, str]:
+def _namespace(services: Sequence[Proposal]) -> str:
+    """That of most of them."""
+    namespaces = Counter(service.matched.namespace for service in services)
+    return namespaces.most_common(1)[0][0] if namespaces else ""
+
+
+def _kept(stated: Stated, matched: Matched, chosen: Chosen | None) -> Proposal:
+    """As the file has it; what holds on this machine alone is added where it is not said."""
+    fits = chosen is not None and chosen.image == stated.image and not stated.push
+    image = chosen if chosen is not None and fits else Chosen(stated.image)
+    return Proposal(stated.name, matched.source, matched, image, is_kept=True)
+
+
+def service_names(matching: Matching, kept: Kept = NOTHING) -> dict[Source, str]:
     """A name for each, no two alike: what it is called, with what tells it from another of that name."""
     matched = {each.source: each for each in matching.matched}
     names: dict[Source, str] = {}
+    names |= {source: stated.name for source, stated in kept.stated.items()}
+    taken = {*kept.names, *names.values()}
     for source in [*matched, *(each.source for each in matching.unmatched)]:
+        if source in names:
+            continue
         wanted = [_as_key(source.names[0].text), _as_key(source.dockerfile.replace("/", "-"))]
         if source.names[0].origin.endswith("project's folder") and source in matched:
             wanted.insert(0, _as_key(matched[source].workloads[0].key.name))
-        wanted += [f"{wanted[0]}-{number}" for number in range(2, len(names) + 3)]
-        names[source] = next(name for name in wanted if name and name not in names.values())
+        wanted += [f"{wanted[0]}-{number}" for number in range(2, len(taken) + 3)]
+        names[source] = next(name for name in wanted if name and name not in taken)
+        taken.add(names[source])
     return names
 
 

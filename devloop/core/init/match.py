@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from devloop.core.init.evidence import ALONE, ASKED, VAGUE, Evidence, Spot, evidence
+from devloop.core.init.kept import IN_FILE
 from devloop.core.init.source import Source
 from devloop.core.init.surroundings import Surroundings
 from devloop.core.init.workload import DEPLOYMENT, Live, reference
@@ -83,10 +84,13 @@ def match(
     project: str,
     around: Surroundings,
     asked: Mapping[Source, Spot | None] | None = None,
+    kept: Mapping[Source, tuple[Spot, ...]] | None = None,
 ) -> Matching:
-    """Match them; `asked` holds what a person decided, None for a source that is left out."""
+    """Match them; `asked` holds what a person decided, None for a source that is left out, and `kept` what runs those
+    that the configuration has already."""
     deployments = [live for live in workloads if live.key.kind == DEPLOYMENT]
     matcher = _Matcher(project, around, deployments)
+    matcher.keep(kept or {})
     matcher.decide(sources, asked or {})
     others = [live for live in workloads if live.key.kind != DEPLOYMENT]
     unmatched = [matcher.explained(source, why, others) for source, why in matcher.open.items()]
@@ -108,10 +112,21 @@ class _Matcher:
         self.matched: list[Matched] = []
         self.open: dict[Source, tuple[str, tuple[Spot, ...]]] = {}
 
+    def keep(self, kept: Mapping[Source, tuple[Spot, ...]]) -> None:
+        """What the configuration says comes before every other reason."""
+        for source, spots in kept.items():
+            if spots:
+                self._claim(source, _Candidate((), spots, Evidence(ASKED, IN_FILE)))
+            else:
+                self.open[source] = (IN_FILE, ())
+
     def decide(self, sources: Sequence[Source], asked: Mapping[Source, Spot | None]) -> None:
         self._candidates = {source: self._of(source, self._spots) for source in sources}
         waiting = []
+        done = {*self.open, *(each.source for each in self.matched)}
         for source in sources:
+            if source in done:
+                continue
             if source not in asked:
                 waiting.append(source)
             elif (spot := asked[source]) is not None:
@@ -125,7 +140,7 @@ class _Matcher:
     def explained(self, source: Source, found: tuple[str, tuple[Spot, ...]], others: Sequence[Live]) -> Unmatched:
         why, spots = found
         if why:
-            return Unmatched(source, why, spots, is_answered=why == _AS_YOU_SAID)
+            return Unmatched(source, why, spots, is_answered=why in {_AS_YOU_SAID, IN_FILE})
         if plain := self._plain_one(source):
             return Unmatched(source, f"{plain} is the plain one beside it", is_answered=True)
         if taken := self._taken(source):

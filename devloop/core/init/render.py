@@ -2,7 +2,7 @@
 
 import posixpath
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from devloop.core.init.draft import Draft, Proposal
@@ -31,6 +31,8 @@ _FOOT = (
 
 def project_file(draft: Draft) -> str:
     """`devloop.toml`: what everybody who has the project shares."""
+    if draft.kept.text:
+        return _with_new(draft)
     blocks = [_comment(*_HEAD)]
     if not draft.shared:
         blocks.append(f"[cluster]\nnamespace = {_value(draft.namespace)}\n")
@@ -39,16 +41,33 @@ def project_file(draft: Draft) -> str:
     return "\n".join([*blocks, _comment(*_FOOT)])
 
 
+def _with_new(draft: Draft) -> str:
+    """What is there, as it is, and below it what is new."""
+    text = draft.kept.text
+    services = [_service(service, draft) for service in draft.new]
+    return "\n".join([text if text.endswith("\n") else f"{text}\n", *services]) if services else text
+
+
 def local_file(draft: Draft) -> str:
     """`devloop.local.toml`: a person's own cluster, and names that hold on this machine alone."""
     blocks = [_comment(_HEAD_LOCAL), _cluster(draft)]
+    named = {service.name for service in draft.services}
+    overlay = {name: table for name, table in draft.kept.overlay.items() if name in named | draft.kept.names}
+    blocks += [_table(name, table) for name, table in overlay.items()]
     for service in draft.services:
         image = service.image
+        if service.name in overlay:
+            continue
         if image.push:
             blocks.append(f"{_noted(image.push_note)}[services.{service.name}]\npush_image = {_value(image.push)}\n")
         elif image.loads_here:
             blocks.append(f"{_loaded(image)}[services.{service.name}]\nload = {_value(Load.AUTO.value)}\n")
     return "\n".join(blocks)
+
+
+def _table(name: str, table: Mapping[str, Any]) -> str:
+    """As it is there: what begins with `${` is a variable, and stays one."""
+    return f"[services.{name}]\n" + "".join(f"{key} = {value_text(value)}\n" for key, value in table.items())
 
 
 def _loaded(image: Chosen) -> str:

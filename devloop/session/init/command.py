@@ -9,7 +9,7 @@ from devloop.core.failure import ExitCode, Failure, FailureCode
 from devloop.core.guard import allowing_line
 from devloop.core.init.draft import Draft, Target, draft
 from devloop.core.init.evidence import Spot
-from devloop.core.init.match import Matching, match
+from devloop.core.init.match import Matching
 from devloop.core.init.registry import Place, Registry, places, refs_to_ask
 from devloop.core.init.render import local_file, project_file
 from devloop.core.init.source import Source, plain
@@ -52,14 +52,14 @@ def init(request: InitRequest) -> ExitCode:
 
 def _matched(person: Person | None, seen: Seen) -> tuple[Matching, bool]:
     """What belongs together, and whether anything had to be asked for that."""
-    matching = match(seen.sources, seen.workloads, project=seen.project, around=seen.around)
+    matching = seen.match()
     if asks := person is not None and bool(dialogue.unclear(matching, seen.around)):
         say.out(*say.fitting(*words.found(matching)))
     asked: dict[Source, Spot | None] = {}
     # What is said of one may make another one unclear: `Dockerfile.dev`, where `Dockerfile` runs nowhere.
     while person and (new := dialogue.ask_about_sources(person, matching, seen.around)):
         asked |= new
-        matching = match(seen.sources, seen.workloads, project=seen.project, around=seen.around, asked=asked)
+        matching = seen.match(asked)
     return matching, asks
 
 
@@ -71,12 +71,12 @@ def _proposed(person: Person | None, seen: Seen) -> tuple[Draft, Matching]:
     found = places(nearby, matching.matched, around)
     place: Place | None = found[0] if found else None
     if person and isinstance(place, Registry | None):
-        new = dialogue.needs_registry(matching, around, plain(seen.project))
+        new = dialogue.needs_registry(matching, around, plain(seen.project), seen.kept)
         known = [each for each in found if isinstance(each, Registry)]
         say.out(*say.fitting(*words.found(matching)) if new and not asked else ())
         place = dialogue.ask_for_registry(person, new, known) if new else place
     target = _target(seen, namespaces)
-    made = draft(matching, target, around, place, project=seen.project, shared=seen.shared)
+    made = draft(matching, target, around, place, project=seen.project, shared=seen.shared, kept=seen.kept)
     return made, matching
 
 
@@ -140,6 +140,10 @@ def _write(compared: files.Files, proposal: Draft, person: Person | None) -> Exi
 
 
 def _in_the_way(compared: files.Files) -> Refusal:
+    if all(change.adds for change in compared.replaced):
+        message = f"{compared.replaced[0].name} is there and does not have all of it: nothing was written"
+        way = "→ `devloop init --diff` shows what is new; to add it, run `devloop init` on a terminal"
+        return Refusal(ExitCode.USAGE, (message, way))
     names = " and ".join(change.name for change in compared.replaced)
     many = len(compared.replaced) > 1
     message = (
@@ -155,7 +159,8 @@ def _agreed(person: Person, compared: files.Files) -> bool:
     """Enter writes what is not there yet, and never replaces anything."""
     for change in compared.replaced:
         say.out("", change.diff().rstrip("\n"), "")
-        if not person.yes(f"{change.name} is there and says something else. Replace it?", False):
+        differs = "does not have all of it. Add that" if change.adds else "says something else. Replace it"
+        if not person.yes(f"{change.name} is there and {differs}?", False):
             return False
     new = [change.name for change in compared.changes if not change.replaces]
     if not new:

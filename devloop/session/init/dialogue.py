@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from devloop.core.init.draft import service_names
 from devloop.core.init.evidence import Spot
+from devloop.core.init.kept import Kept
 from devloop.core.init.match import Matching, Unmatched
 from devloop.core.init.registry import Registry, choose
 from devloop.core.init.source import Source
@@ -54,13 +55,14 @@ def _may_be_ours(spot: Spot, around: Surroundings) -> bool:
     return ref is not None and around.may_be_ours(ref)
 
 
-def needs_registry(matching: Matching, around: Surroundings, project: str) -> list[str]:
+def needs_registry(matching: Matching, around: Surroundings, project: str, kept: Kept) -> list[str]:
     """The services whose image is nobody's to push, so that a new one has to be named."""
-    names = service_names(matching)
+    names = service_names(matching, kept)
     return [
         names[each.source]
         for each in matching.matched
-        if choose(each, names[each.source], matching.matched, around, None, project) is None
+        if each.source not in kept.stated
+        and choose(each, names[each.source], matching.matched, around, None, project) is None
     ]
 
 

@@ -30,6 +30,11 @@ class Change:
         """Whether somebody's text would go."""
         return self.needed and self.before is not None
 
+    @property
+    def adds(self) -> bool:
+        """Whether all that is there stays, and something comes below it."""
+        return self.replaces and self.text.startswith(self.before or "")
+
     def diff(self) -> str:
         old, new = (self.before or "").splitlines(keepends=True), self.text.splitlines(keepends=True)
         source = "/dev/null" if self.before is None else self.name

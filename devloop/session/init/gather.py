@@ -11,14 +11,16 @@ from devloop.adapters.dockerconfig import DockerConfig
 from devloop.adapters.dockerfiles import find_dockerfiles, read_dockerfile
 from devloop.adapters.engine import DockerEngine
 from devloop.adapters.kube import PLURALS, KubeCluster, Raw
-from devloop.adapters.projectfiles import checkout_of
+from devloop.adapters.projectfiles import checkout_of, read_text, tables_of
 from devloop.adapters.registry import HttpRegistry
 from devloop.adapters.statedbuilds import read_stated
 from devloop.adapters.threads import in_daemon_thread
 from devloop.core.config import Problems
 from devloop.core.failure import ExitCode, Failure, FailureCode
 from devloop.core.image import ImageRef
-from devloop.core.init.match import match
+from devloop.core.init.evidence import Spot
+from devloop.core.init.kept import NOTHING, Kept, kept
+from devloop.core.init.match import Matching, match
 from devloop.core.init.source import Source, sources
 from devloop.core.init.surroundings import Surroundings
 from devloop.core.init.workload import Live, live
@@ -51,10 +53,28 @@ class Seen:
     """Whether the project is in a version control checkout."""
     notes: tuple[str, ...] = ()
     """What could not be read, and what that leaves out."""
+    kept: Kept = NOTHING
+    """What a devloop.toml of this folder has already."""
 
     @property
     def project(self) -> str:
         return self.place.root.name
+
+    def match(self, asked: Mapping[Source, Spot | None] | None = None) -> Matching:
+        """What belongs together, with what a person said."""
+        return match(
+            self.sources, self.workloads, project=self.project, around=self.around, asked=asked, kept=self.kept.spots
+        )
+
+
+def _kept(place: Place, found: Sequence[Source], workloads: Sequence[Live]) -> Kept:
+    """Of a file of this folder without mistakes."""
+    text = read_text(place.root / configfile.FILE) if place.file and Path(place.file).parent == Path() else None
+    if text is None:
+        return NOTHING
+    overlay = tables_of(read_text(place.root / configfile.OVERLAY) or "") or {}
+    services = overlay.get("services") or {}
+    return kept(place.config, text, services, found, workloads, place.namespace)
 
 
 async def look(request: InitRequest, root: Path) -> Seen | Refusal:
@@ -131,7 +151,8 @@ async def _with_cluster(
         return Refusal.of(Failure(FailureCode.WORKLOAD_ABSENT, message, hint))
     shared = checkout_of(place.root) is not None
     notes = [*_unusable(place), *problems, *_above(place)]
-    return Seen(place, found, tuple(workloads), where, around, shared, tuple(notes))
+    own = _kept(place, found, workloads)
+    return Seen(place, found, tuple(workloads), where, around, shared, tuple(notes), own)
 
 
 async def _wider(
@@ -195,7 +216,8 @@ def _above(place: Place) -> list[str]:
 
 
 def _fits(found: Sequence[Source], workloads: Sequence[Live], place: Place, around: Surroundings) -> bool:
-    matching = match(found, workloads, project=place.root.name, around=around)
+    own = _kept(place, found, workloads).spots
+    matching = match(found, workloads, project=place.root.name, around=around, kept=own)
     return bool(matching.matched) or any(each.candidates for each in matching.unmatched)
 
 

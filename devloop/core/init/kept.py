@@ -1,0 +1,87 @@
+"""The services of a devloop.toml that is there already: they are answers, so nothing of them is asked or changed."""
+
+import posixpath
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from devloop.core.config import Config, ServiceConfig
+from devloop.core.init.evidence import Spot
+from devloop.core.init.source import Source
+from devloop.core.init.workload import DEPLOYMENT, Live, reference
+from devloop.core.values import parse_workload
+
+IN_FILE = "devloop.toml has it already"
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """One `[services.NAME]` of the file."""
+
+    name: str
+    image: str
+    """Without a tag."""
+    push: str
+    spots: tuple[Spot, ...]
+    """What runs it, as far as that is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What the files say."""
+
+    text: str = ""
+    """Of devloop.toml; empty where there is none, or it has mistakes."""
+    namespace: str = ""
+    names: frozenset[str] = frozenset()
+    images: frozenset[str] = frozenset()
+    """All that its services build or push, also those that nothing here builds."""
+    stated: Mapping[Source, Stated] = field(default_factory=dict)
+    overlay: Mapping[str, Any] = field(default_factory=dict)
+    """The services' tables of devloop.local.toml."""
+
+    @property
+    def spots(self) -> Mapping[Source, tuple[Spot, ...]]:
+        return {source: stated.spots for source, stated in self.stated.items()}
+
+
+NOTHING = Kept()
+
+
+def kept(
+    config: Config, text: str, overlay: Mapping[str, Any], sources: Sequence[Source], workloads: Sequence[Live],
+    namespace: str,
+) -> Kept:  # fmt: skip
+    """`namespace` is that of services which name none."""
+    stated: dict[Source, Stated] = {}
+    for name, service in config.services.items():
+        source = next((each for each in _built_by(service, sources) if each not in stated), None)
+        if source is not None:
+            spots = tuple(_spots(name, service, workloads, config.cluster.namespace or namespace))
+            stated[source] = Stated(name, _name(service.image), service.push_image, spots)
+    services = config.services.values()
+    images = {_name(image) for each in services for image in (each.image, each.push_image or each.image)}
+    return Kept(text, config.cluster.namespace, frozenset(config.services), frozenset(images), stated, overlay)
+
+
+def _name(image: str) -> str:
+    ref = reference(image)
+    return ref.name if ref is not None else image
+
+
+def _built_by(service: ServiceConfig, sources: Sequence[Source]) -> Iterator[Source]:
+    """The sources of its Dockerfile; of several, the one with its target."""
+    build = service.build
+    path = posixpath.normpath(build.dockerfile or posixpath.join(build.context, "Dockerfile"))
+    of_file = [each for each in sources if posixpath.normpath(each.dockerfile) == path]
+    exact = [each for each in of_file if each.target == build.target]
+    yield from exact or of_file
+
+
+def _spots(name: str, service: ServiceConfig, workloads: Sequence[Live], namespace: str) -> Iterator[Spot]:
+    wanted = {"/".join(parse_workload(each)) for each in service.workload} or {f"{DEPLOYMENT}/{name}"}
+    for live in workloads:
+        if str(live.key) in wanted and live.key.namespace == (service.namespace or namespace):
+            named = [each for each in live.containers if each.name in service.container]
+            own = [each for each in live.containers if _name(each.image) == _name(service.image)]
+            yield from (Spot(live, each) for each in named or own or live.mains)
