@@ -1,5 +1,6 @@
 """The command `devloop init` and how it asks: what it does is in `devloop.session.init`."""
 
+import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from devloop.session.init.request import Person
 
 _T = TypeVar("_T")
+_NO_TEXT = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|O.)?|[\x00-\x1f\x7f]")
+"""What keys send that write nothing."""
+_HOW = "Enter takes the answer in brackets; Ctrl-C ends it, and nothing is written"
 
 
 @click.command()
@@ -55,6 +59,8 @@ def init(
     from devloop.session.commands import run_init
     from devloop.session.init.request import InitRequest, Mode
 
+    if asks:
+        _say(_HOW)
     mode = Mode.PRINT if only_print else Mode.DIFF if diff else Mode.ASK if asks else Mode.WRITE
     code = run_init(InitRequest(mode, context, namespace, all_namespaces, _person() if asks else None))
     if code == 0 and mode is Mode.ASK:
@@ -107,30 +113,55 @@ def _fitting(question: str, answer: str) -> str:
     return "\n".join(wrapped(question, say.columns() - len(f" [{answer}]: ")))
 
 
+def _entered(question: str, shown: str) -> str:
+    """What was typed, empty for Enter alone; Esc and arrows are no text, and nothing else that was meant."""
+    text = _fitting(question, shown) + (f" [{shown}]" if shown else "")
+    while True:
+        typed = str(asked(lambda: click.prompt(text, default="", show_default=False, err=True)))
+        entry = _NO_TEXT.sub("", typed).strip()
+        if entry or not typed:
+            return entry
+        _say("Esc is no answer: type one, or press Enter; Ctrl-C ends devloop init")
+
+
+def _say(sentence: str) -> None:
+    from devloop.session import say
+
+    say.err(*say.fitting(sentence))
+
+
 def _yes(question: str, default: bool) -> bool:
-    return asked(lambda: click.confirm(_fitting(question, "Y/n"), default=default, err=True))
+    while entry := _entered(question, "Y/n" if default else "y/N"):
+        if entry.lower() in {"y", "yes", "n", "no"}:
+            return entry.lower().startswith("y")
+        _say(f"`{entry}` is neither y nor n; Enter means {'yes' if default else 'no'}")
+    return default
 
 
 def _choose(question: str, answers: Sequence[str]) -> int | None:
     for number, answer in enumerate(answers, 1):
         click.echo(f"  {number}) {answer}", err=True)
-    click.echo("  0) none of them", err=True)
-    range_ = click.IntRange(0, len(answers))
-    number = asked(lambda: click.prompt(_fitting(question, "0"), default=0, type=range_, err=True))
-    return int(number) - 1 if number else None
+    click.echo("  0) none of them: leave it out", err=True)
+    while entry := _entered(question, "0"):
+        if entry.isdecimal() and int(entry) <= len(answers):
+            return int(entry) - 1 if int(entry) else None
+        _say(f"`{entry}` is no number from 0 to {len(answers)}; Enter means 0, which leaves it out")
+    return None
 
 
 def _text(question: str, default: str) -> str:
-    shown = _fitting(question, default)
-    return str(asked(lambda: click.prompt(shown, default=default, show_default=bool(default), err=True)))
+    return _entered(question, default) or default
 
 
 def _permit(context: str, failure: "Failure") -> bool:
     """Only the whole name, typed by a person, permits a context that is no known local cluster."""
-    from devloop.session import say
-
-    say.err(*say.fitting(failure.message))
-    return _text(f"Type `{context}` to permit it in devloop.local.toml, or press Enter", "") == context
+    _say(failure.message)
+    while entry := _entered(f"Type `{context}` to permit it in devloop.local.toml, or press Enter", ""):
+        if entry == context:
+            return True
+        _say(f"`{entry}` is not `{context}`: type the whole name, or press Enter to leave it open")
+    _say(f"devloop is not permitted to write to context {context}; `context` in devloop.local.toml settles that later")
+    return False
 
 
 def asked(ask: Callable[[], _T]) -> _T:

@@ -197,3 +197,41 @@ def test_doctor_looks_at_the_context_that_was_chosen(project: Project) -> None:
         terminal.until("→ mend what failed, then: devloop up --context prod")
         assert terminal.finish() == 0
         assert "context prod (http://127.0.0.1" in terminal.said.replace("\n", " ")
+
+
+def test_esc_and_wrong_entries_are_told_in_a_sentence_and_asked_again(project: Project, cluster: Cluster) -> None:
+    project.context("prod")
+    cluster.workloads = []
+    cluster.deploy("web", "nginx")
+    cluster.deploy("backend", "127.0.0.1:1/a/server")
+    with project.terminal("init") as terminal:
+        terminal.until("Ctrl-C ends it, and nothing is written")
+        terminal.until("0) none of them: leave it out")
+        terminal.until("What runs api/Dockerfile? [0]")
+        terminal.press(b"\x1b\n")
+        terminal.until("Esc is no answer")
+        terminal.until("What runs api/Dockerfile? [0]")
+        terminal.press(b"9\n")
+        terminal.until("`9` is no number from 0 to")
+        terminal.until("What runs api/Dockerfile? [0]")
+        terminal.press(b"\x1b[A1\n")
+        terminal.until("Registry to push web to, or 0 to leave it out")
+        terminal.press(b"n\n")
+        terminal.until("`n` is no registry")
+        terminal.until("Registry to push web to")
+        terminal.press(b"0\n")
+        terminal.until("Type `prod`")
+        terminal.press(b"pord\n")
+        terminal.until("`pord` is not `prod`")
+        terminal.until("Type `prod`")
+        terminal.press(b"\x1b\n")
+        terminal.until("Type `prod`")
+        terminal.press(b"\n")
+        terminal.until("devloop is not permitted to write to context prod")
+        terminal.until("Write devloop.toml")
+        terminal.press(b"maybe\n")
+        terminal.until("`maybe` is neither y nor n; Enter means yes")
+        let_it_write(terminal)
+        assert "Error" not in terminal.said
+    assert project.read()["services"].keys() == {"api"}
+    assert "context" not in project.read("devloop.local.toml")["cluster"]

@@ -67,19 +67,21 @@ def needs_registry(matching: Matching, around: Surroundings, project: str, kept:
 
 
 def ask_for_registry(person: Person, services: list[str], found: Sequence[Registry]) -> Registry | None:
-    """Where new images go; Enter takes what was found."""
+    """Where new images go; Enter takes what was found, `0` leaves them out."""
+    out = f"0 to leave {'them' if len(services) > 1 else 'it'} out"
     default = found[0] if found else None
     because = f" ({default.host} {default.why})" if default else ""
     while True:
-        question = f"Registry to push {', '.join(services)} to{because}"
+        question = f"Registry to push {', '.join(services)} to, or {out}{because}"
         text = person.text(question, str(default or "")).strip().strip("/")
         exact = next((each for each in found if text in {str(each), each.host, each.here}), None)
-        if exact or not text:
+        if exact or text in {"", "0"}:
             return exact
         try:
             check_image(f"{text}/name")
         except InvalidValueError:
-            say.err(f"`{text}` is no registry: write a registry's host, like `localhost:5001` or `ghcr.io/NAME`")
+            like = "write a registry's host, like `localhost:5001` or `ghcr.io/NAME`"
+            say.err(*say.fitting(f"`{text}` is no registry: {like}, or {out}"))
             continue
         host, _, prefix = text.partition("/")
         named = Registry(host, host, "is the one that you named")
