@@ -72,6 +72,15 @@ def test_a_new_dockerfile_comes_below_what_is_there(project: Project, cluster: C
     assert (set(added), added["cart"]["workload"]) == ({"web", "api", "cart"}, "deployment/cart")
 
 
+def test_a_file_below_which_nothing_can_come_is_told(project: Project) -> None:
+    own = 'services = {mine = {image = "localhost:1/mine", build = "web"}}\n'
+    (project.root / "devloop.toml").write_text(own)
+    code, _, err = project.run("init", "--diff")
+    assert code == 2
+    assert "devloop.toml is there, and what is new cannot come below it" in err
+    assert "`[services.NAME]`" in err
+
+
 def test_a_service_whose_workload_is_not_there_is_kept_and_told(project: Project, cluster: Cluster) -> None:
     assert project.run("init", "--yes")[0] == 0
     cluster.workloads = [each for each in cluster.workloads if each[2] != "api"]

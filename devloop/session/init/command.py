@@ -36,6 +36,11 @@ def init(request: InitRequest) -> ExitCode:
         return _refused(Refusal.of(_nothing(seen, proposal)))
     proposal = _permitted(proposal, request.person)
     if problems := files.check(proposal, root):
+        if proposal.kept.text:
+            message = f"{configfile.FILE} is there, and what is new cannot come below it: {problems[0]}"
+            return _refused(
+                Refusal(ExitCode.USAGE, (message, "→ write each of its services as a table, `[services.NAME]`"))
+            )
         raise AssertionError(f"what it would write is refused: {problems}")
     if request.mode is Mode.PRINT:
         return _print(proposal)
