@@ -14,6 +14,7 @@ _TOGETHER = re.compile(
     r"|(?<=\d) (?=[kMGT]?B\b)"  # a number and its unit
 )
 
+_MARK = re.compile(r" *(?:[✔✘!·→+-] )?")
 _HEAD = re.compile(r" *(?:[✔✘!·→+-] )?(?:(?:\S+ ){0,3}\S* {2,}(?=\S)| +(?=\S))?")
 """What stands before the words of a line: its indent, its mark, and the name of its row with the space after it."""
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
@@ -32,8 +33,11 @@ def wrapped(text: str, width: int, first: str = "", rest: str = "") -> list[str]
 
 
 def hanging(line: str, width: int) -> list[str]:
-    """A line of a report: what does not fit goes on below its first word, beside the mark and the row's name."""
+    """A line of a report: what does not fit goes on below its first word: beside the mark and, where a third of the
+    columns is left then, the row's name."""
     head = _HEAD.match(line)[0]  # type: ignore[index]
+    if len(head) > width * 2 // 3:
+        head = _MARK.match(line)[0]  # type: ignore[index]
     return wrapped(line[len(head) :], width, head, " " * len(head)) or [line]
 
 
