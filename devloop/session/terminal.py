@@ -139,11 +139,12 @@ class _Behind:
 
     async def why(self, service: str) -> Sequence[Phrase]:
         from devloop.session.why.command import why_service
+        from devloop.session.why.newest import promptly
 
         found = self._service(service)
         if found is None:
             return (Phrase(f"{service} is no service of this session", Tone.QUIET),)
-        told = await self.session.newest(service)
+        told = await promptly(self.session.newest(service))
         return await why_service(self.project, found, told, has_engine=not self.is_trial)
 
     def shell(self, service: str) -> Sequence[str] | str:

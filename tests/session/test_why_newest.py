@@ -11,7 +11,7 @@ import pytest
 from devloop.adapters.sessionsocket import Answer, Message, SessionSocket
 from devloop.core.events import HoldCode
 from devloop.core.failure import FailureCode
-from devloop.core.why.facts import Told
+from devloop.core.why.facts import Settled, Told
 from devloop.session.project import Project
 from devloop.session.remote import Remote
 from devloop.session.why import newest
@@ -152,3 +152,11 @@ async def test_sessions_that_say_nothing_of_use_are_passed_over(root: Path, monk
     monkeypatch.setattr(newest, "_PATIENCE", 0.05)
     async with running(root, never):
         assert await newest.of_sessions(SERVER)(KEY) == Told()
+
+
+async def test_files_that_cannot_be_looked_at_hold_up_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(newest, "_PATIENCE", 0.05)
+    answer: asyncio.Future[Told] = asyncio.get_running_loop().create_future()
+    assert await newest.promptly(asyncio.shield(answer)) == Told()
+    answer.set_result(Told(settled=(Settled("s1", "web", "/src", "", 0.0),)))
+    assert (await newest.promptly(answer)).settled

@@ -50,6 +50,15 @@ async def _answer(session: Running, question: Message) -> list[tuple[WorkloadKey
         return []
 
 
+async def promptly(told: Awaitable[Told]) -> Told:
+    """Of one's own session; nothing where the files that it looks at first are on a server that does not answer."""
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            return await told
+    except TimeoutError:
+        return Told()
+
+
 def _decoded(told: Any) -> NewestSave:
     """Out of its JSON."""
     failure = told["failure"]
