@@ -95,6 +95,24 @@ def test_what_is_not_clear_is_asked(project: Project, cluster: Cluster) -> None:
     assert project.read()["cluster"] == {"namespace": "two"}
 
 
+def test_a_deployment_with_a_stand_in_for_an_image_can_be_named_too(project: Project, cluster: Cluster) -> None:
+    """As `kubectl create deployment` leaves it; what may have been built here comes first."""
+    cluster.hosting = {"host": "localhost:5001"}
+    cluster.workloads = []
+    cluster.deploy("mail-worker", "nginx:1.27")
+    cluster.deploy("server", "127.0.0.1:1/a/backend")
+    cluster.deploy("web", "127.0.0.1:1/a/web")
+    with project.terminal("init") as terminal:
+        terminal.until("1) deployment/server in shop (127.0.0.1:1/a/backend)")
+        terminal.until("2) deployment/mail-worker in shop (nginx:1.27)")
+        terminal.until("What runs api/Dockerfile? [0]")
+        terminal.press(b"2\n")
+        terminal.until("Registry to push api to")
+        terminal.press(b"\n")
+        let_it_write(terminal)
+    assert project.read()["services"]["api"]["workload"] == "deployment/mail-worker"
+
+
 def test_what_is_clear_is_not_asked_and_what_has_few_answers_comes_first(project: Project, cluster: Cluster) -> None:
     cluster.workloads = []
     cluster.deploy("web", "127.0.0.1:1/a/web", namespace="one")

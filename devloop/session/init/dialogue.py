@@ -33,7 +33,10 @@ def unclear(matching: Matching, around: Surroundings) -> list[tuple[Unmatched, t
     """The sources to ask about, and what may run each; first those that have few to choose from."""
     open_ = [each for each in matching.unmatched if not each.is_answered]
     lonely = [each for each in open_ if not each.candidates]
-    free = [spot for live in matching.left for spot in _spots(live) if _may_be_ours(spot, around)]
+    # Also what runs an image of somebody else: a stand-in, until there is one of one's own.
+    free = sorted(
+        (spot for live in matching.left for spot in _spots(live)), key=lambda spot: not _may_be_ours(spot, around)
+    )
     others = tuple(free if len(lonely) <= _MOST_ASKED or not matching.matched else ())
     ordered = sorted(open_, key=lambda each: each in lonely)
     return [(each, among) for each in ordered if (among := tuple(each.candidates) or others)]
