@@ -10,6 +10,7 @@ MOST = 110
 """Columns that mails and issues take, and that read well."""
 _TOGETHER = re.compile(
     r"`[^`]*`"  # a command, or a line of a file
+    r"|undo: [^,;]*|recorded in \S+"
     r"|(?:^|(?<=: ))(?:docker|kubectl|sudo|devloop restore) [^,;]*"
     r"|(?<=\d) (?=[kMGT]?B\b)"  # a number and its unit
 )

@@ -28,6 +28,8 @@ def test_what_does_not_fit_stands_below_its_first_word(line: str, lines: list[st
     [
         ("choose another with `docker context use NAME` or so", "`docker context use NAME`"),
         ("what takes the space: docker system df", "docker system df"),
+        ("left deployment/web; undo: devloop restore deployment/web", "undo: devloop restore deployment/web"),
+        ("is recorded in /a/file, which stays", "recorded in /a/file"),
         ("kubectl describe node n1, if you may", "kubectl describe node n1"),
         ("all of the build context has 120 MB", "120 MB"),
     ],

@@ -70,7 +70,7 @@ class Recording:
     def flooded(self) -> bool:
         """Whether more came than waits for a reader that takes nothing."""
         self.look()
-        return self.flood > 12 * MAX_WAITING
+        return self.flood > 10 * MAX_WAITING  # a recording ends to take logs at some 12 of these
 
 
 def scaled_to_zero(scene: Scene) -> None:
