@@ -386,7 +386,7 @@ def _confirm(context: str, failure: "Failure") -> bool:
     """Only the whole name, typed by a person, allows a context that nothing else does."""
     from devloop.session import say
 
-    say.err(*say.fitting(failure.message))
+    say.fitted_err(failure.message)
     question = f"Type `{context}` to allow it for this session"
     # The event loop's own handler would only note Ctrl-C, and wait for the answer.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)

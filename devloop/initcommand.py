@@ -127,7 +127,7 @@ def _entered(question: str, shown: str) -> str:
 def _say(sentence: str) -> None:
     from devloop.session import say
 
-    say.err(*say.fitting(sentence))
+    say.fitted_err(sentence)
 
 
 def _yes(question: str, default: bool) -> bool:

@@ -15,7 +15,6 @@ from devloop.core.patch import IMAGE, POLICY, BuildMark
 from devloop.core.rollout import is_probed, rollout_status
 from devloop.core.status import RolledOut
 from devloop.core.workload import (
-    ACTIVE,
     ORIGINAL,
     ContainerSpec,
     ContainerStatus,
@@ -37,8 +36,6 @@ class Drift:
 
     what: str
     who: str = ""
-    restored: bool = False
-    """Whether what was there before devloop is back, and every mark of devloop gone."""
 
 
 def observed(service: str, snapshot: Snapshot, containers: Sequence[str]) -> WorkloadObserved:
@@ -75,7 +72,7 @@ def drifts(
     return [*_spec_drifts(now, then, containers), *pods]
 
 
-def is_marked(snapshot: Snapshot) -> bool:
+def has_record(snapshot: Snapshot) -> bool:
     """Whether it has devloop's record of what was there before."""
     return snapshot.deployment is not None and ORIGINAL in snapshot.deployment.annotations
 
@@ -85,7 +82,7 @@ def restored(snapshot: Snapshot, marked: Snapshot, containers: Sequence[str]) ->
     now, then = snapshot.deployment, marked.deployment
     if now is None or then is None or now.uid != then.uid:
         return None
-    if is_marked(snapshot) or ACTIVE in now.labels or now.template.build:
+    if has_record(snapshot) or now.is_marked or now.template.build:
         return None
     specs = [now.template.container(name) for name in containers]
     original = Original.decode(then.annotations.get(ORIGINAL, ""))
@@ -93,7 +90,7 @@ def restored(snapshot: Snapshot, marked: Snapshot, containers: Sequence[str]) ->
     if not found or len(found) < len(containers):
         return None
     runs = ", ".join(dict.fromkeys(f"{spec.image} under {spec.pull_policy}" for spec in found))
-    return Drift(f"restored to what it was before devloop: {runs}", _RESTORE, restored=True)
+    return Drift(f"restored to what it was before devloop: {runs}", _RESTORE)
 
 
 def _is_as_before(now: ContainerSpec, marked: Template, original: Original) -> bool:

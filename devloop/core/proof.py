@@ -36,12 +36,10 @@ def where_known(image_id: str, pushed: ImageRef, pulled: ImageRef) -> tuple[Imag
     return tuple(places)
 
 
-def where_each_is_known(
-    image_ids: Iterable[str], pushed: ImageRef, pulled: ImageRef
-) -> dict[str, tuple[ImageRef, ...]]:
+def where_each_is_known(asked: Iterable[tuple[str, ImageRef, ImageRef]]) -> dict[str, tuple[ImageRef, ...]]:
     """The same for each digest: nodes may name it differently, and any of the names may be the one that tells."""
     found: dict[str, dict[ImageRef, None]] = {}
-    for image_id in sorted(image_ids):
+    for image_id, pushed, pulled in asked:
         found.setdefault(digest_of(image_id), {}).update(dict.fromkeys(where_known(image_id, pushed, pulled)))
     return {digest: tuple(refs) for digest, refs in found.items()}
 

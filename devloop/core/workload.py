@@ -98,6 +98,11 @@ class Deployment:
     managers: tuple[Manager, ...] = ()
     raw: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
+    @property
+    def is_marked(self) -> bool:
+        """Whether devloop's changes are in place."""
+        return ACTIVE in self.labels
+
     def condition(self, type_: str) -> Condition | None:
         return next((c for c in self.conditions if c.type == type_), None)
 

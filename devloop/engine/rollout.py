@@ -273,7 +273,8 @@ class WorkloadRollout:
 
     async def _resolve(self, image_ids: Iterable[str]) -> None:
         """Ask the registry what is outside the pushed set; what it cannot tell stays unknown."""
-        asked = where_each_is_known(image_ids, self._image.push_ref, self._image.pod_ref)
+        image = self._image
+        asked = where_each_is_known((each, image.push_ref, image.pod_ref) for each in sorted(image_ids))
         answers = await asyncio.gather(*(self._meaning(refs) for refs in asked.values()))
         self._known |= dict(zip(asked, answers, strict=True))
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from devloop.core import events as ev
 from devloop.core.reconfigure import Changed, Difference, difference
 from devloop.core.service import Service, WorkloadKey
-from devloop.core.workload import ACTIVE
 from devloop.engine.observations import Observations
 from devloop.engine.watchman import Watchman
 
@@ -81,4 +80,4 @@ class Switch:
 
     def _is_marked(self, key: WorkloadKey) -> bool:
         seen = self._observations.latest(key)
-        return seen is not None and seen.deployment is not None and ACTIVE in seen.deployment.labels
+        return seen is not None and seen.deployment is not None and seen.deployment.is_marked

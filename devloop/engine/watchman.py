@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from devloop.core.containers import choose
-from devloop.core.drift import drifts, is_healed, is_marked, observed, restored, steadiness
+from devloop.core.drift import drifts, has_record, is_healed, observed, restored, steadiness
 from devloop.core.events import CycleRequested, Event, Outcome, Trigger, WorkloadDrifted
 from devloop.core.failure import ExitCode, Failure, FailureCode
 from devloop.core.service import Service, WorkloadKey
@@ -65,7 +65,7 @@ class Watchman:
         """What was put back while the cycle ran may not change any more, so that no snapshot comes of it."""
         for key in service.workloads:
             seen = self._observations.latest(key)
-            if (service.name, key) in self._marked and seen is not None and not is_marked(seen):
+            if (service.name, key) in self._marked and seen is not None and not has_record(seen):
                 self._look_again(key, 0.0)
 
     def _remember_missed(self, service: Service, state: ServiceState) -> None:
@@ -96,7 +96,7 @@ class Watchman:
 
     def _look(self, snapshot: Snapshot, service: Service, state: ServiceState) -> Iterator[Event]:
         containers = _containers(service, snapshot)
-        if is_marked(snapshot):
+        if has_record(snapshot):
             self._marked[service.name, snapshot.key] = snapshot
         seen = observed(service.name, snapshot, containers)
         if state.workloads.get(seen.workload) != seen:
@@ -140,12 +140,12 @@ class Watchman:
         del self._marked[service.name, snapshot.key]
         self._proved[service.name, snapshot.key] = _Proved(cycle, snapshot, restored=True)
         others = (self._observations.latest(key) for key in service.workloads if key != snapshot.key)
-        whole = not any(seen is not None and is_marked(seen) for seen in others)
+        whole = not any(seen is not None and has_record(seen) for seen in others)
         return WorkloadDrifted(service.name, str(snapshot.key), back.who, back.what, restored=whole)
 
     def _is_restored(self, service: Service, snapshot: Snapshot) -> bool:
         proved = self._proved.get((service.name, snapshot.key))
-        return proved is not None and proved.restored and not is_marked(snapshot)
+        return proved is not None and proved.restored and not has_record(snapshot)
 
     def _drifts(
         self, snapshot: Snapshot, service: Service, containers: tuple[str, ...], digests: frozenset[str] | None

@@ -169,7 +169,7 @@ def _schema() -> ExitCode:
 async def _opened(request: Request) -> Project | ExitCode:
     project = await open_project(request)
     if isinstance(project, Refusal):
-        say.err(*say.fitting(*project.lines))
+        say.fitted_err(*project.lines)
         return project.exit_code
     if project.adopted:
         say.err("No devloop.toml here; going by this one, which you may save:", "", project.adopted)

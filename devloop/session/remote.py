@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -15,14 +15,14 @@ from devloop.core.commands import Command, Rebuild, Restart
 from devloop.core.events import Record, ServiceAdded, ServiceRemoved, Trigger
 from devloop.core.failure import ExitCode
 from devloop.core.state import ServiceState
-from devloop.core.why.facts import NewestSave, Told
+from devloop.core.why.facts import NewestSave, Settled, Told
 from devloop.engine.eventlog import EventLog
 from devloop.session import say
 from devloop.session.clean import without_secrets
 from devloop.session.project import Project
 from devloop.views.board import row
 from devloop.views.chronicle import Chronicle
-from devloop.views.newestsave import newest_save, settled
+from devloop.views.newestsave import standing
 
 
 @dataclass(eq=False)
@@ -115,18 +115,21 @@ class Remote:
 
     async def newest(self, *names: str) -> Told:
         """Of services on one workload; every save that was written before the question counts."""
-        await asyncio.gather(*(self.caught_up(name) for name in names if name in self.log.state.services))
+        await self._catch_up(names)
         return self._told_of(names)
+
+    async def _catch_up(self, names: Iterable[str]) -> None:
+        await asyncio.gather(*(self.caught_up(name) for name in names if name in self.log.state.services))
 
     def _told_of(self, names: Sequence[str]) -> Told:
         states = self.log.state.services
-        here = [
-            (states[each.name], each) for each in self.project.services if each.name in names and each.name in states
+        how = [
+            standing(states[each.name], self._past, self.session, str(each.build.context.resolve()), time.time())
+            for each in self.project.services
+            if each.name in names and each.name in states
         ]
-        saves = [newest_save(state, self._past, self.session, time.time()) for state, _ in here]
-        done = [settled(state, self._past, self.session, str(each.build.context.resolve())) for state, each in here]
-        saved = next((each for each in saves if each is not None), None)
-        return Told(saved, tuple(each for each in done if each is not None))
+        saved = next((each for each in how if isinstance(each, NewestSave)), None)
+        return Told(saved, tuple(each for each in how if isinstance(each, Settled)))
 
     async def _newest_of(self, question: Message) -> Message:
         """By workload. Contexts of one name may lead to two clusters, so the server counts."""
@@ -134,9 +137,9 @@ class Remote:
             return {"newest": [], "settled": []}
         services = self.project.services
         keys = dict.fromkeys(key for each in services for key in each.workloads)
-        told = await self.newest(*(each.name for each in services))
+        await self._catch_up(each.name for each in services)
         by_key = {key: self._told_of([each.name for each in services if key in each.workloads]) for key in keys}
-        clean = without_secrets() if told.saved is not None else str
+        clean = without_secrets() if any(each.saved for each in by_key.values()) else str
         saved = [(asdict(key), asdict(_cleaned(each.saved, clean))) for key, each in by_key.items() if each.saved]
         done = [(asdict(key), asdict(one)) for key, each in by_key.items() for one in each.settled]
         return {"newest": saved, "settled": done}

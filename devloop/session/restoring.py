@@ -36,7 +36,6 @@ from devloop.session.project import (
     resolve_services,
 )
 from devloop.session.request import Request
-from devloop.session.undo import is_marked
 
 _ATTEMPTS = 5
 """Other writers may come between the read and the patch; each attempt starts from what is there then."""
@@ -151,7 +150,7 @@ async def marked(cluster: KubeCluster, namespace: str) -> Sequence[WorkloadKey] 
     if isinstance(listed, Failure):
         return listed
     found = [parse_deployment(raw) for raw in listed]
-    return [deployment.key for deployment in found if is_marked(deployment)]
+    return [deployment.key for deployment in found if deployment.is_marked]
 
 
 async def restore_targets(request: Request, *, everything: bool, as_json: bool, take_over: bool) -> ExitCode:

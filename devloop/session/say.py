@@ -22,6 +22,11 @@ def err(*lines: str) -> None:
     _write(sys.stderr, lines)
 
 
+def fitted_err(*lines: str) -> None:
+    """The same, in lines of the terminal's width."""
+    err(*fitting(*lines))
+
+
 def columns(otherwise: int = MOST) -> int:
     """Of the terminal, as far as they read well; `otherwise` where there is none."""
     found = 0

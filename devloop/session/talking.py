@@ -62,7 +62,7 @@ def _say_verdicts(verdicts: Sequence[Mapping[str, Any]]) -> None:
         named = each["message"].startswith(f"{each['service']}:")
         line = each["message"] if named else f"{each['service']}: {each['message']}"
         if each["code"]:
-            say.err(*say.fitting(*with_hint(line, each["hint"])))
+            say.fitted_err(*with_hint(line, each["hint"]))
         else:
             say.out(line)
 

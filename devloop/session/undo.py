@@ -4,12 +4,7 @@ import shlex
 
 from devloop.core.original import Original
 from devloop.core.service import WorkloadKey
-from devloop.core.workload import ACTIVE, ORIGINAL, Deployment
-
-
-def is_marked(deployment: Deployment) -> bool:
-    """Whether devloop's changes are in place."""
-    return ACTIVE in deployment.labels
+from devloop.core.workload import ORIGINAL, Deployment
 
 
 def undo_line(deployment: Deployment, context: str = "") -> str:

@@ -40,7 +40,7 @@ from devloop.session.reports import keep
 from devloop.session.signals import LAST_WORDS, SAME, Signals, cancel_everything
 from devloop.session.telling import Telling
 from devloop.session.tidying import Tidying
-from devloop.session.undo import is_marked, undo_line
+from devloop.session.undo import undo_line
 from devloop.views import exit_code, summary
 
 if TYPE_CHECKING:
@@ -355,7 +355,7 @@ class Session:
         self._last_words = [phrase.text for phrase in summary(self._log.state)]
         for key in sorted(keys | self._left) if self._options.trial is None else ():
             deployment = await assembly.as_it_is(key, self._observations)
-            if deployment is None or not is_marked(deployment):
+            if deployment is None or not deployment.is_marked:
                 continue
             if lease := self._holder.held_by(key) if self._holder else None:
                 self._last_words.append(f"{key} is left to {lease.holder.identity}, who works on it")

@@ -217,10 +217,14 @@ def _warned(event: ev.WarningRaised, _: SessionState) -> list[Phrase]:
     return [Phrase(line, Tone.WARN) for line in with_hint(f"warning: {event.message}", event.hint)]
 
 
+def what_is_back(event: ev.WorkloadDrifted) -> str:
+    """Which workload was restored, and to what; stands after that word."""
+    return f"{event.workload} {event.what.removeprefix('restored ')}"
+
+
 def _drifted(event: ev.WorkloadDrifted, _: SessionState) -> list[Phrase]:
     if event.restored:
-        what = event.what.removeprefix("restored ")
-        return [Phrase(f"RESTORED {event.workload} {what}"), Phrase(f"→ {BACK}", Tone.QUIET)]
+        return [Phrase(f"RESTORED {what_is_back(event)}"), Phrase(f"→ {BACK}", Tone.QUIET)]
     by = f", by {event.who}" if event.who else ""
     return [Phrase(f"{event.workload} is no longer as it was proved: {event.what}{by}", Tone.WARN)]
 

@@ -12,7 +12,7 @@ from devloop.core.events import Phase, WorkloadDrifted
 from devloop.core.failure import Failure, FailureCode
 from devloop.core.problems import Problem
 from devloop.core.state import FinishedCycle, ServiceState, SessionState
-from devloop.views import BACK
+from devloop.views import BACK, what_is_back
 from devloop.views.board import failed_phase
 from devloop.views.chronicle import Chronicle
 from devloop.views.loglines import without_colour
@@ -116,8 +116,7 @@ def _of_drift(drift: WorkloadDrifted, others: int) -> Band:
 
 
 def _of_restored(drift: WorkloadDrifted) -> Band:
-    what = f"{drift.workload} {drift.what.removeprefix('restored ')}"
-    return Band(drift.service, "", what, hint=BACK, restored=True)
+    return Band(drift.service, "", what_is_back(drift), hint=BACK, restored=True)
 
 
 def _of(service: ServiceState, last: FinishedCycle, failure: Failure, past: Chronicle, others: int) -> Band:

@@ -18,10 +18,16 @@ class _Save(Protocol):
     def __call__(self, want: Want, **more: Any) -> NewestSave: ...
 
 
-def newest_save(service: ServiceState, past: Chronicle, session: str, now: float) -> NewestSave | None:
-    """None where it is proved, and where somebody else works on the workload: their own session tells more."""
+def standing(
+    service: ServiceState, past: Chronicle, session: str, context: str, now: float
+) -> NewestSave | Settled | None:
+    """None where somebody else works on the workload: their own session tells more. `context`: the build's folder."""
     if service.looks_on or service.held:
         return None
+    return _unproved(service, past, session, now) or _settled(service, session, context)
+
+
+def _unproved(service: ServiceState, past: Chronicle, session: str, now: float) -> NewestSave | None:
     still = meanwhile(service, now)
 
     def save(want: Want, **more: Any) -> NewestSave:
@@ -31,10 +37,10 @@ def newest_save(service: ServiceState, past: Chronicle, session: str, now: float
     return _on_its_way(service, save) or _given_up(service, past, save) or _failed(service, past, save)
 
 
-def settled(service: ServiceState, past: Chronicle, session: str, context: str) -> Settled | None:
-    """None where anything is left to do, or somebody else does it."""
+def _settled(service: ServiceState, session: str, context: str) -> Settled | None:
+    """Of a service that has nothing left to do; None before its first cycle."""
     last = service.last
-    if last is None or newest_save(service, past, session, 0.0) is not None or service.looks_on or service.held:
+    if last is None:
         return None
     back = service.drifted if service.restored is not None else 0.0
     return Settled(session, service.name, context, files(last.want.files, last.want.count), last.want.since, back)

@@ -9,7 +9,7 @@ from devloop.core.failure import ExitCode
 from devloop.core.service import WorkloadKey
 from devloop.core.why.cause import Cause, CauseCode, Link
 from devloop.core.why.chain import Holds, Reading
-from devloop.core.why.diagnosis import exit_code
+from devloop.core.why.diagnosis import NO_CAUSE, exit_code
 from devloop.core.why.facts import NewestSave
 from devloop.core.why.tally import NOTHING, Tally
 from devloop.views import Phrase, Tone
@@ -125,7 +125,7 @@ def _chain(readings: Sequence[Reading], clock: "_Clock") -> Iterator[Phrase]:
 
 
 def _cause(cause: Cause, clock: "_Clock", width: int | None, *, first: bool) -> Iterator[Phrase]:
-    tone = Tone.GOOD if cause.code in {CauseCode.RESTORED, CauseCode.SAME_CONTENT} else Tone.WARN
+    tone = Tone.GOOD if cause.code in NO_CAUSE else Tone.WARN
     tone = Tone.BAD if first and tone is Tone.WARN and cause.code is not CauseCode.UNKNOWN else tone
     sentence = f"{cause.code}: {cause.message}"
     lines = wrapped(sentence, width) if width else [sentence]

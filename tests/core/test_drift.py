@@ -100,7 +100,7 @@ def back(now: Snapshot, marked: Snapshot | None = None) -> Drift | None:
 def test_what_was_restored_is_told_with_what_it_is_now() -> None:
     now = replace(seen(template=template(WAS, "IfNotPresent", "")), pods=(pod(image="f"),))
     what = f"restored to what it was before devloop: {WAS} under IfNotPresent"
-    assert back(now) == Drift(what, "devloop restore", restored=True)
+    assert back(now) == Drift(what, "devloop restore")
 
 
 def test_a_policy_that_was_not_set_before_is_restored_to_whatever_the_api_server_makes_of_it() -> None:

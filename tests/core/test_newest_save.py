@@ -4,9 +4,9 @@ import pytest
 
 from devloop.core import events as ev
 from devloop.core.failure import FailureCode
-from devloop.core.why.facts import NewestSave
+from devloop.core.why.facts import NewestSave, Settled
 from devloop.tui.scene import Scene
-from devloop.views.newestsave import newest_save, settled
+from devloop.views.newestsave import standing
 from tests.tui.states import STATES, broken_build, verified
 from tests.tui.stories import Story
 
@@ -14,7 +14,8 @@ from tests.tui.stories import Story
 def told(story: Story, service: str = "web") -> NewestSave | None:
     scene = Scene()
     scene.take(story.records)
-    return newest_save(scene.state.services[service], scene.past, "1a2b", story.now)
+    found = standing(scene.state.services[service], scene.past, "1a2b", "/work/web", story.now)
+    return found if isinstance(found, NewestSave) else None
 
 
 @pytest.mark.parametrize(
@@ -47,7 +48,8 @@ def test_where_a_build_failed() -> None:
 def test_a_session_says_when_nothing_is_left_to_do(state: str, is_done: bool) -> None:
     scene = Scene()
     scene.take(STATES[state]().records)
-    assert (settled(scene.state.services["web"], scene.past, "1a2b", "/work/web") is not None) is is_done
+    found = standing(scene.state.services["web"], scene.past, "1a2b", "/work/web", 0.0)
+    assert isinstance(found, Settled) is is_done
 
 
 def test_a_session_says_that_what_was_there_before_it_is_back() -> None:
@@ -55,8 +57,8 @@ def test_a_session_says_that_what_was_there_before_it_is_back() -> None:
     drift = ev.WorkloadDrifted("web", "deployment/web", "devloop restore", "restored", restored=True)
     scene.take(verified().wait(20).tell(drift).records)
     web = scene.state.services["web"]
-    told = settled(web, scene.past, "1a2b", "/work/web")
-    assert told is not None
+    told = standing(web, scene.past, "1a2b", "/work/web", 0.0)
+    assert isinstance(told, Settled)
     assert told.restored == web.drifted > 0
 
 

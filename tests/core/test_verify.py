@@ -169,7 +169,7 @@ def test_what_a_node_names_is_looked_for_in_the_registry_that_the_pods_pull_from
 def test_a_digest_that_nodes_name_differently_is_looked_for_under_every_name() -> None:
     own = ImageRef.parse("localhost:5001/shop/web:dev")
     names = ["localhost:5001/shop/api", "localhost:5001/shop/jobs"]
-    found = where_each_is_known([f"{name}@{B.digest}" for name in names], own, own)
+    found = where_each_is_known((f"{name}@{B.digest}", own, own) for name in names)
     assert {digest: [ref.name for ref in refs] for digest, refs in found.items()} == {B.digest: [own.name, *names]}
 
 

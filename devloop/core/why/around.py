@@ -75,8 +75,8 @@ def _built(facts: Facts) -> Iterator[Evidence]:
 def asked(facts: Facts) -> list[Reference]:
     """What the template's containers ask for, of those that the question is about; each image once."""
     deployment = facts.snapshot.deployment
-    specs = deployment.template.containers if deployment is not None else ()
-    images = dict.fromkeys(spec.image for spec in specs if spec.name in facts.containers)
+    specs = facts.asked_about(deployment.template) if deployment is not None else ()
+    images = dict.fromkeys(spec.image for spec in specs)
     return [facts.references[image] for image in images if image in facts.references]
 
 

@@ -116,11 +116,10 @@ def _registry(reference: Reference) -> Reading:
 
 
 def _spec(facts: Facts, deployment: Deployment) -> Iterator[Reading]:
-    for spec in deployment.template.containers:
-        if spec.name in facts.containers:
-            kind = "init container" if spec.init else "container"
-            policy = spec.pull_policy or "the default policy"
-            yield Reading(Link.SPEC, Holds.YES, f"{kind} {spec.name} asks for {spec.image} under {policy}")
+    for spec in facts.asked_about(deployment.template):
+        kind = "init container" if spec.init else "container"
+        policy = spec.pull_policy or "the default policy"
+        yield Reading(Link.SPEC, Holds.YES, f"{kind} {spec.name} asks for {spec.image} under {policy}")
 
 
 def _revision(facts: Facts, deployment: Deployment) -> Reading:

@@ -16,7 +16,8 @@ from devloop.core.workload import Deployment
 _ORDER = tuple(CauseCode)
 _OF_SESSION = frozenset({CauseCode.CYCLE_FAILED, CauseCode.PENDING})
 """What was saved last is what whoever asks means, whatever else is the matter."""
-_NO_CAUSE = frozenset({CauseCode.RESTORED, CauseCode.SAME_CONTENT})
+NO_CAUSE = frozenset({CauseCode.RESTORED, CauseCode.SAME_CONTENT})
+"""By which nothing is wrong."""
 
 
 def diagnose(facts: Facts) -> tuple[Cause, ...]:
@@ -37,7 +38,7 @@ def diagnose(facts: Facts) -> tuple[Cause, ...]:
 
 def exit_code(causes: Iterable[Cause]) -> ExitCode:
     """0: the newest image provably runs; 3: nothing is known to be wrong, but not all is known; else 6."""
-    codes = {cause.code for cause in causes} - _NO_CAUSE
+    codes = {cause.code for cause in causes} - NO_CAUSE
     if not codes:
         return ExitCode.DONE
     return ExitCode.UNREACHABLE if codes == {CauseCode.UNKNOWN} else ExitCode.UNPROVEN
@@ -87,7 +88,7 @@ def _at(cause: Cause) -> float:
 
 def _explains(cause: Cause, seen: tuple[Seen, ...]) -> int:
     """How many Pods' image it explains. What cannot be told explains none and comes last, before it a single file."""
-    if cause.code in _NO_CAUSE:
+    if cause.code in NO_CAUSE:
         return -2
     if cause.code is CauseCode.UNKNOWN:
         return -1

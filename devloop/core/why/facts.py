@@ -4,7 +4,7 @@ A link of the chain that cannot be read here (no engine, no registry credentials
 reason: it costs what it would have told, and nothing else. Times are Unix seconds, 0.0 when not known.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from devloop.core.failure import Failure
@@ -12,7 +12,7 @@ from devloop.core.image import ImageRef, ResolvedImage
 from devloop.core.proof import Known
 from devloop.core.service import WorkloadKey
 from devloop.core.status import ContainerRef
-from devloop.core.workload import Snapshot
+from devloop.core.workload import ContainerSpec, Snapshot, Template
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +222,10 @@ class Facts:
     """None where no session runs for the workload, or all that was saved is proved."""
     settled: Settled | None = None
     """None where no session runs for the workload and from this very source, or it has something left to do."""
+
+    def asked_about(self, template: Template) -> Iterator[ContainerSpec]:
+        """Those of its containers that the question is about."""
+        return (spec for spec in template.containers if spec.name in self.containers)
 
     @property
     def session(self) -> NewestSave | Settled | None:

@@ -46,7 +46,7 @@ def restored(facts: Facts, deployment: Deployment) -> Cause | None:
     settled = facts.settled
     if settled is None or not settled.restored:
         return None
-    specs = [spec for spec in deployment.template.containers if spec.name in facts.containers]
+    specs = facts.asked_about(deployment.template)
     policies = [spec.pull_policy for spec in specs if "@" not in spec.image and spec.pull_policy in _ASKS_NOBODY]
     missed = f"; {policies[0]} is back, so nodes may miss the next push to the tag" if policies else ""
     evidence = Evidence(f"devloop up, session {settled.session}", "saw it restored at", settled.restored)

@@ -112,9 +112,9 @@ def _keep_off(deployment: Deployment, facts: Facts) -> str:
 
 def pinned(facts: Facts, deployment: Deployment) -> Iterator[Cause]:
     """Containers whose reference cannot come to mean the newest image."""
-    for spec in deployment.template.containers:
+    for spec in facts.asked_about(deployment.template):
         reference = facts.references.get(spec.image)
-        if spec.name in facts.containers and reference is not None:
+        if reference is not None:
             found = _other_than_expected(facts, spec, reference) or _newer(facts, spec.name, reference)
             if found is not None:
                 message, fix, evidence = found
@@ -235,14 +235,10 @@ def never_run(facts: Facts, deployment: Deployment) -> Cause | None:
         or BuildMark.decode(deployment.template.build) is not None
     ):
         return None
-    asks = ", ".join(f"container {s.name} asks for {s.image}" for s in _asked_about(facts, deployment))
+    asks = ", ".join(f"container {s.name} asks for {s.image}" for s in facts.asked_about(deployment.template))
     message = f"devloop has not run yet for this service: the registry has no {facts.expected}, to which it will push"
     evidence = (Evidence("registry", f"has no {facts.expected}"), Evidence(str(facts.key), asks))
     return Cause(CauseCode.NEVER_RUN, message, evidence, facts.up)
-
-
-def _asked_about(facts: Facts, deployment: Deployment) -> Iterator[ContainerSpec]:
-    return (spec for spec in deployment.template.containers if spec.name in facts.containers)
 
 
 def _ahead(facts: Facts, local: LocalImage, registry: RegistryImage | Unread | None) -> bool:

@@ -196,5 +196,5 @@ def _untrue(what: str) -> int:
 
 
 def _refused(refusal: Refusal) -> int:
-    say.err(*say.fitting(*refusal.lines))
+    say.fitted_err(*refusal.lines)
     return int(refusal.exit_code)

@@ -175,5 +175,5 @@ def _agreed(person: Person, compared: files.Files) -> bool:
 
 
 def _refused(refusal: Refusal) -> ExitCode:
-    say.err(*say.fitting(*refusal.lines))
+    say.fitted_err(*refusal.lines)
     return refusal.exit_code

@@ -84,7 +84,7 @@ def ask_for_registry(person: Person, services: list[str], found: Sequence[Regist
             check_image(f"{text}/name")
         except InvalidValueError:
             like = "write a registry's host, like `localhost:5001` or `ghcr.io/NAME`"
-            say.err(*say.fitting(f"`{text}` is no registry: {like}, or {out}"))
+            say.fitted_err(f"`{text}` is no registry: {like}, or {out}")
             continue
         host, _, prefix = text.partition("/")
         named = Registry(host, host, "is the one that you named")

@@ -18,7 +18,7 @@ from devloop.core.containers import choose
 from devloop.core.failure import GOES_ON, Failure
 from devloop.core.image import ImageRef, InvalidReferenceError, digest_of
 from devloop.core.manifest import pod as parse_pod
-from devloop.core.proof import where_known
+from devloop.core.proof import where_each_is_known
 from devloop.core.service import Service, WorkloadKey
 from devloop.core.status import ContainerRef
 from devloop.core.why.facts import Facts, LocalImage, Push, Reference, RegistryImage, Settled, Source, Told, Unread
@@ -184,14 +184,11 @@ class Gatherer:
 
         By its digest, what is here and newer shows whether it ever was pushed.
         """
-        wanted: dict[str, tuple[ImageRef, ...]] = {}
-        for reference, image_id in _image_ids(snapshot, references):
-            registry, digest = reference.registry, digest_of(image_id)
-            if not isinstance(registry, RegistryImage) or registry.loaded_into:
-                continue
-            if digest not in registry.resolved.digests:
-                there = where_known(image_id, self._from_here(reference.ref, service), reference.ref)
-                wanted[digest] = tuple(dict.fromkeys((*wanted.get(digest, ()), *there)))
+        wanted = where_each_is_known(
+            (image_id, self._from_here(reference.ref, service), reference.ref)
+            for reference, image_id in _image_ids(snapshot, references)
+            if _is_another(image_id, reference.registry)
+        )
         answers = await asyncio.gather(*(self._first_known(refs, platform) for refs in wanted.values()))
         return dict(zip(wanted, answers, strict=True))
 
@@ -233,6 +230,13 @@ class Gatherer:
         if found is None:
             return Unread(f"there is no folder {service.build.context}", "correct `build` of the service")
         return await in_daemon_thread(lambda: with_dockerfile(found, service.build))
+
+
+def _is_another(image_id: str, registry: RegistryImage | Unread | None) -> bool:
+    """Whether it is none of what the registry has under the reference, and a registry may know what it is."""
+    if not isinstance(registry, RegistryImage) or registry.loaded_into:
+        return False
+    return digest_of(image_id) not in registry.resolved.digests
 
 
 def _settled(told: Told, service: Service | None) -> Settled | None:
