@@ -35,7 +35,7 @@ class Layer:
     diff_id: str
     """Of the archive in it, as an image's config names it."""
     newest: int
-    """When the newest of its files was saved, in Unix seconds, rounded up."""
+    """When the newest of its files was saved, in whole Unix seconds."""
 
     @classmethod
     def of(cls, archive: bytes, level: int, newest: int) -> "Layer":
@@ -52,7 +52,7 @@ def pack(puts: Iterable[Put], context: Path) -> Layer:
             info = _info(put)
             data = read_plain(context / put.source, put.source, info, _refuse_special) if put.source else b""
             tar.addfile(info, io.BytesIO(data))
-            newest = max(newest, int(info.mtime) + 1 if put.source else 0)
+            newest = max(newest, int(info.mtime) if put.source else 0)
     return Layer.of(archive.getvalue(), _LEVEL, newest)
 
 

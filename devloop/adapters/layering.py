@@ -33,7 +33,7 @@ def layer_of(placed: Iterable[Placed], context: Path, *, unpacks: bool = False) 
             if unpacks and each.named and _is_archive(data):
                 raise NoLayerError(f"the sandbox has no engine and cannot unpack {each.source}; COPY takes it as it is")
             tar.addfile(info, io.BytesIO(data))
-            newest = max(newest, int(info.mtime) + 1 if each.type is EntryType.FILE else 0)
+            newest = max(newest, int(info.mtime) if each.type is EntryType.FILE else 0)
     return Layer.of(archive.getvalue(), _LEVEL, newest)
 
 

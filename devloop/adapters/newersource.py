@@ -31,7 +31,7 @@ def look(service: str, area: Area, built: float) -> Source | None:
     history = _History(area.context, built)
     inside = sorted(history.saves(_in_context(scope, links)), reverse=True)
     outside = max(history.saves(_kept_by_git(scope)), default=None)
-    newer = tuple(_file(area, saved) for saved in inside[:_SHOWN] if built and saved[0] > built)
+    newer = tuple(_file(area, saved) for saved in inside[:_SHOWN] if built and _after(saved[0], built))
     newest = max([*inside[:1], *([outside] if outside else [])], default=None)
     ignore_file = scope.ignore_file.path
     return Source(
@@ -43,6 +43,11 @@ def look(service: str, area: Area, built: float) -> Source | None:
         built,
         links=links,
     )
+
+
+def _after(at: float, built: float) -> bool:
+    """Whether that was saved after the image was built: images are of whole seconds where devloop makes them."""
+    return int(at) > built
 
 
 def _file(area: Area, saved: _Saved) -> SavedFile:
@@ -91,7 +96,7 @@ class _History:
     def saves(self, files: Iterable[_Saved]) -> Iterator[_Saved]:
         """Without those that git has just so since before the image was built: somebody else wrote them then."""
         for at, name, pattern in files:
-            if not self.built or at <= self.built or name not in self._unchanged:
+            if not self.built or not _after(at, self.built) or name not in self._unchanged:
                 yield at, name, pattern
             elif name in self._committed:
                 yield min(at, self._committed[name]), name, pattern

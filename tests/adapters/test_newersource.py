@@ -44,6 +44,13 @@ def test_newest_first_without_what_version_control_and_editors_write(tree: Path)
     assert newer(tree) == ["src/lib.py", "src/app.py"]
 
 
+def test_the_second_of_the_build_is_no_later_save(tmp_path: Path) -> None:
+    """An image of a layer bears the whole second in which the newest of its files was saved."""
+    save(tmp_path, "Dockerfile", BUILT + 0.9)
+    save(tmp_path, "app.py", BUILT + 1.0)
+    assert newer(tmp_path) == ["app.py"]
+
+
 def test_what_is_ignored_does_not_count(tree: Path) -> None:
     save(tree, ".dockerignore", BUILT - 10)
     (tree / ".dockerignore").write_text("src/lib.py\n")
