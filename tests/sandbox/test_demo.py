@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -66,8 +66,8 @@ def demo(home: Path, *options: str) -> Iterator["subprocess.Popen[str]"]:
             process.kill()
 
 
-def on_terminal(home: Path) -> OnTerminal:
-    env = {"HOME": str(home), "PYTHONPATH": str(Path(devloop.__file__).parent.parent)}
+def on_terminal(home: Path, environment: Mapping[str, str] | None = None) -> OnTerminal:
+    env = {"HOME": str(home), "PYTHONPATH": str(Path(devloop.__file__).parent.parent), **(environment or {})}
     return OnTerminal([sys.executable, "-m", "devloop", "demo"], home.parent, env=env)
 
 
@@ -177,6 +177,15 @@ def test_an_interrupt_before_that_ends_all_of_it(home: Path) -> None:
         assert terminal.finish() == 130
     assert "the sandbox is gone" in terminal.said
     nothing_is_left(home)
+
+
+@pytest.mark.timeout(120)
+def test_make_which_hears_the_interrupt_too_is_spoken_for(home: Path) -> None:
+    with on_terminal(home, {BY_MAKE: "1"}) as terminal:
+        terminal.until("Enter lets devloop take over")
+        terminal.press(b"\x03")
+        assert terminal.finish() == 130
+    assert "whatever make says of it" in terminal.said
 
 
 @pytest.mark.timeout(120)

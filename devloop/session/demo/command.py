@@ -14,7 +14,7 @@ from devloop.session import say
 from devloop.session.demo import words
 from devloop.session.demo.byhand import YESTERDAY, ByHand, NotAsToldError, greeting_of
 from devloop.session.demo.leftovers import Footprint, users_own
-from devloop.session.demo.place import DemoFolder, open_folder, unwritable
+from devloop.session.demo.place import DemoFolder, by_make, open_folder, unwritable
 from devloop.session.demo.sandboxed import Sandbox, running
 from devloop.session.demo.telling import NobodyReadsError, Telling, out
 from devloop.session.project import Refusal, open_project
@@ -38,7 +38,7 @@ def run_demo(folder: Path | None, output: Output | None) -> int:
         return code or (_on_screen(where, sandbox) if output is None else _by_line(where, sandbox, output, tell))
 
     def over(where: DemoFolder, code: int) -> int:
-        tell(*words.end(where.path))
+        tell(*words.end(where.path, make_was_interrupted=code == ExitCode.INTERRUPTED and by_make()))
         return code
 
     return _in_sandbox(folder, session, over, tell)

@@ -24,6 +24,11 @@ _UNWRITABLE = {
 }  # fmt: skip
 
 
+def by_make() -> bool:
+    """Whether `make demo` began it."""
+    return bool(os.environ.get(BY_MAKE))
+
+
 @dataclass(frozen=True, slots=True)
 class DemoFolder:
     """A folder that is the demo's own."""
@@ -93,7 +98,7 @@ def unwritable(path: Path, error: OSError) -> Refusal:
 
 def elsewhere_command() -> str:
     """What starts the demo in another folder, as one types it who has started this one."""
-    return '`make demo ARGS="--folder DIR"`' if os.environ.get(BY_MAKE) else "`devloop demo --folder DIR`"
+    return '`make demo ARGS="--folder DIR"`' if by_make() else "`devloop demo --folder DIR`"
 
 
 def _values(file: Path) -> dict[str, str]:

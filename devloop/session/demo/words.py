@@ -44,9 +44,11 @@ def beginning(folder: Path) -> list[str]:
     return _rows("devloop demo", f"a sandbox in {folder}", stand_in)
 
 
-def end(folder: Path) -> list[str]:
-    """What is left."""
-    return _rows("the end", f"the sandbox is gone with all that ran in it; {folder} stays, and is yours to delete")
+def end(folder: Path, *, make_was_interrupted: bool = False) -> list[str]:
+    """What is left. `make` heard the Ctrl-C too, and says so in a line of its own, which looks like trouble."""
+    gone = f"the sandbox is gone with all that ran in it; {folder} stays, and is yours to delete"
+    ending = ("that was your Ctrl-C, and all is well, whatever make says of it",) if make_was_interrupted else ()
+    return _rows("the end", gone, *ending)
 
 
 def first(greeting: str) -> list[str]:
