@@ -39,15 +39,17 @@ def init(
     What everybody shares goes to devloop.toml, what is yours alone (the kube context, names that hold on this machine)
     to devloop.local.toml, with a line in .gitignore. Reads the cluster and changes nothing there.
 
+    Enter is a good answer to every question but one: a file that is there is changed only after a y.
+
     \b
     Examples:
-      devloop init                    asks; Enter is a good answer to everything
+      devloop init                    asks what is not clear, and before it writes
       devloop init --yes -n shop      for scripts
       devloop init --diff             what it would write today
 
-    Exits with 0 when it is written or nothing had to be, 2 when a file stands in the way, the answer was no or there is
-    no Dockerfile, 3 when the cluster does not answer, has no such namespace or runs nothing that is built here, or when
-    no registry was found to push to.
+    Exits with 0 when it is written or nothing had to be, 2 when a file stands in the way or has mistakes, the answer was
+    no or there is no Dockerfile, 3 when the cluster does not answer, has no such namespace or runs nothing that is built
+    here, or when no registry was found to push to.
     """
     if only_print and diff:
         raise click.UsageError("--print and --diff show the same in two ways: name one of them")

@@ -188,11 +188,47 @@ def test_a_namespace_that_is_not_there(project: Project) -> None:
     assert err.startswith("there is no namespace `shopp` in the cluster of context colima\n→ correct -n")
 
 
-def test_a_file_with_mistakes_is_mentioned(project: Project) -> None:
+@pytest.mark.parametrize("mode", ["--yes", "--print", "--diff"])
+@pytest.mark.parametrize(
+    ("wrong", "at_fault"),
+    [
+        (["devloop.toml"], "devloop.toml"),
+        (["devloop.local.toml"], "devloop.local.toml"),
+        (["devloop.toml", "devloop.local.toml"], "devloop.toml and devloop.local.toml"),
+    ],
+)
+def test_files_with_mistakes_are_told_and_left_alone(
+    project: Project, wrong: list[str], at_fault: str, mode: str
+) -> None:
+    assert project.run("init", "--yes")[0] == 0
+    for name in wrong:
+        path = project.root / name
+        path.write_text(path.read_text().replace("namespace =", "namespac =").replace("context =", "contxt ="))
+    before = {name: (project.root / name).read_text() for name in WRITTEN}
+    code, out, err = project.run("init", mode)
+    assert (code, out) == (2, "")
+    said = project.run("validate")[2]
+    assert [line.partition(":")[0] for line in said.splitlines()] == wrong
+    assert err == f"{said}→ correct that, or move {at_fault} away, and run `devloop init` again\n"
+    assert {name: (project.root / name).read_text() for name in WRITTEN} == before
+
+
+def test_an_overlay_with_mistakes_is_told_where_it_is_alone(project: Project) -> None:
+    (project.root / "devloop.local.toml").write_text('[cluster]\ncontxt = "colima"\n[services.web]\nload = "auto"\n')
+    code, out, err = project.run("init", "--yes")
+    assert (code, out) == (2, "")
+    first, way = err.splitlines()
+    assert first.startswith("devloop.local.toml:2: cluster.contxt: ")
+    assert way.startswith("→ correct that, or move devloop.local.toml away")
+    (project.root / "devloop.local.toml").write_text('[services.web]\npush_image = "localhost:1/web"\n')
+    assert "image" not in project.run("init", "--yes")[2], "what devloop.toml has is missing in no overlay"
+
+
+def test_a_file_with_mistakes_further_up_is_nothing_to_wait_for(project: Project) -> None:
     (project.root / "devloop.toml").write_text("[cluster]\nnamespac = 'x'\n")
-    code, out, _ = project.run("init", "--yes")
-    assert code == 2
-    assert "! devloop.toml has mistakes (`devloop validate` lists them), so its context and namespace" in out
+    project.root = project.root / "web"
+    code, _, err = project.run("init", "--yes")
+    assert code == 0, err
 
 
 @pytest.mark.parametrize("name", ["devloop.toml", "devloop.local.toml", ".gitignore"])

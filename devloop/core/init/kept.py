@@ -31,7 +31,7 @@ class Kept:
     """What the files say."""
 
     text: str = ""
-    """Of devloop.toml; empty where there is none, or it has mistakes."""
+    """Of devloop.toml; empty where there is none."""
     namespace: str = ""
     names: frozenset[str] = frozenset()
     images: frozenset[str] = frozenset()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from devloop.adapters import configfile
+from devloop.adapters.configfile import LoadedConfig
 from devloop.adapters.dockerconfig import DockerConfig
 from devloop.adapters.dockerfiles import find_dockerfiles, read_dockerfile
 from devloop.adapters.engine import DockerEngine
@@ -15,7 +16,7 @@ from devloop.adapters.projectfiles import checkout_of, read_text, tables_of
 from devloop.adapters.registry import HttpRegistry
 from devloop.adapters.statedbuilds import read_stated
 from devloop.adapters.threads import in_daemon_thread
-from devloop.core.config import Problems
+from devloop.core.config import Problem, Problems
 from devloop.core.failure import ExitCode, Failure, FailureCode
 from devloop.core.image import ImageRef
 from devloop.core.init.evidence import Spot
@@ -68,7 +69,7 @@ class Seen:
 
 
 def _kept(place: Place, found: Sequence[Source], workloads: Sequence[Live]) -> Kept:
-    """Of a file of this folder without mistakes."""
+    """Of a file of this folder."""
     text = read_text(place.root / configfile.FILE) if place.file and Path(place.file).parent == Path() else None
     if text is None:
         return NOTHING
@@ -123,12 +124,33 @@ async def _place(request: InitRequest, root: Path) -> Place | Refusal:
     """The context and namespace: those asked for, else those of a configuration that is there already."""
     asked = Request(context=request.context, namespace=request.namespace, writes=False)
     loaded = configfile.load(None, root, os.environ)
+    if problems := _mistakes(loaded, root):
+        return _with_mistakes(problems)
     usable = None if isinstance(loaded, Problems) else loaded
     pinned = chosen_context(usable, asked)
     if isinstance(pinned, Failure):
         return Refusal.of(pinned)
     place = await place_of(usable, asked, pinned)
     return Place(place.config, place.file, root, pinned, place.addresses, place.namespace, request.context)
+
+
+def _mistakes(loaded: LoadedConfig | Problems | None, root: Path) -> list[Problem]:
+    """Those in the files of this folder; one further up only counts where it has none."""
+    if (root / configfile.FILE).is_file():
+        return [*loaded] if isinstance(loaded, Problems) else []
+    try:
+        text = read_text(root / configfile.OVERLAY)
+    except OSError:
+        return []  # told where it would be written
+    found = configfile.check_texts({configfile.OVERLAY: text or ""}, root, os.environ)
+    # A service of an overlay alone lacks what devloop.toml has of it.
+    return [each for each in found if not each.key.startswith("services")] if isinstance(found, Problems) else []
+
+
+def _with_mistakes(problems: Sequence[Problem]) -> Refusal:
+    names = " and ".join(dict.fromkeys(each.file for each in problems))
+    way = f"→ correct that, or move {names} away, and run `devloop init` again"
+    return Refusal(ExitCode.USAGE, (*map(str, problems), way))
 
 
 async def _with_cluster(
@@ -150,7 +172,7 @@ async def _with_cluster(
         hint = "correct -n, or leave it out: then all that you may list are looked at"
         return Refusal.of(Failure(FailureCode.WORKLOAD_ABSENT, message, hint))
     shared = checkout_of(place.root) is not None
-    notes = [*_unusable(place), *problems, *_above(place)]
+    notes = [*problems, *_above(place)]
     own = _kept(place, found, workloads)
     return Seen(place, found, tuple(workloads), where, around, shared, tuple(notes), own)
 
@@ -197,15 +219,6 @@ async def _docker_logins() -> tuple[tuple[str, ...], Mapping[str, str]]:
             return config.logins(), await in_daemon_thread(config.users)
     except TimeoutError:
         return config.logins(), {}
-
-
-def _unusable(place: Place) -> list[str]:
-    """A file of this folder that does not say which context and namespace it is for."""
-    if place.file or not (place.root / configfile.FILE).is_file():
-        return []
-    return [
-        f"{configfile.FILE} has mistakes (`devloop validate` lists them), so its context and namespace do not count"
-    ]
 
 
 def _above(place: Place) -> list[str]:
