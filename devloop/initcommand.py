@@ -47,9 +47,9 @@ def init(
       devloop init --yes -n shop      for scripts
       devloop init --diff             what it would write today
 
-    Exits with 0 when it is written or nothing had to be, 2 when a file stands in the way or has mistakes, the answer was
-    no or there is no Dockerfile, 3 when the cluster does not answer, has no such namespace or runs nothing that is built
-    here, or when no registry was found to push to.
+    Exits with 0 when it is written or nothing had to be, 2 when a file stands in the way or has mistakes, the answer
+    was no or there is no Dockerfile, 3 when the cluster does not answer, has no such namespace or runs nothing that is
+    built here, or when no registry was found to push to.
     """
     if only_print and diff:
         raise click.UsageError("--print and --diff show the same in two ways: name one of them")

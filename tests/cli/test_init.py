@@ -320,6 +320,32 @@ def test_only_a_local_cluster_is_permitted_without_a_word(project: Project) -> N
     assert '# context = "prod"' in (project.root / "devloop.local.toml").read_text()
 
 
+def test_a_context_that_the_file_allows_need_not_be_in_an_overlay_that_is_there(project: Project) -> None:
+    project.context("prod")
+    assert project.run("init", "--yes")[0] == 0
+    path = project.root / "devloop.toml"
+    path.write_text(path.read_text().replace("[cluster]\n", '[cluster]\nallow = ["prod"]\n'))
+    before = {name: (project.root / name).read_text() for name in WRITTEN}
+    code, out, err = project.run("init", "--yes")
+    assert code == 0, err
+    assert "devloop.local.toml says so already" in out
+    assert {name: (project.root / name).read_text() for name in WRITTEN} == before
+    (project.root / "devloop.local.toml").write_text('[services.web]\ntag = "mine"\n')
+    assert project.run("init", "--yes")[0] == 0, "nor its table"
+    (project.root / "devloop.local.toml").unlink()
+    assert project.run("init", "--yes")[0] == 0
+    assert project.read("devloop.local.toml")["cluster"] == {"context": "prod"}, "a fresh checkout gets the line"
+
+
+def test_an_overlay_for_another_context_says_something_else(project: Project) -> None:
+    project.context("prod")
+    (project.root / "devloop.toml").write_text('[cluster]\nallow = ["prod"]\n')
+    (project.root / "devloop.local.toml").write_text('[cluster]\ncontext = "test"\n')
+    code, _, err = project.run("init", "--yes", "--context", "prod")
+    assert code == 2
+    assert "devloop.local.toml are there and say something else" in err
+
+
 def test_a_context_that_was_chosen_is_in_what_comes_next(project: Project) -> None:
     """The file does not name it, and the current one may be another cluster."""
     project.context("prod")

@@ -52,6 +52,8 @@ class Target:
     local: bool
     permitted: bool
     """Whether naming the context in the file is right: it is a local cluster, or a person has confirmed it."""
+    in_files: bool = False
+    """Whether the files permit it already, so that an overlay that is there need not name it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,8 +88,9 @@ def _proposed(person: Person | None, seen: Seen) -> tuple[Draft, Matching]:
 def _target(seen: Seen, namespaces: set[str]) -> Target:
     """Naming a context in the file permits writing to it, so only a local one is named without a person's word."""
     place, name = seen.place, seen.place.pinned.name
-    permitted = place.local or all(place.config.cluster.allows(name, each) for each in namespaces or {""})
-    return Target(name, place.local, permitted)
+    cluster = place.config.cluster
+    allowed = all(cluster.allows(name, each) for each in namespaces or {""})
+    return Target(name, place.local, place.local or allowed, in_files=allowed and cluster.context in {"", name})
 
 
 def _permitted(proposal: Draft, person: Person | None) -> Draft:

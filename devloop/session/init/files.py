@@ -3,7 +3,7 @@
 import difflib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -67,9 +67,15 @@ def compare(draft: Draft, root: Path) -> Files:
     return Files(
         root,
         Change(configfile.FILE, project, before, before is None or not _says(before, project)),
-        Change(configfile.OVERLAY, local, own, own is None or not _says(own, local)),
+        Change(configfile.OVERLAY, local, own, own is None or not _says(own, _least(draft))),
         ignores=not is_ignored(root, configfile.OVERLAY),
     )
+
+
+def _least(draft: Draft) -> str:
+    """What an overlay has to say that is there already."""
+    target = draft.target
+    return local_file(replace(draft, target=replace(target, permitted=target.permitted and not target.in_files)))
 
 
 def check(draft: Draft, root: Path) -> Problems | None:
@@ -102,7 +108,7 @@ def _says(text: str, wanted: str) -> bool:
 
 def _holds(tables: Mapping[str, Any], needed: Mapping[str, Any]) -> bool:
     return all(
-        isinstance(tables.get(key), Mapping) and _holds(tables[key], value)
+        isinstance(own := tables.get(key, {}), Mapping) and _holds(own, value)
         if isinstance(value, Mapping)
         else tables.get(key) == value
         for key, value in needed.items()
