@@ -83,6 +83,8 @@ def _inner(sentence: str) -> str:
 
 
 def _fate(unmatched: Unmatched, draft: Draft) -> str:
+    if unmatched.is_declined:
+        return "; left out, as you answered"
     return "; in devloop.toml as a comment" if unmatched.candidates and not draft.kept.text else "; left out"
 
 

@@ -162,6 +162,37 @@ def test_a_path_in_the_registry_that_was_found_is_pulled_under_its_other_name(
     assert project.read("devloop.local.toml")["services"] == {"web": {"push_image": "localhost:5001/team/web"}}
 
 
+def test_why_a_registry_is_asked_for_comes_before_the_question_and_0_is_told_as_the_answer(
+    project: Project, cluster: Cluster
+) -> None:
+    cluster.workloads = []
+    cluster.deploy("web", "python:3")
+    with project.terminal("init") as terminal:
+        terminal.until("Registry to push web to, or 0 to leave it out")
+        asked, why = (
+            terminal.said.index("Registry to push"),
+            "web/Dockerfile: deployment/web in shop runs python:3 now, which is not its own",
+        )
+        assert why in terminal.said[:asked]
+        terminal.press(b"0\n")
+        terminal.until(f"{why}; left out, as you answered")
+        terminal.until("without a registry to push images to there is nothing to write")
+        assert terminal.finish() == 2
+        assert "no other registry was found" not in terminal.said
+    assert project.files == set()
+
+
+def test_where_no_registry_was_found_0_is_what_enter_takes(project: Project, cluster: Cluster) -> None:
+    (project.root.parent / "docker" / "config.json").write_text("{}")
+    cluster.workloads = []
+    cluster.deploy("web", "python:3")
+    with project.terminal("init") as terminal:
+        terminal.until("Registry to push web to, or 0 to leave it out [0]: ")
+        terminal.press(b"\n")
+        terminal.until("left out, as you answered")
+        assert terminal.finish() == 2
+
+
 def test_another_cluster_is_permitted_by_typing_its_name_after_all_that_was_found(project: Project) -> None:
     project.context("prod")
     with project.terminal("init") as terminal:

@@ -10,7 +10,7 @@ from devloop.core.containers import choose as containers_of
 from devloop.core.image import ImageRef
 from devloop.core.init.kept import NOTHING, Kept, Stated
 from devloop.core.init.match import Matched, Matching, Unmatched
-from devloop.core.init.registry import Chosen, Place, choose
+from devloop.core.init.registry import Chosen, Place, choose, unfit
 from devloop.core.init.source import Source, plain
 from devloop.core.init.surroundings import Surroundings
 from devloop.core.init.workload import full_name, reference
@@ -80,9 +80,9 @@ class Draft:
 
 def draft(
     matching: Matching, target: Target, around: Surroundings, place: Place | None, *, project: str, shared: bool,
-    kept: Kept = NOTHING,
+    kept: Kept = NOTHING, declined: bool = False,
 ) -> Draft:  # fmt: skip
-    """The proposal; what has no place to go to counts as not matched."""
+    """The proposal; what has no place to go to counts as not matched. `declined`: a person was asked for a place."""
     names = service_names(matching, kept)
     by_call = {call: names[each.source] for each in matching.matched for call in each.source.called}
     services: list[Proposal] = []
@@ -94,7 +94,7 @@ def draft(
             continue
         taken = next((s for s in services if chosen and _clash(s.image, chosen)), None)
         if chosen is None:
-            homeless.append(_without_registry(each))
+            homeless.append(_declined(each, around) if declined else _without_registry(each))
         elif not kept.images.isdisjoint({chosen.image, chosen.push or chosen.image}):
             why = f"its image would be {chosen.image}, which a service of devloop.toml makes"
             homeless.append(Unmatched(each.source, why, (each.spots[0],)))
@@ -150,6 +150,11 @@ def _without_registry(matched: Matched) -> Unmatched:
     image = matched.spots[0].container.image
     why = f"{matched.spots[0]} runs {image}, which cannot be pushed to, and no other registry was found"
     return Unmatched(matched.source, why, (matched.spots[0],), lacks_registry=True)
+
+
+def _declined(matched: Matched, around: Surroundings) -> Unmatched:
+    why = f"{matched.spots[0]} runs {unfit(matched, around)}"
+    return Unmatched(matched.source, why, is_answered=True, is_declined=True)
 
 
 def _clash(one: Chosen, other: Chosen) -> bool:

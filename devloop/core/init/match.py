@@ -48,6 +48,8 @@ class Unmatched:
     """Whether there is nothing to ask: it is known why nothing runs it."""
     lacks_registry: bool = False
     """Whether it is clear what runs it, and all that is missing is a place to push to."""
+    is_declined: bool = False
+    """Whether a person was asked for such a place, and named none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,13 +163,18 @@ def _in_registry(
     project: str,
 ) -> Chosen:  # fmt: skip
     """A new image there, beside the project's others."""
-    ref, running = _running(matched), matched.spots[0].container.image
     path = f"{registry.prefix or prefix(everything, registry, project, around)}/{plain(service)}"
     push = f"{registry.here}/{path}" if registry.here != registry.host else ""
+    note = f"It runs {unfit(matched, around)}; {registry.host} {registry.why}."
+    return Chosen(f"{registry.host}/{path}", push, (note,), _mapped(registry.host) if push else "")
+
+
+def unfit(matched: Matched, around: Surroundings) -> str:
+    """The image that runs there, and why another one is needed: `python:3 now, which is not its own`."""
+    ref = _running(matched)
     denied = ref is not None and ref.canonical_name in around.denied
     what = "where you may not push" if denied else "which is not its own"
-    note = f"It runs {running} now, {what}; {registry.host} {registry.why}."
-    return Chosen(f"{registry.host}/{path}", push, (note,), _mapped(registry.host) if push else "")
+    return f"{matched.spots[0].container.image} now, {what}"
 
 
 def _kept(ref: ImageRef, matched: Matched, around: Surroundings) -> Chosen:

@@ -1,6 +1,7 @@
 """`devloop init`, from reading to writing. Questions are asked between the two, while no event loop runs."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,7 +34,7 @@ def init(request: InitRequest) -> ExitCode:
     proposal, matching = _proposed(request.person, seen)
     tell(*say.fitting(*words.report(proposal, matching.left, own_name())))
     if not proposal.services:
-        return _refused(Refusal.of(_nothing(seen, proposal)))
+        return _refused(_nothing(seen, proposal))
     proposal = _permitted(proposal, request.person)
     if problems := files.check(proposal, root):
         if proposal.kept.text:
@@ -75,13 +76,16 @@ def _proposed(person: Person | None, seen: Seen) -> tuple[Draft, Matching]:
     nearby = [live for live in seen.workloads if live.key.namespace in namespaces]
     found = places(nearby, matching.matched, around)
     place: Place | None = found[0] if found else None
+    new: Mapping[str, str] = {}
     if person and isinstance(place, Registry | None):
         new = dialogue.needs_registry(matching, around, plain(seen.project), seen.kept)
         known = [each for each in found if isinstance(each, Registry)]
         say.out(*say.fitting(*words.found(matching)) if new and not asked else ())
         place = dialogue.ask_for_registry(person, new, known) if new else place
     target = _target(seen, namespaces)
-    made = draft(matching, target, around, place, project=seen.project, shared=seen.shared, kept=seen.kept)
+    made = draft(
+        matching, target, around, place, project=seen.project, shared=seen.shared, kept=seen.kept, declined=bool(new)
+    )
     return made, matching
 
 
@@ -103,7 +107,16 @@ def _permitted(proposal: Draft, person: Person | None) -> Draft:
     return replace(proposal, target=replace(target, permitted=person.permit(name, failure)))
 
 
-def _nothing(seen: Seen, proposal: Draft) -> Failure:
+def _nothing(seen: Seen, proposal: Draft) -> Refusal:
+    if any(each.is_declined for each in proposal.unmatched):
+        message = "without a registry to push images to there is nothing to write"
+        return Refusal(
+            ExitCode.USAGE, (message, "→ `devloop init` asks for it again; Docker has to be logged in to it")
+        )
+    return Refusal.of(_not_found(seen, proposal))
+
+
+def _not_found(seen: Seen, proposal: Draft) -> Failure:
     if any(each.lacks_registry for each in proposal.unmatched):
         message = "no registry was found to push images to, so there is nothing to write"
         hint = "`docker login HOST` to one that the nodes pull from, or name it: `devloop init` asks on a terminal"

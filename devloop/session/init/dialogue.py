@@ -7,7 +7,7 @@ from devloop.core.init.draft import service_names
 from devloop.core.init.evidence import Spot
 from devloop.core.init.kept import Kept
 from devloop.core.init.match import Matching, Unmatched
-from devloop.core.init.registry import Registry, choose
+from devloop.core.init.registry import Registry, choose, unfit
 from devloop.core.init.source import Source
 from devloop.core.init.surroundings import Surroundings
 from devloop.core.init.workload import DEPLOYMENT, Live, reference
@@ -58,27 +58,28 @@ def _may_be_ours(spot: Spot, around: Surroundings) -> bool:
     return ref is not None and around.may_be_ours(ref)
 
 
-def needs_registry(matching: Matching, around: Surroundings, project: str, kept: Kept) -> list[str]:
-    """The services whose image is nobody's to push, so that a new one has to be named."""
+def needs_registry(matching: Matching, around: Surroundings, project: str, kept: Kept) -> Mapping[str, str]:
+    """The services whose image is nobody's to push, so that a new one has to be named, and why that is so."""
     names = service_names(matching, kept)
-    return [
-        names[each.source]
+    return {
+        names[each.source]: f"{each.source}: {each.spots[0]} runs {unfit(each, around)}"
         for each in matching.matched
         if each.source not in kept.stated
         and choose(each, names[each.source], matching.matched, around, None, project) is None
-    ]
+    }
 
 
-def ask_for_registry(person: Person, services: list[str], found: Sequence[Registry]) -> Registry | None:
-    """Where new images go; Enter takes what was found, `0` leaves them out."""
+def ask_for_registry(person: Person, services: Mapping[str, str], found: Sequence[Registry]) -> Registry | None:
+    """Where new images go; Enter takes what was found, `0` leaves them out. Why it is asked is said before."""
+    say.fitted_err(*services.values())
     out = f"0 to leave {'them' if len(services) > 1 else 'it'} out"
     default = found[0] if found else None
     because = f" ({default.host} {default.why})" if default else ""
     while True:
         question = f"Registry to push {', '.join(services)} to, or {out}{because}"
-        text = person.text(question, str(default or "")).strip().strip("/")
+        text = person.text(question, str(default or 0)).strip().strip("/")
         exact = next((each for each in found if text in {str(each), each.host, each.here}), None)
-        if exact or text in {"", "0"}:
+        if exact or text == "0":
             return exact
         try:
             check_image(f"{text}/name")
