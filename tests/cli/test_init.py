@@ -188,6 +188,26 @@ def test_a_namespace_that_is_not_there(project: Project) -> None:
     assert err.startswith("there is no namespace `shopp` in the cluster of context colima\n→ correct -n")
 
 
+@pytest.mark.parametrize("name", ["devloop.toml", "devloop.local.toml"])
+def test_a_namespace_of_a_file_that_is_not_there(project: Project, name: str) -> None:
+    assert project.run("init", "--yes")[0] == 0
+    (project.root / name).write_text('[cluster]\nnamespace = "shopp"\n')
+    code, out, err = project.run("init", "--yes")
+    assert (code, out) == (3, "")
+    first, way = err.splitlines()
+    assert first == "there is no namespace `shopp` in the cluster of context colima"
+    assert way.startswith(f"→ correct `namespace` in {name}, or look elsewhere: -n")
+
+
+def test_a_namespace_of_a_file_further_up_that_is_not_there(project: Project) -> None:
+    (project.root / "devloop.toml").write_text('[cluster]\nnamespace = "shopp"\n')
+    project.root = project.root / "web"
+    code, _, err = project.run("init", "--yes")
+    assert code == 3
+    assert "→ correct `namespace` in ../devloop.toml, or" in err
+    assert project.run("init", "--yes", "-n", "shop")[0] == 0
+
+
 @pytest.mark.parametrize("mode", ["--yes", "--print", "--diff"])
 @pytest.mark.parametrize(
     ("wrong", "at_fault"),

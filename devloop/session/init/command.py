@@ -110,9 +110,8 @@ def _permitted(proposal: Draft, person: Person | None) -> Draft:
 def _nothing(seen: Seen, proposal: Draft) -> Refusal:
     if any(each.is_declined for each in proposal.unmatched):
         message = "without a registry to push images to there is nothing to write"
-        return Refusal(
-            ExitCode.USAGE, (message, "→ `devloop init` asks for it again; Docker has to be logged in to it")
-        )
+        way = "→ run `devloop init` again and name one that the nodes pull from; `docker login HOST` permits pushing there"
+        return Refusal(ExitCode.USAGE, (message, way))
     return Refusal.of(_not_found(seen, proposal))
 
 

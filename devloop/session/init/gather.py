@@ -162,19 +162,39 @@ async def _with_cluster(
         _docker_logins(),
         _everywhere(cluster, place.namespace) if request.all_namespaces else _within(cluster, place.namespace),
     )
+    if missing := await _no_namespace(request, place, cluster, first):
+        return Refusal.of(missing)
     around = _around(place, hosting, nodes, docker)
     listed = await _wider(request, place, found, around, cluster, first)
     if isinstance(listed, Failure):
         return Refusal.of(listed)
     workloads, where = listed
-    if request.namespace and not workloads and await cluster.namespace_exists(request.namespace) is False:
-        message = f"there is no namespace `{request.namespace}` in the cluster of context {place.pinned.name}"
-        hint = "correct -n, or leave it out: then all that you may list are looked at"
-        return Refusal.of(Failure(FailureCode.WORKLOAD_ABSENT, message, hint))
     shared = checkout_of(place.root) is not None
     notes = [*problems, *_above(place)]
     own = _kept(place, found, workloads)
     return Seen(place, found, tuple(workloads), where, around, shared, tuple(notes), own)
+
+
+async def _no_namespace(
+    request: InitRequest, place: Place, cluster: KubeCluster, first: _Listed | Failure
+) -> Failure | None:
+    """One that a person or a file names has to be there; the context's own is only where to begin."""
+    named = request.namespace or place.config.cluster.namespace
+    unclear = not isinstance(first, Failure) and not first[0]
+    if request.all_namespaces or not (named and unclear) or await cluster.namespace_exists(named) is not False:
+        return None
+    message = f"there is no namespace `{named}` in the cluster of context {place.pinned.name}"
+    hint = "correct -n, or leave it out: then all that you may list are looked at"
+    if not request.namespace:
+        hint = f"correct `namespace` in {_naming_namespace(place)}, or look elsewhere: -n NAMESPACE, --all-namespaces"
+    return Failure(FailureCode.WORKLOAD_ABSENT, message, hint)
+
+
+def _naming_namespace(place: Place) -> Path:
+    """The file that has the last word on it."""
+    overlay = Path(place.file).with_name(configfile.OVERLAY)
+    tables = tables_of(read_text(Path.cwd() / overlay) or "") or {}
+    return overlay if "namespace" in tables.get("cluster", {}) else Path(place.file)
 
 
 async def _wider(
