@@ -70,10 +70,6 @@ def init(
             _offer(ctx, context)
         except KeyboardInterrupt:
             sys.exit(130)
-    elif code == 0 and mode is Mode.WRITE:
-        from devloop.views.init import next_steps
-
-        click.echo("\n" + "\n".join(next_steps(context)))
     sys.exit(code)
 
 

@@ -57,13 +57,18 @@ def _relative(path: Path, top: Path) -> str:
     return "" if shown == "." else shown
 
 
+def with_line(text: str, line: str) -> str:
+    """The text with that line at its end, ended as its other lines are."""
+    end = "\r\n" if "\r\n" in text else "\n"
+    gap = "" if not text or text.endswith("\n") else end
+    return f"{text}{gap}{line}{end}"
+
+
 def append_line(path: Path, line: str) -> None:
-    """At the end of a file that is there, ended as its other lines are, or the only one of a new one."""
-    before = path.read_bytes() if path.exists() else b""
-    end = "\r\n" if b"\r\n" in before else "\n"
-    gap = "" if not before or before.endswith(b"\n") else end
+    """At the end of a file that is there, or the only one of a new one."""
+    before = path.read_bytes().decode("utf-8", "replace") if path.exists() else ""
     with path.open("a", encoding="utf-8", newline="") as file:
-        file.write(f"{gap}{line}{end}")
+        file.write(with_line(before, line)[len(before) :])
 
 
 def write(path: Path, text: str, *, replaces: bool) -> None:

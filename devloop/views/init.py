@@ -5,8 +5,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from devloop.core.image import short
 from devloop.core.init.draft import Draft, Proposal
+from devloop.core.init.kept import Stated
 from devloop.core.init.match import Matched, Matching, Unmatched
 from devloop.core.init.workload import Live
+from devloop.core.problems import quoted
 from devloop.core.resolve import LOCAL_TAG, SHARED_TAG
 from devloop.core.values import fill
 
@@ -26,7 +28,9 @@ def report(draft: Draft, left: Sequence[Live], user: str = "") -> Iterator[str]:
     """Everything that was found out, one line each; `user` is what `{user}` stands for."""
     for service in draft.services:
         yield f"  ✔ {pairing(service.matched)}"
-        yield from () if service.is_kept else (f"      {line}" for line in _about(service, draft.loads_into))
+        stated = draft.kept.stated.get(service.source)
+        about = _absent(stated) if stated else _about(service, draft.loads_into)
+        yield from (f"      {line}" for line in about)
     yield from _default_tag(draft, user)
     for each in draft.unmatched:
         yield _of_unmatched(each, draft)
@@ -36,10 +40,23 @@ def report(draft: Draft, left: Sequence[Live], user: str = "") -> Iterator[str]:
 
 
 def _of_unmatched(unmatched: Unmatched, draft: Draft) -> str:
-    if unmatched.source in draft.kept.stated:
-        return f"  ! {unmatched.source}: {unmatched.why}, and what it names there was not found in the cluster"
+    if stated := draft.kept.stated.get(unmatched.source):
+        return f"  ! {unmatched.source}: {'; '.join((unmatched.why, *_absent(stated)))}"
     mark = "!" if unmatched.candidates else "✘"
     return f"  {mark} {unmatched.source}: {unmatched.why}{_fate(unmatched, draft)}"
+
+
+def _absent(stated: Stated) -> Iterator[str]:
+    if stated.absent:
+        was = "was" if len(stated.absent) == 1 else "were"
+        yield f"its {' and '.join(stated.absent)} {was} not found in namespace {stated.namespace}"
+
+
+def to_correct(services: Sequence[str]) -> str:
+    """What ends that workloads of these services of devloop.toml are not found."""
+    return (
+        f"correct `workload` of {quoted(services)} in devloop.toml, or deploy {'it' if len(services) == 1 else 'them'}"
+    )
 
 
 def found(matching: Matching) -> Iterator[str]:

@@ -86,9 +86,37 @@ def test_a_service_whose_workload_is_not_there_is_kept_and_told(project: Project
     cluster.workloads = [each for each in cluster.workloads if each[2] != "api"]
     code, out, err = project.run("init", "--yes")
     assert code == 0, err
-    said = "! api/Dockerfile: devloop.toml has it already, and what it names there was not found in the cluster"
+    said = "! api/Dockerfile: devloop.toml has it already; its deployment/api was not found in namespace shop\n"
     assert said in out
     assert "devloop.toml says so already" in out
+    assert out.endswith("→ correct `workload` of `api` in devloop.toml, or deploy it; `devloop doctor` checks it\n")
+    assert "builds, pushes and proves" not in out
+    cluster.workloads = []
+    cluster.deploy("else", "127.0.0.1:1/shop/else")
+    code, out, err = project.run("init", "--yes")
+    assert code == 3
+    assert "→ correct `workload` of `api` and `web` in devloop.toml, or deploy them, or look elsewhere: -n" in err
+
+
+def test_of_several_workloads_the_one_that_is_not_there_is_told(project: Project) -> None:
+    (project.root / "devloop.toml").write_text(
+        '[services.web]\nimage = "127.0.0.1:1/shop/web"\nbuild = "web"\n'
+        'workload = ["deployment/web", "deployment/webb"]\n'
+    )
+    code, _, err = project.run("init", "--print")
+    assert code == 0
+    assert "devloop.toml has it already\n      its deployment/webb was not found in namespace shop\n" in err
+
+
+def test_a_service_is_looked_for_in_the_namespace_that_it_names(project: Project, cluster: Cluster) -> None:
+    cluster.deploy("mail", "127.0.0.1:1/shop/mail", namespace="post")
+    project.source("mail")
+    (project.root / "devloop.toml").write_text(
+        '[services.mail]\nimage = "127.0.0.1:1/shop/mail"\nbuild = "mail"\nnamespace = "post"\n'
+    )
+    code, _, err = project.run("init", "--print")
+    assert code == 0
+    assert "mail/Dockerfile -> deployment/mail in post: devloop.toml has it already" in err
 
 
 def test_the_own_name_of_the_registry_is_written_for_a_file_that_came_without(
@@ -121,7 +149,22 @@ def test_a_file_that_says_something_else_stays(project: Project) -> None:
     assert "+[services.api]\n" in out
     assert "\n-" not in out.replace("\n---", ""), "nothing of it goes"
     assert "--- /dev/null\n+++ devloop.local.toml\n" in out
+    assert "--- /dev/null\n+++ .gitignore\n" in out
+    assert out.endswith("\n+devloop.local.toml\n")
     assert project.files == {"devloop.toml"}
+
+
+@pytest.mark.parametrize("before", ["*.pyc\nbuild/\n", "*.pyc\nbuild/", "*.pyc\r\nbuild/\r\n"])
+def test_the_difference_has_the_line_of_gitignore(project: Project, before: str) -> None:
+    path = project.root / ".gitignore"
+    path.write_bytes(before.encode())
+    code, out, _ = project.run("init", "--diff")
+    assert code == 0
+    assert "--- .gitignore\n+++ .gitignore\n@@ -1,2 +1,3 @@\n *.pyc\n build/\n+devloop.local.toml\n" in out
+    assert path.read_bytes() == before.encode()
+    assert project.run("init", "--yes")[0] == 0
+    assert path.read_text().splitlines() == ["*.pyc", "build/", "devloop.local.toml"]
+    assert ".gitignore" not in project.run("init", "--diff")[1]
 
 
 def test_print_writes_nothing_and_its_stdout_is_a_valid_file(project: Project) -> None:

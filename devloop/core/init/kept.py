@@ -24,6 +24,9 @@ class Stated:
     push: str
     spots: tuple[Spot, ...]
     """What runs it, as far as that is there."""
+    absent: tuple[str, ...] = ()
+    """Its workloads that were not found."""
+    namespace: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,11 @@ class Kept:
     def spots(self) -> Mapping[Source, tuple[Spot, ...]]:
         return {source: stated.spots for source, stated in self.stated.items()}
 
+    @property
+    def absent(self) -> tuple[str, ...]:
+        """The services of which something was not found in the cluster."""
+        return tuple(stated.name for stated in self.stated.values() if stated.absent)
+
 
 NOTHING = Kept()
 
@@ -57,8 +65,7 @@ def kept(
     for name, service in config.services.items():
         source = next((each for each in _built_by(service, sources) if each not in stated), None)
         if source is not None:
-            spots = tuple(_spots(name, service, workloads, config.cluster.namespace or namespace))
-            stated[source] = Stated(name, _name(service.image), service.push_image, spots)
+            stated[source] = _stated(name, service, workloads, config.cluster.namespace or namespace)
     services = config.services.values()
     images = {_name(image) for each in services for image in (each.image, each.push_image or each.image)}
     return Kept(text, config.cluster.namespace, frozenset(config.services), frozenset(images), stated, overlay)
@@ -78,10 +85,16 @@ def _built_by(service: ServiceConfig, sources: Sequence[Source]) -> Iterator[Sou
     yield from exact or of_file
 
 
-def _spots(name: str, service: ServiceConfig, workloads: Sequence[Live], namespace: str) -> Iterator[Spot]:
-    wanted = {"/".join(parse_workload(each)) for each in service.workload} or {f"{DEPLOYMENT}/{name}"}
-    for live in workloads:
-        if str(live.key) in wanted and live.key.namespace == (service.namespace or namespace):
-            named = [each for each in live.containers if each.name in service.container]
-            own = [each for each in live.containers if _name(each.image) == _name(service.image)]
-            yield from (Spot(live, each) for each in named or own or live.mains)
+def _stated(name: str, service: ServiceConfig, workloads: Sequence[Live], otherwise: str) -> Stated:
+    wanted = ["/".join(parse_workload(each)) for each in service.workload] or [f"{DEPLOYMENT}/{name}"]
+    namespace = service.namespace or otherwise
+    found = [live for live in workloads if str(live.key) in wanted and live.key.namespace == namespace]
+    spots = tuple(spot for live in found for spot in _spots(service, live))
+    absent = tuple(each for each in wanted if each not in {str(live.key) for live in found})
+    return Stated(name, _name(service.image), service.push_image, spots, absent, namespace)
+
+
+def _spots(service: ServiceConfig, live: Live) -> Iterator[Spot]:
+    named = [each for each in live.containers if each.name in service.container]
+    own = [each for each in live.containers if _name(each.image) == _name(service.image)]
+    yield from (Spot(live, each) for each in named or own or live.mains)

@@ -53,7 +53,7 @@ def init(request: InitRequest) -> ExitCode:
         return _refused(Refusal(ExitCode.USAGE, (message, f"→ move {name} away, or make it a file that you may read")))
     if request.mode is Mode.DIFF:
         return _diff(compared)
-    return _write(compared, proposal, request.person)
+    return _write(compared, proposal, request)
 
 
 def _matched(person: Person | None, seen: Seen) -> tuple[Matching, bool]:
@@ -110,7 +110,7 @@ def _permitted(proposal: Draft, person: Person | None) -> Draft:
 def _nothing(seen: Seen, proposal: Draft) -> Refusal:
     if any(each.is_declined for each in proposal.unmatched):
         message = "without a registry to push images to there is nothing to write"
-        way = "→ run `devloop init` again and name one that the nodes pull from; `docker login HOST` permits pushing there"
+        way = "→ run `devloop init` again and name one that the nodes pull from, after `docker login HOST`"
         return Refusal(ExitCode.USAGE, (message, way))
     return Refusal.of(_not_found(seen, proposal))
 
@@ -120,7 +120,8 @@ def _not_found(seen: Seen, proposal: Draft) -> Failure:
         message = "no registry was found to push images to, so there is nothing to write"
         hint = "`docker login HOST` to one that the nodes pull from, or name it: `devloop init` asks on a terminal"
         return Failure(FailureCode.WORKLOAD_ABSENT, message, hint)
-    hint = "deploy it first, or look elsewhere: -n NAMESPACE, --all-namespaces, --context CONTEXT"
+    first = words.to_correct(proposal.kept.absent) if proposal.kept.absent else "deploy it first"
+    hint = f"{first}, or look elsewhere: -n NAMESPACE, --all-namespaces, --context CONTEXT"
     message = f"no workload in {seen.where} runs what is built here, so there is nothing to write"
     return Failure(FailureCode.WORKLOAD_ABSENT, message, hint)
 
@@ -133,15 +134,17 @@ def _print(proposal: Draft) -> ExitCode:
 
 
 def _diff(compared: files.Files) -> ExitCode:
-    for change in compared.changes:
-        say.out(change.diff().rstrip("\n"))
+    for change in (*compared.changes, compared.ignoring):
+        if change.needed:
+            say.out(change.diff())
     for change in (compared.project, compared.local):
         if not change.needed:
             say.err(f"{change.name} says so already")
     return ExitCode.DONE
 
 
-def _write(compared: files.Files, proposal: Draft, person: Person | None) -> ExitCode:
+def _write(compared: files.Files, proposal: Draft, request: InitRequest) -> ExitCode:
+    person = request.person
     if compared.replaced and not person:
         return _refused(_in_the_way(compared))
     if person and compared.changes and not _agreed(person, compared):
@@ -154,6 +157,10 @@ def _write(compared: files.Files, proposal: Draft, person: Person | None) -> Exi
         return _refused(Refusal(ExitCode.USAGE, (message, "→ make this folder writable, or use --print")))
     if not proposal.target.permitted:
         say.out("", *say.fitting(*words.unpermitted(proposal.target.context)))
+    if absent := proposal.kept.absent:
+        say.out("", *say.fitting(f"→ {words.to_correct(absent)}; `devloop doctor` checks it"))
+    elif not person:  # who can be asked is offered them
+        say.out("", *words.next_steps(request.context))
     return ExitCode.DONE
 
 
@@ -176,14 +183,14 @@ def _in_the_way(compared: files.Files) -> Refusal:
 def _agreed(person: Person, compared: files.Files) -> bool:
     """Enter writes what is not there yet, and never replaces anything."""
     for change in compared.replaced:
-        say.out("", change.diff().rstrip("\n"), "")
+        say.out("", change.diff(), "")
         differs = "does not have all of it. Add that" if change.adds else "says something else. Replace it"
         if not person.yes(f"{change.name} is there and {differs}?", False):
             return False
     new = [change.name for change in compared.changes if not change.replaces]
     if not new:
         return True
-    line = f", and a line in .gitignore for {configfile.OVERLAY}" if compared.ignores else ""
+    line = f", and a line in .gitignore for {configfile.OVERLAY}" if compared.ignoring.needed else ""
     return person.yes(f"Write {' and '.join(new)}{line}?", True)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from devloop.adapters import configfile
-from devloop.adapters.projectfiles import GITIGNORE, append_line, is_ignored, read_text, tables_of, write
+from devloop.adapters.projectfiles import GITIGNORE, append_line, is_ignored, read_text, tables_of, with_line, write
 from devloop.core.config import Problems
 from devloop.core.init.draft import Draft
 from devloop.core.init.render import local_file, project_file
@@ -36,9 +36,9 @@ class Change:
         return self.replaces and self.text.startswith(self.before or "")
 
     def diff(self) -> str:
-        old, new = (self.before or "").splitlines(keepends=True), self.text.splitlines(keepends=True)
+        old, new = (self.before or "").splitlines(), self.text.splitlines()
         source = "/dev/null" if self.before is None else self.name
-        return "".join(difflib.unified_diff(old, new, source, self.name))
+        return "\n".join(difflib.unified_diff(old, new, source, self.name, lineterm=""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +48,8 @@ class Files:
     root: Path
     project: Change
     local: Change
-    ignores: bool
-    """Whether `.gitignore` needs the line."""
+    ignoring: Change
+    """`.gitignore`, with the line for the overlay."""
 
     @property
     def changes(self) -> tuple[Change, ...]:
@@ -63,12 +63,14 @@ class Files:
 def compare(draft: Draft, root: Path) -> Files:
     """Raises `OSError` for a file that cannot be read."""
     project, local = project_file(draft), local_file(draft)
-    before, own = read_text(root / configfile.FILE), read_text(root / configfile.OVERLAY)
+    before, own, ignored = (read_text(root / name) for name in (configfile.FILE, configfile.OVERLAY, GITIGNORE))
     return Files(
         root,
         Change(configfile.FILE, project, before, before is None or not _says(before, project)),
         Change(configfile.OVERLAY, local, own, own is None or not _says(own, _least(draft))),
-        ignores=not is_ignored(root, configfile.OVERLAY),
+        Change(
+            GITIGNORE, with_line(ignored or "", configfile.OVERLAY), ignored, not is_ignored(root, configfile.OVERLAY)
+        ),
     )
 
 
@@ -88,7 +90,7 @@ def check(draft: Draft, root: Path) -> Problems | None:
 def save(files: Files) -> list[str]:
     """Write what is needed; what was done, in words. The overlay is never there without being ignored."""
     said = []
-    if files.ignores:
+    if files.ignoring.needed:
         append_line(files.root / GITIGNORE, configfile.OVERLAY)
         said.append(f"{GITIGNORE} now leaves {configfile.OVERLAY} out")
     for change in (files.local, files.project):

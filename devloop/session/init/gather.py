@@ -171,8 +171,17 @@ async def _with_cluster(
     workloads, where = listed
     shared = checkout_of(place.root) is not None
     notes = [*problems, *_above(place)]
-    own = _kept(place, found, workloads)
+    elsewhere = await _elsewhere(place, cluster, workloads)
+    own = _kept(place, found, [*workloads, *elsewhere])
     return Seen(place, found, tuple(workloads), where, around, shared, tuple(notes), own)
+
+
+async def _elsewhere(place: Place, cluster: KubeCluster, workloads: Sequence[Live]) -> list[Live]:
+    """Workloads of the other namespaces that services of the configuration name."""
+    known = {"", place.namespace, *(live.key.namespace for live in workloads)}
+    names = {service.namespace for service in place.config.services.values()} - known
+    lists = await asyncio.gather(*(_within(cluster, name) for name in sorted(names)))
+    return [live for listed in lists if not isinstance(listed, Failure) for live in listed[0]]
 
 
 async def _no_namespace(
