@@ -117,6 +117,11 @@ def test_a_service_is_looked_for_in_the_namespace_that_it_names(project: Project
     code, _, err = project.run("init", "--print")
     assert code == 0
     assert "mail/Dockerfile -> deployment/mail in post: devloop.toml has it already" in err
+    cluster.forbidden = {"/apis/apps/v1/namespaces/post/deployments"}
+    code, _, err = project.run("init", "--print")
+    assert code == 0
+    assert "! mail/Dockerfile: devloop.toml has it already\n" in err, "what cannot be listed may be there"
+    assert "may not list /apis/apps/v1/namespaces/post/deployments" in err
 
 
 def test_the_own_name_of_the_registry_is_written_for_a_file_that_came_without(

@@ -1,8 +1,8 @@
 """The services of a devloop.toml that is there already: they are answers, so nothing of them is asked or changed."""
 
 import posixpath
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from devloop.core.config import Config, ServiceConfig
@@ -58,14 +58,15 @@ NOTHING = Kept()
 
 def kept(
     config: Config, text: str, overlay: Mapping[str, Any], sources: Sequence[Source], workloads: Sequence[Live],
-    namespace: str,
+    namespace: str, unread: Collection[str] = frozenset(),
 ) -> Kept:  # fmt: skip
-    """`namespace` is that of services which name none."""
+    """`namespace` is that of services which name none; of `unread` namespaces nobody knows what is in them."""
     stated: dict[Source, Stated] = {}
     for name, service in config.services.items():
         source = next((each for each in _built_by(service, sources) if each not in stated), None)
         if source is not None:
-            stated[source] = _stated(name, service, workloads, config.cluster.namespace or namespace)
+            each = _stated(name, service, workloads, config.cluster.namespace or namespace)
+            stated[source] = replace(each, absent=()) if each.namespace in unread else each
     services = config.services.values()
     images = {_name(image) for each in services for image in (each.image, each.push_image or each.image)}
     return Kept(text, config.cluster.namespace, frozenset(config.services), frozenset(images), stated, overlay)

@@ -68,14 +68,16 @@ class Seen:
         )
 
 
-def _kept(place: Place, found: Sequence[Source], workloads: Sequence[Live]) -> Kept:
+def _kept(
+    place: Place, found: Sequence[Source], workloads: Sequence[Live], unread: Collection[str] = frozenset()
+) -> Kept:
     """Of a file of this folder."""
     text = read_text(place.root / configfile.FILE) if place.file and Path(place.file).parent == Path() else None
     if text is None:
         return NOTHING
     overlay = tables_of(read_text(place.root / configfile.OVERLAY) or "") or {}
     services = overlay.get("services") or {}
-    return kept(place.config, text, services, found, workloads, place.namespace)
+    return kept(place.config, text, services, found, workloads, place.namespace, unread)
 
 
 async def look(request: InitRequest, root: Path) -> Seen | Refusal:
@@ -171,17 +173,21 @@ async def _with_cluster(
     workloads, where = listed
     shared = checkout_of(place.root) is not None
     notes = [*problems, *_above(place)]
-    elsewhere = await _elsewhere(place, cluster, workloads)
-    own = _kept(place, found, [*workloads, *elsewhere])
+    elsewhere, unread = await _elsewhere(place, cluster, workloads)
+    notes += [failure.message for failure in unread.values()]
+    own = _kept(place, found, [*workloads, *elsewhere], frozenset(unread))
     return Seen(place, found, tuple(workloads), where, around, shared, tuple(notes), own)
 
 
-async def _elsewhere(place: Place, cluster: KubeCluster, workloads: Sequence[Live]) -> list[Live]:
-    """Workloads of the other namespaces that services of the configuration name."""
+async def _elsewhere(
+    place: Place, cluster: KubeCluster, workloads: Sequence[Live]
+) -> tuple[list[Live], Mapping[str, Failure]]:
+    """Workloads of the other namespaces that services of the configuration name, and those that cannot be listed."""
     known = {"", place.namespace, *(live.key.namespace for live in workloads)}
-    names = {service.namespace for service in place.config.services.values()} - known
-    lists = await asyncio.gather(*(_within(cluster, name) for name in sorted(names)))
-    return [live for listed in lists if not isinstance(listed, Failure) for live in listed[0]]
+    names = sorted({service.namespace for service in place.config.services.values()} - known)
+    lists = await asyncio.gather(*(_within(cluster, name) for name in names))
+    unread = {name: listed for name, listed in zip(names, lists, strict=True) if isinstance(listed, Failure)}
+    return [live for listed in lists if not isinstance(listed, Failure) for live in listed[0]], unread
 
 
 async def _no_namespace(
