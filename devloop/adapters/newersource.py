@@ -20,8 +20,8 @@ _Saved = tuple[float, str, str]
 def look(service: str, area: Area, built: float) -> Source | None:
     """The source as it is now, beside an image that was built then (0.0: not known); None when there is no context.
 
-    Left out are what version control and editors write, and what the ignore file leaves out, unless git keeps it: that
-    is something that a person saves. A file that is as git has it counts from its commit, where that is earlier: a
+    Left out are what version control and editors write, and what the ignore file leaves out, unless git keeps it or it
+    steers the build: that is something that a person saves. A file that is as git has it counts from its commit, where that is earlier: a
     clone or a switch of branches writes files that nobody saved. Blocks, so call it in a thread.
     """
     if not area.context.is_dir():
@@ -30,7 +30,7 @@ def look(service: str, area: Area, built: float) -> Source | None:
     links: dict[str, str] = {}
     history = _History(area.context, built)
     inside = sorted(history.saves(_in_context(scope, links)), reverse=True)
-    outside = max(history.saves(_kept_by_git(scope)), default=None)
+    outside = max(history.saves([*_kept_by_git(scope), *_steering(scope)]), default=None)
     newer = tuple(_file(area, saved) for saved in inside[:_SHOWN] if built and _after(saved[0], built))
     newest = max([*inside[:1], *([outside] if outside else [])], default=None)
     ignore_file = scope.ignore_file.path
@@ -84,6 +84,12 @@ def _kept_by_git(scope: Scope) -> Iterator[_Saved]:
         decision = matcher.about(name)
         if decision.ignored and name not in scope.steering and not scope.quiet.ignores(name):
             yield from _saved(scope.path_of(name), name, decision.pattern)
+
+
+def _steering(scope: Scope) -> Iterator[_Saved]:
+    """The Dockerfile and its ignore files, which make the image also where they are left out of the context."""
+    for name in scope.steering:
+        yield from _saved(scope.path_of(name), name, "")
 
 
 @dataclass

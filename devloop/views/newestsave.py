@@ -24,7 +24,7 @@ def standing(
     """None where somebody else works on the workload: their own session tells more. `context`: the build's folder."""
     if service.looks_on or service.held:
         return None
-    return _unproved(service, past, session, now) or _settled(service, session, context)
+    return _unproved(service, past, session, now) or _settled(service, past, session, context)
 
 
 def _unproved(service: ServiceState, past: Chronicle, session: str, now: float) -> NewestSave | None:
@@ -37,13 +37,16 @@ def _unproved(service: ServiceState, past: Chronicle, session: str, now: float) 
     return _on_its_way(service, save) or _given_up(service, past, save) or _failed(service, past, save)
 
 
-def _settled(service: ServiceState, session: str, context: str) -> Settled | None:
+def _settled(service: ServiceState, past: Chronicle, session: str, context: str) -> Settled | None:
     """Of a service that has nothing left to do; None before its first cycle."""
     last = service.last
     if last is None:
         return None
+    # A cycle that a key or a command asked for brings no save: the newest one is of a cycle before.
+    saves = (cycle.want for cycle in reversed(past.cycles(service.name)) if cycle.want.count)
+    want = next(saves, last.want)
     back = service.drifted if service.restored is not None else 0.0
-    return Settled(session, service.name, context, files(last.want.files, last.want.count), last.want.since, back)
+    return Settled(session, service.name, context, files(want.files, want.count), want.since, back)
 
 
 def _on_its_way(service: ServiceState, save: _Save) -> NewestSave | None:

@@ -78,6 +78,28 @@ def test_an_ignored_file_counts_as_the_newest_save_when_git_keeps_it(tree: Path)
     assert (after.newest.path, after.newest.ignored_by) == ("conf/kept.yaml", "conf")
 
 
+@pytest.mark.parametrize("name", ["Dockerfile", "web.dockerfile.dockerignore", ".dockerignore"])
+def test_what_steers_the_build_is_saved_too_though_it_is_left_out_of_the_context(tmp_path: Path, name: str) -> None:
+    save(tmp_path, "app.py", BUILT + 5)
+    save(tmp_path, name, BUILT + 9)
+    file = tmp_path / ("Dockerfile" if name == ".dockerignore" else name.removesuffix(".dockerignore"))
+    (tmp_path / ".dockerignore").write_text("*ockerfile*\n.dockerignore\n")
+    os.utime(tmp_path / ".dockerignore", (BUILT + (9 if name == ".dockerignore" else -9),) * 2)
+    found = look("web", Area(tmp_path, file, (tmp_path,), ()), BUILT)
+    assert found is not None
+    assert found.newest is not None
+    assert (found.newest.path, found.newest.ignored_by, found.newest.saved) == (name, "", BUILT + 9)
+
+
+def test_a_dockerfile_outside_of_the_context_is_the_newest_save_when_it_is(tmp_path: Path) -> None:
+    save(tmp_path, "web/app.py", BUILT + 5)
+    save(tmp_path, "docker/web", BUILT + 9)
+    found = look("web", Area(tmp_path / "web", tmp_path / "docker" / "web", (tmp_path / "web",), ()), BUILT)
+    assert found is not None
+    assert found.newest is not None
+    assert found.newest.path == "../docker/web"
+
+
 def git(folder: Path, *words: str, at: float = 0.0) -> None:
     who = {f"GIT_{role}_{what}": "a@b" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
     when = {"GIT_COMMITTER_DATE": f"@{int(at)} +0000", "GIT_AUTHOR_DATE": f"@{int(at)} +0000"}

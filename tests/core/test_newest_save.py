@@ -62,6 +62,18 @@ def test_a_session_says_that_what_was_there_before_it_is_back() -> None:
     assert told.restored == web.drifted > 0
 
 
+def test_a_build_that_was_asked_for_is_no_newer_save() -> None:
+    story = Story("web").whole("web", "app.py")
+    saved = story.wait(60).whole("web", "Dockerfile").wait(60)
+    scene = Scene()
+    scene.take(saved.records)
+    before = standing(scene.state.services["web"], scene.past, "1a2b", "/work/web", story.now)
+    assert isinstance(before, Settled)
+    assert before.what == "Dockerfile"
+    scene.take(saved.begin("web", trigger=ev.Trigger.KEY).built("web", 0.1, 0.1).verified("web", 3, 0.1, 0.1).records)
+    assert standing(scene.state.services["web"], scene.past, "1a2b", "/work/web", story.now) == before
+
+
 @pytest.mark.parametrize("state", ["verified", "looking_on"])
 def test_nothing_where_all_is_proved_or_another_session_knows(state: str) -> None:
     assert told(STATES[state]()) is None

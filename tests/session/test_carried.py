@@ -30,6 +30,15 @@ def test_what_becomes_of_a_file(tmp_path: Path, path: str, carried: bool | None)
     assert found.carried is carried
 
 
+@pytest.mark.parametrize("name", ["docker/web", "docker/web.dockerignore", ".dockerignore"])
+def test_what_steers_the_build_needs_no_instruction(tmp_path: Path, name: str) -> None:
+    (tmp_path / "docker").mkdir()
+    (tmp_path / "docker" / "web").write_text(DOCKERFILE)
+    found = with_dockerfile(source(name), BuildSpec(tmp_path, tmp_path / "docker" / "web")).newest
+    assert found is not None
+    assert found.carried is None
+
+
 def test_where_the_source_goes(tmp_path: Path) -> None:
     assert look(tmp_path, source("server.py")).copies == ("/app", "/etc/app")
 

@@ -168,8 +168,9 @@ class Settled:
     context: str
     """The folder of the build that it watches."""
     what: str
-    """The files of the newest save; empty where nobody saved, and a key or a command asked for the last cycle."""
+    """The files of the newest save; empty where nobody saved in this session."""
     since: float
+    """When that was; else when the last cycle was asked for."""
     restored: float = 0.0
     """Since when the workload is what it was before devloop; 0.0 where it is not."""
 

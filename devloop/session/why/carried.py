@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import zip_longest
 
+from devloop.adapters.scope import ignore_candidates, name_of, shown
 from devloop.core.dockerfile import parse
 from devloop.core.dockerfile_target import Fate, Target, target_of
 from devloop.core.service import BuildSpec
@@ -21,14 +22,25 @@ def with_dockerfile(source: Source, build: BuildSpec) -> Source:
     contexts = tuple(_contexts(build.flags))
     target = target_of(parse(text), build.target, args=dict(build.args), contexts=contexts)
     copies = tuple(copy.destination for copy in target.copies if copy.from_context and copy.destination)
-    newer = tuple(_carried(file, target, build, source.links) for file in source.newer)
-    newest = _carried(source.newest, target, build, source.links) if source.newest is not None else None
+    steering = _steering(build)
+
+    def carried(file: SavedFile) -> SavedFile:
+        return file if file.path in steering else _carried(file, target, source.links)
+
+    newer = tuple(map(carried, source.newer))
+    newest = carried(source.newest) if source.newest is not None else None
     return replace(source, copies=copies, newer=newer, newest=newest)
 
 
-def _carried(file: SavedFile, target: Target, build: BuildSpec, links: Mapping[str, str]) -> SavedFile:
-    """What is outside the context is left open, and the Dockerfile itself makes the image."""
-    if file.ignored_by or file.path == build.dockerfile.name:
+def _steering(build: BuildSpec) -> frozenset[str]:
+    """What makes the image without being in it."""
+    files = (build.dockerfile, *ignore_candidates(build.context, build.dockerfile))
+    return frozenset(shown(name_of(file, build.context), build.context) for file in files)
+
+
+def _carried(file: SavedFile, target: Target, links: Mapping[str, str]) -> SavedFile:
+    """What is outside the context is left open."""
+    if file.ignored_by:
         return file
     inside = not file.path.startswith(("../", "/", "~"))
     fate = target.reads(file.path, links=links).fate if inside else Fate.UNKNOWN

@@ -251,6 +251,15 @@ def unfinished(*new: Pod, **changes: Any) -> Facts:
     return facts(template=IF_NOT_PRESENT, scene=scene, revisions=(NEW_REVISION, OLD_REVISION))
 
 
+def test_one_answer_counts_the_pods_of_a_revision_in_one_way() -> None:
+    """A ReplicaSet in the middle of a rollout has fewer Pods than are wanted."""
+    found = unfinished(crashing(), replicas=2)
+    (cause,) = causes = diagnose(found)
+    (reading,) = (each for each in chain(found, causes) if each.link is Link.REVISION)
+    assert reading.text == "web-new is the newest, 0 of 2 Pods ready, made"
+    assert [each.text for each in cause.evidence if each.source == "revision web-new"] == ["0 of 2 Pods ready, made"]
+
+
 def test_a_paused_rollout() -> None:
     (cause,) = diagnose(unfinished(paused=True))
     assert (cause.code, cause.fix) == (CauseCode.PAUSED, "kubectl rollout resume deployment/web -n shop")
