@@ -21,8 +21,8 @@ def look(service: str, area: Area, built: float) -> Source | None:
     """The source as it is now, beside an image that was built then (0.0: not known); None when there is no context.
 
     Left out are what version control and editors write, and what the ignore file leaves out, unless git keeps it or it
-    steers the build: that is something that a person saves. A file that is as git has it counts from its commit, where that is earlier: a
-    clone or a switch of branches writes files that nobody saved. Blocks, so call it in a thread.
+    steers the build: that is something that a person saves. A file that is as git has it counts from its commit, where
+    that is earlier: a clone or a switch of branches writes files that nobody saved. Blocks, so call it in a thread.
     """
     if not area.context.is_dir():
         return None

@@ -9,7 +9,7 @@ from devloop.core.image import short
 from devloop.core.why.around import asked
 from devloop.core.why.cause import LINKS, Cause, CauseCode, Link
 from devloop.core.why.facts import Facts, LocalImage, Reference, RegistryImage, Settled, Source, Unread
-from devloop.core.why.pods import Seen, asked_about, newest, ready_of, seen_in
+from devloop.core.why.pods import Seen, asked_about, newest, ready_of_wanted, seen_in
 from devloop.core.workload import Deployment
 
 
@@ -126,7 +126,7 @@ def _revision(facts: Facts, deployment: Deployment) -> Reading:
     revision = newest(facts)
     if revision is None:
         return Reading(Link.REVISION, Holds.NO, f"the newest template of {deployment.key} has no Pods yet")
-    text = f"{revision.name} is the newest, {ready_of(facts, revision)} of {deployment.replicas} Pods ready, made"
+    text = f"{revision.name} is the newest, {ready_of_wanted(facts, revision)}, made"
     return Reading(Link.REVISION, Holds.YES, text, revision.created)
 
 

@@ -9,7 +9,7 @@ from devloop.core.status import Broken, ContainerRef, Trouble
 from devloop.core.why.cause import Cause, CauseCode, Evidence
 from devloop.core.why.facts import Facts, RegistryImage, Unread
 from devloop.core.why.fixes import ON_DELETE, POD, resume
-from devloop.core.why.pods import newest, ready_of
+from devloop.core.why.pods import newest, ready_of, ready_of_wanted
 from devloop.core.workload import Deployment, Revision, Running, Snapshot
 
 _RECENT = 600.0
@@ -87,7 +87,7 @@ def _stuck(facts: Facts, deployment: Deployment, revision: Revision | None) -> C
     message = f"the rollout of {key} is still going on: {ready} of {deployment.replicas} new Pods ready, {serving}"
     see = f"get {key} --watch" if key.kind == POD else f"rollout status {key}"
     fix = f"kubectl {see} -n {key.namespace}"
-    return Cause(CauseCode.ROLLOUT_STUCK, message, _of_revision(revision), fix)
+    return Cause(CauseCode.ROLLOUT_STUCK, message, _of_revision(facts, revision), fix)
 
 
 def _serving(old: tuple[str, ...], ready: int, wanted: int) -> str:
@@ -116,7 +116,7 @@ def _because(facts: Facts, revision: Revision | None, trouble: Trouble, what: st
     logs = {ref: lines for ref, lines in facts.logs.items() if ref in trouble.logs}
     platform = _node_platform(facts, trouble)
     failure = explain_crash(Broken(trouble.failure, trouble.logs), logs, _image(facts, trouble), platform)
-    evidence = [*_of_revision(revision)]
+    evidence = [*_of_revision(facts, revision)]
     for ref, lines in logs.items():
         if lines:
             which = " before its restart" if ref.previous else ""
@@ -140,10 +140,10 @@ def _node_platform(facts: Facts, trouble: Trouble) -> str:
     return next((nodes.get(p.node, "") for p in facts.snapshot.pods if p.name in names), "")
 
 
-def _of_revision(revision: Revision | None) -> tuple[Evidence, ...]:
+def _of_revision(facts: Facts, revision: Revision | None) -> tuple[Evidence, ...]:
     if revision is None:
         return ()
-    text = f"{revision.ready} of {revision.desired} Pods ready, made"
+    text = f"{ready_of_wanted(facts, revision)}, made"
     return (Evidence(f"revision {revision.name}", text, revision.created),)
 
 

@@ -66,6 +66,12 @@ def ready_of(facts: Facts, revision: Revision | None) -> int:
     return sum(p.ready and not p.terminating for p in facts.snapshot.pods if p.revision == name)
 
 
+def ready_of_wanted(facts: Facts, revision: Revision) -> str:
+    """Of how many Pods: of those that are wanted, as in the midst of a rollout a revision has fewer."""
+    wanted = facts.snapshot.deployment.replicas if facts.snapshot.deployment is not None else revision.desired
+    return f"{ready_of(facts, revision)} of {wanted} Pods ready"
+
+
 def seen_in(facts: Facts) -> tuple[Seen, ...]:
     """Every container asked about, of every Pod asked about that reports an image; init containers first in each.
 
