@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from devloop.adapters.assembling import AssemblingBuilder
 from devloop.adapters.buildx import BuildxBuilder
 from devloop.adapters.deltabuilder import Audited, DeltaBuilder
 from devloop.adapters.engine import DockerEngine
@@ -27,9 +28,8 @@ from devloop.core.workload import Deployment, Snapshot
 from devloop.engine.observations import Observations
 from devloop.session.project import Project
 from devloop.session.restoring import restore, rolled_out
+from devloop.session.trial import has_engine
 
-MakeBuilder = Callable[[HttpRegistry], Builder]
-"""Of full builds, where that is not buildx; it pushes through the session's registry client."""
 _EARLIER_LINES = 10
 """Of what Pods wrote before the session; the whole would bury its beginning."""
 _LAST_LOOK = 1.0
@@ -45,7 +45,7 @@ class Assembly:
     loader: ClusterLoader
     old_images: OldImages
     full: LoadBuilder
-    """Builds by `buildx`, if nothing else was given, and pushes or loads."""
+    """Builds by `buildx` where there is an engine, and pushes or loads."""
     registry: HttpRegistry
     cluster: KubeCluster
     observer: KubeObserver
@@ -121,13 +121,11 @@ def assemble(
     warn: Callable[[str], None] = lambda _: None,
     services: Callable[[], Iterable[Service]] | None = None,
     state: StateFolder | None = None,
-    builder: MakeBuilder | None = None,
 ) -> Assembly:
     """`observed` gets every snapshot, `connection` hears when the watches break and when they are back.
 
     `warn` hears what may not be read here, and what is not known because of it. `services` are those of the moment,
     where they come and go. `state` is where is kept what is needed while the engine is away.
-    `builder` makes full builds in place of buildx.
     """
     engine = DockerEngine()
     cluster = KubeCluster(project.place.pinned)
@@ -159,13 +157,18 @@ def assemble(
         buildx,
         loader,
         old_images,
-        LoadBuilder(builder(registry) if builder else buildx, loader, old_images),
+        LoadBuilder(full_builder(registry, buildx), loader, old_images),
         registry,
         cluster,
         observer,
         BackoffProber(pings),
         KubeLeases(cluster),
     )
+
+
+def full_builder(registry: HttpRegistry, buildx: BuildxBuilder) -> Builder:
+    """What makes full builds here; without an engine it pushes through the session's registry client."""
+    return buildx if has_engine() else AssemblingBuilder(registry)
 
 
 async def _running_platforms(assembly: Assembly, services: Sequence[Service]) -> frozenset[str]:

@@ -15,13 +15,14 @@ from devloop.core.image import PushedImage, ResolvedImage, short
 from devloop.core.load import Target, build_tag, load_command
 from devloop.core.manifest import deployment as parse_deployment
 from devloop.core.patch import BuildMark, plan_patch
-from devloop.core.plan import choose_builder, shell_line
+from devloop.core.plan import ASSEMBLED, BuilderChoice, choose_builder, shell_line
 from devloop.core.ports import BuildRequest
 from devloop.core.service import Service, WorkloadKey
 from devloop.core.workload import absent
 from devloop.session import say
 from devloop.session.assembly import Assembly, assemble
 from devloop.session.project import Project
+from devloop.session.trial import NO_ENGINE, has_engine
 from devloop.views.marks import mark_words
 from devloop.views.wrapping import continued
 
@@ -29,6 +30,9 @@ TO_BE_BUILT = "sha256:" + "0" * 64
 """Stands for the digest that only a build can tell."""
 PLAN = "plan"
 """Stands for the session that only `up` has."""
+
+
+_ASSEMBLED = BuilderChoice(ASSEMBLED, f"{NO_ENGINE}; FROM, COPY, ADD of files and metadata need none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,7 @@ class ServicePlan:
     builder: str
     reason: str
     command: str
+    """Empty where no command builds it."""
     watched: Survey
     workloads: tuple[WorkloadPlan, ...]
     depends_on: tuple[str, ...] = ()
@@ -72,7 +77,7 @@ async def plan(project: Project, *, as_json: bool) -> ExitCode:
 
 
 async def _plan(service: Service, assembly: Assembly, platform: str) -> ServicePlan:
-    choice = choose_builder(service.build, service.load)
+    choice = choose_builder(service.build, service.load) if has_engine() else _ASSEMBLED
     request = BuildRequest.of(service, platform)
     target = await assembly.loader.target(service.load) if service.load else None
     image = _to_be_built(service, target)
@@ -81,7 +86,7 @@ async def _plan(service: Service, assembly: Assembly, platform: str) -> ServiceP
         asyncio.gather(*(_workload(service, key, image, assembly) for key in service.workloads)),
     )
     load = _load(target, image) if target else ""
-    command = shell_line(request)
+    command = shell_line(request) if has_engine() else ""
     return ServicePlan(
         service.name, choice.name, choice.reason, command, watched, tuple(workloads), service.depends_on, load
     )
@@ -119,14 +124,16 @@ async def _workload(service: Service, key: WorkloadKey, image: PushedImage, asse
 
 def _lines(one: ServicePlan, width: int) -> list[str]:
     """`width`: of the terminal; 0 where there is none."""
+    if not one.command:
+        return [one.service, *say.fitting(f"  build    with {one.builder}: {one.reason}", *_rows(one))]
     head = "  build    "
     build = continued(one.command, width, head, " " * (len(head) + 2)) if width else [head + one.command]
-    return [one.service, *build, *say.fitting(*_rows(one))]
+    how = f"           with {one.builder}: {one.reason}"
+    return [one.service, *build, *say.fitting(how, *_rows(one))]
 
 
 def _rows(one: ServicePlan) -> list[str]:
-    lines = [f"           with {one.builder}: {one.reason}"]
-    lines += [f"  load     {_readable(one.load)}"] if one.load else []
+    lines = [f"  load     {_readable(one.load)}"] if one.load else []
     lines += [f"  after    {', '.join(one.depends_on)}"] if one.depends_on else []
     lines += [f"  watch    {_count(one.watched.files, 'file')}"]
     lines += [f"           not {pattern} ({_count(paths, 'path')})" for pattern, paths in one.watched.ignored]

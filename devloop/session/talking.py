@@ -12,8 +12,10 @@ from devloop.adapters.configfile import find
 from devloop.adapters.sessionsocket import Message, Running, ask, running
 from devloop.adapters.statefolder import default_root
 from devloop.core.failure import ExitCode
+from devloop.sandbox.folder import KUBECONFIG
 from devloop.session import say
 from devloop.session.request import Asked, Request
+from devloop.session.trial import sandbox_here
 from devloop.views import with_hint
 from devloop.views.times import moment
 
@@ -123,8 +125,18 @@ def _nobody(asked: Asked, found: Sequence[Running]) -> ExitCode:
         names = sorted({name for session in found for name in session.about.get("services", ())})
         say.err(f"no session runs for the service {', '.join(asked.services)}", f"→ there are: {', '.join(names)}")
         return ExitCode.USAGE
-    say.err(f"no session runs for {'this folder' if place == '.' else place}", f"→ start one: {_start(asked)}")
+    say.err(f"no session runs for {'this folder' if place == '.' else place}", f"→ {_how_one_begins(asked)}")
     return ExitCode.UNREACHABLE
+
+
+def _how_one_begins(asked: Asked) -> str:
+    """In the demo's folder the demo begins it, and another one would be in its way."""
+    sandbox = sandbox_here()
+    if sandbox is None or sandbox.parent.resolve() != _root(asked):
+        return f"start one: {_start(asked)}"
+    if (sandbox / KUBECONFIG).exists():
+        return "the demo begins one by itself; on a terminal it waits there for Enter"
+    return f"the demo is over; start it again: devloop demo --folder {shlex.quote(str(sandbox.parent))}"
 
 
 def _start(asked: Asked) -> str:

@@ -18,6 +18,7 @@ from devloop.core.commands import Command
 from devloop.core.failure import ExitCode
 from devloop.session import say
 from devloop.session.screen import Screen, show
+from devloop.session.trial import sandbox_here
 from devloop.tui.talk import Ended
 from devloop.views import Phrase, Tone, failed_checks
 
@@ -66,7 +67,7 @@ async def _behind(
     use(project)
     session.reconfigured = use
     app.recording = session.recording
-    app.session = _Behind(session, is_trial=trial is not None)
+    app.session = _Behind(session)
     code = await session.run()
     # The screen that showed them is gone with the session that they ended.
     checks = say.fitting(*(phrase.text for phrase in failed_checks(app.state)))
@@ -118,8 +119,6 @@ class _Behind:
     """The running session, as the app sees it."""
 
     session: "Session"
-    is_trial: bool
-    """In a sandbox, where there is neither an engine nor a shell in a Pod."""
 
     @property
     def project(self) -> "Project":
@@ -145,10 +144,10 @@ class _Behind:
         if found is None:
             return (Phrase(f"{service} is no service of this session", Tone.QUIET),)
         told = await promptly(self.session.newest(service))
-        return await why_service(self.project, found, told, has_engine=not self.is_trial)
+        return await why_service(self.project, found, told)
 
     def shell(self, service: str) -> Sequence[str] | str:
-        if self.is_trial:
+        if sandbox_here() is not None:
             return "the sandbox has no shell in a Pod: its programs run on this machine"
         kubectl = shutil.which("kubectl")
         if kubectl is None:

@@ -196,8 +196,7 @@ class Session:
         from devloop.session.assembly import assemble
 
         assembly = self._assembly = assemble(
-            project, self._observed, self._connection, self._telling.unreadable, self._services, self._state,
-            self._options.trial.builder if self._options.trial else None,
+            project, self._observed, self._connection, self._telling.unreadable, self._services, self._state
         )  # fmt: skip
         self._tidying = Tidying(assembly.old_images, self._services, self._log.emit)
         try:

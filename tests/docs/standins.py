@@ -21,7 +21,7 @@ _PATHS = {"Deployment": "apis/apps/v1", "Service": "api/v1", "Namespace": "api/v
 
 
 def devloop(args: list[str]) -> None:
-    assembly.assemble = withoutengine.assemble
+    assembly.full_builder = withoutengine.full_builder
     main(args, prog_name="devloop")
 
 

@@ -41,7 +41,7 @@ def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Pl
     for name, value in found.environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(harness, "HERE", found)
-    monkeypatch.setattr(assembly, "assemble", withoutengine.assemble)
+    monkeypatch.setattr(assembly, "full_builder", withoutengine.full_builder)
     return found
 
 

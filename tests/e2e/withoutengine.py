@@ -8,22 +8,20 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 from devloop.adapters.assembling import AssemblingBuilder
+from devloop.adapters.buildx import BuildxBuilder
 from devloop.adapters.registry import HttpRegistry
 from devloop.core.image import ImageRef
-from devloop.core.ports import BuildRequest, Built
+from devloop.core.ports import Builder, BuildRequest, Built
 from devloop.core.service import BuildSpec
 from devloop.sandbox.runtime.images import own_platform
 from devloop.session import assembly
 
-_with_an_engine = assembly.assemble
 
-
-def assemble(*args: Any, **named: Any) -> assembly.Assembly:
-    """In place of `assembly.assemble`, whose seventh argument is the builder."""
-    return _with_an_engine(*args[:6], **{**named, "builder": AssemblingBuilder})
+def full_builder(registry: HttpRegistry, buildx: BuildxBuilder) -> Builder:
+    """In place of `assembly.full_builder`."""
+    return AssemblingBuilder(registry)
 
 
 def push(folder: Path, ref: str) -> None:
@@ -49,6 +47,6 @@ async def _push(folder: Path, ref: ImageRef) -> None:
 if __name__ == "__main__":
     from devloop.cli import main
 
-    assembly.assemble = assemble
+    assembly.full_builder = full_builder
     sys.argv[0] = "devloop"
     main()

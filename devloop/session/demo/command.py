@@ -8,7 +8,6 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from devloop.adapters.assembling import AssemblingBuilder
 from devloop.core.failure import ExitCode
 from devloop.session import say
 from devloop.session.demo import words
@@ -78,7 +77,7 @@ def _on_screen(folder: DemoFolder, sandbox: Sandbox) -> int:
     say.out(*words.elsewhere(folder.path, folder.elsewhere, in_session=False))
     if code := _until_done(_enter()):
         return code
-    trial = Trial(AssemblingBuilder, words.tip(sandbox, folder.path))
+    trial = Trial(words.tip(sandbox, folder.path))
     return run_terminal(Request(file=folder.path / _FILE), on_exit=None, take_over=False, trial=trial)
 
 
@@ -98,7 +97,7 @@ def _by_line(folder: DemoFolder, sandbox: Sandbox, output: Output, tell: Callabl
     tell(words.TAKES_OVER, *words.suggestions(sandbox, folder.path, folder.elsewhere))
     return run_up(
         Request(file=folder.path / _FILE), output, once=False, pod_logs=output is Output.PLAIN, on_exit=None,
-        take_over=False, trial=Trial(AssemblingBuilder),
+        take_over=False, trial=Trial(),
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from devloop.core.failure import ExitCode
 from devloop.sandbox.demoapp import copy_app, steered
 from devloop.session.project import Refusal
+from devloop.session.trial import VARIABLE
 
 DEFAULT = "devloop-demo"
 _OWN = ".sandbox"
@@ -61,7 +62,7 @@ class DemoFolder:
         """What makes an ordinary session one of the sandbox: nothing of the user's is read or written."""
         common = {
             "KUBECONFIG": kubeconfig, "DOCKER_CONFIG": docker_config, "DEVLOOP_STATE_DIR": str(self.own / "state"),
-            "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1",
+            VARIABLE: str(self.own), "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1",
         }  # fmt: skip
         lines = [f"export {name}={shlex.quote(value)}\n" for name, value in common.items()]
         programs = Path(sys.executable).parent

@@ -6,7 +6,6 @@ from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from itertools import takewhile
 
-from devloop.adapters.assembling import AssemblingBuilder
 from devloop.core.events import CheckFinished, CycleFinished, Outcome, PodVerified, Record, Verdict
 from devloop.core.failure import ExitCode
 from devloop.core.image import short
@@ -61,7 +60,7 @@ class Script:
         self._web = hand.service("web")
         self._source, self._recipe = hand.folder.path / SOURCE, hand.folder.path / RECIPE
         self._heard = Heard()
-        self._session = Session(hand.project, Options(Output.PLAIN, trial=Trial(AssemblingBuilder)), self._heard.feed)
+        self._session = Session(hand.project, Options(Output.PLAIN, trial=Trial()), self._heard.feed)
 
     async def run(self) -> None:
         """All of it up to the end of the session; the app's files are as they were before."""
@@ -91,7 +90,7 @@ class Script:
             Phrase(f'the page still says "{YESTERDAY}"', Tone.WARN),
             "under IfNotPresent a node that has a web:dev asks the registry for no other",
         )
-        answer = [phrase.text for phrase in await why_service(hand.project, self._web, has_engine=False)]
+        answer = [phrase.text for phrase in await why_service(hand.project, self._web)]
         first = next((at for at, text in enumerate(answer) if text.startswith(_CAUSE)), None)
         _check(first is not None, f"`devloop why web` finds another cause: {' '.join(answer)}")
         cause = " ".join(takewhile(lambda text: text[:1] not in {"", " ", "→"}, answer[first:]))

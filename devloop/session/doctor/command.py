@@ -17,6 +17,7 @@ from devloop.session.doctor.report import Report, as_json, as_lines
 from devloop.session.doctor.subject import Subject, open_subject
 from devloop.session.project import Project
 from devloop.session.request import Request
+from devloop.session.trial import has_engine
 
 _PATIENCE = 20.0
 """Seconds that one part may take; what it asks has shorter limits of its own."""
@@ -39,11 +40,15 @@ async def doctor(request: Request, *, json: bool) -> ExitCode:
 
 
 async def _look(subject: Subject, assembly: Assembly) -> list[Check]:
-    services, builder, registry = subject.services, assembly.buildx, assembly.registry
+    services, registry = subject.services, assembly.registry
+    builder = assembly.buildx if has_engine() else None
+    of_engine = (
+        images.of_engine(assembly.engine, builder, services) if builder else images.of_none(assembly.full, services)
+    )
     registries = images.by_registry(services)
     found = await asyncio.gather(
         _within(Topic.CONTEXT_SIZE, "looking through the source", local.of_source(services)),
-        _within(Topic.ENGINE, "the engine", images.of_engine(assembly.engine, builder, services)),
+        _within(Topic.ENGINE, "the engine", of_engine),
         _within(Topic.LOAD, "the way into the nodes", images.of_loads(services, assembly.loader)),
         *(_within(Topic.REGISTRY, name, images.of_registry(of, registry, builder)) for name, of in registries.items()),
         _within(Topic.BASE, "base images", bases.of_bases(services, registry)),

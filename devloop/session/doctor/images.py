@@ -16,8 +16,9 @@ from devloop.core.failure import Failure, FailureCode
 from devloop.core.image import DOCKER_HUB, ImageRef
 from devloop.core.judgements import judge_disk, judge_skew
 from devloop.core.load import Target, load_command
-from devloop.core.ports import BuildRequest
+from devloop.core.ports import Builder, BuildRequest
 from devloop.core.service import BuildSpec, Service
+from devloop.session.trial import NO_ENGINE
 
 
 async def of_engine(engine: DockerEngine, builder: BuildxBuilder, services: Sequence[Service]) -> list[Check]:
@@ -32,6 +33,13 @@ async def of_engine(engine: DockerEngine, builder: BuildxBuilder, services: Sequ
     if isinstance(plugin, Failure):
         return [context, *own, Topic.BUILDX.because(plugin)]
     return [context, *_weighed(own, builders), Topic.BUILDX.ok(f"version {plugin}" if plugin else "it is there")]
+
+
+async def of_none(builder: Builder, services: Sequence[Service]) -> list[Check]:
+    """Where nothing needs an engine: whether the services can be built without."""
+    failures = await asyncio.gather(*(builder.check(_request(service)) for service in services))
+    refused = [Topic.BUILDER.because(failure) for failure in dict.fromkeys(failures) if failure]
+    return [Topic.ENGINE.ok(f"{NO_ENGINE}, and needs none"), *refused]
 
 
 def _context(host: str) -> str:
@@ -85,8 +93,10 @@ async def _of_builder(builder: BuildxBuilder, request: BuildRequest) -> tuple[Ch
     return Topic.BUILDER.ok(f"{_named(request)} is ready"), False
 
 
-async def of_registry(services: Sequence[Service], registry: HttpRegistry, builder: BuildxBuilder) -> list[Check]:
-    """One registry, for all the services that push to it."""
+async def of_registry(
+    services: Sequence[Service], registry: HttpRegistry, builder: BuildxBuilder | None
+) -> list[Check]:
+    """One registry, for all the services that push to it; without a builder of its own devloop itself pushes."""
     refs = list({service.push.name: service.push for service in services}.values())
     answers, ways = await asyncio.gather(
         asyncio.gather(*(registry.check(ref) for ref in refs)), _of_ways(builder, services)
@@ -139,8 +149,10 @@ def _of_credentials(host: str, user: str | None) -> Check:
     return Topic.CREDENTIALS.note(f"there are none for {host}, which gives a token all the same", login)
 
 
-async def _of_ways(builder: BuildxBuilder, services: Sequence[Service]) -> list[Check]:
+async def _of_ways(builder: BuildxBuilder | None, services: Sequence[Service]) -> list[Check]:
     """Whether each builder itself gets to the registry; nothing of those that cannot be asked."""
+    if builder is None:
+        return []
     requests = list({service.build.builder: _request(service) for service in services}.values())
     answers = await asyncio.gather(*(builder.reach(request) for request in requests))
     return [

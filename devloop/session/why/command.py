@@ -30,6 +30,7 @@ from devloop.session import say
 from devloop.session.clean import Clean, without_secrets
 from devloop.session.project import Place, Project, Refusal
 from devloop.session.request import Request
+from devloop.session.trial import has_engine
 from devloop.session.why.gather import Gatherer
 from devloop.session.why.newest import Newest, of_sessions
 from devloop.session.why.target import Question, Target, owner_of, read_question
@@ -47,8 +48,7 @@ async def why(request: Request, *, everything: bool, watch: bool, as_json: bool)
     if isinstance(question, Refusal):
         say.err(*question.lines)
         return question.exit_code
-    cluster, engine = KubeCluster(question.place.pinned), DockerEngine()
-    registry = HttpRegistry(insecure=engine.insecure_registries)
+    cluster, engine, registry = _clients(question)
     try:
         told: tuple[list[str], list[str]] = [], []
         while True:
@@ -66,18 +66,15 @@ async def why(request: Request, *, everything: bool, watch: bool, as_json: bool)
         await cluster.close()
 
 
-async def why_service(
-    project: Project, service: Service, told: Told | None = None, *, has_engine: bool = True
-) -> list[Phrase]:
-    """The answer for the workloads of one service of a session, in words for a screen. A sandbox has no engine."""
+async def why_service(project: Project, service: Service, told: Told | None = None) -> list[Phrase]:
+    """The answer for the workloads of one service of a session, in words for a screen."""
 
     async def newest(_: WorkloadKey) -> Told:
         return told or Told()
 
     targets = tuple(Target(key.namespace, key.kind, key.name, service) for key in service.workloads)
     question = Question(project.place, targets, project.services)
-    cluster, engine = KubeCluster(project.place.pinned), DockerEngine() if has_engine else None
-    registry = HttpRegistry(insecure=engine.insecure_registries if engine else None)
+    cluster, engine, registry = _clients(question)
     try:
         found = await _answers(question, cluster, registry, engine, newest)
     finally:
@@ -86,6 +83,12 @@ async def why_service(
     failures = [phrase for each in found if isinstance(each, Failure) for phrase in _told(each)]
     answers = [each for each in found if isinstance(each, Answer)]
     return [*failures, *screen_lines(answers, time.time(), None)]
+
+
+def _clients(question: Question) -> tuple[KubeCluster, DockerEngine | None, HttpRegistry]:
+    engine = DockerEngine() if has_engine() else None
+    registry = HttpRegistry(insecure=engine.insecure_registries if engine else None)
+    return KubeCluster(question.place.pinned), engine, registry
 
 
 def _told(failure: Failure) -> list[Phrase]:

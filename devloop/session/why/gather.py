@@ -28,6 +28,7 @@ from devloop.core.why.routes import routes_of
 from devloop.core.why.spec import newer_here
 from devloop.core.why.subject import NamespaceObjects, controller_of, newest_of, snapshot_of
 from devloop.core.workload import Deployment, Snapshot
+from devloop.session.trial import NO_ENGINE
 from devloop.session.why.carried import with_dockerfile
 from devloop.session.why.loaded import expected, in_no_registry
 from devloop.session.why.newest import Newest
@@ -173,7 +174,7 @@ class Gatherer:
 
     async def _local(self, refs: list[ImageRef]) -> Mapping[ImageRef, Found] | Unread:
         if self.engine is None:
-            return Unread("the sandbox has no engine")
+            return Unread(NO_ENGINE)
         found = await local_images(self.engine, refs)
         return Unread(found.message, found.hint) if isinstance(found, Failure) else found
 
