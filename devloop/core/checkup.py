@@ -60,7 +60,8 @@ class Topic(Enum):
     """Which engine `docker` on this terminal would talk to, and what says so. Fix: `docker context use NAME`, or
     DOCKER_HOST."""
     ENGINE = ("engine", "engine")
-    """Whether it answers, and its version; only a note when every builder does without it. Fix: start Docker."""
+    """Whether it answers, and its version; only a note when every builder does without it, and a sandbox has none. Fix:
+    start Docker."""
     ENGINE_CLOCK = ("engine", "clock")
     """Its clock against this machine's: a note from 2 s on, a failure from 60 s on, because tokens are then refused.
     Only what is certain after the time that the answer took. Fix: set both by NTP; restart a virtual machine that

@@ -7,6 +7,8 @@ from click.testing import CliRunner
 
 from devloop.cli import main
 from devloop.core.failure import ExitCode
+from devloop.sandbox.folder import KUBECONFIG
+from devloop.session.demo.place import DemoFolder
 from devloop.session.project import Project, open_project
 from devloop.session.request import Asked, Request
 from devloop.session.restoring import restore_targets
@@ -64,6 +66,36 @@ async def test_what_starts_a_session(
         assert code is ExitCode.UNREACHABLE
     hints = [line for line in capsys.readouterr().err.splitlines() if line.startswith("→")]
     assert hints == [f"→ start one: {command}"] * 3
+
+
+@pytest.mark.parametrize(
+    ("sandbox", "kubeconfig", "hint"),
+    [
+        (".sandbox", True, "the demo begins one by itself; on a terminal it waits there for Enter"),
+        (".sandbox", False, "the demo is over; start it again: devloop demo --folder {folder}"),
+        ("elsewhere/.sandbox", True, "start one: devloop up"),
+    ],
+)
+async def test_in_the_demos_folder_nobody_is_told_to_start_a_session_beside_the_demos(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    sandbox: str,
+    kubeconfig: bool,
+    hint: str,
+) -> None:
+    (folder / "devloop.toml").write_text("")
+    own = DemoFolder((folder / sandbox).parent)
+    own.own.mkdir(parents=True)
+    for name, value in own.put_environment(str(own.own / KUBECONFIG), "docker").items():
+        monkeypatch.setenv(name, value)
+    if kubeconfig:
+        (own.own / KUBECONFIG).write_text("")
+    assert await wait(Asked(()), seconds=None) is ExitCode.UNREACHABLE
+    assert capsys.readouterr().err.splitlines() == [
+        "no session runs for this folder",
+        f"→ {hint.format(folder=folder)}",
+    ]
 
 
 @pytest.mark.usefixtures("folder")
