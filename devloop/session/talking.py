@@ -135,7 +135,7 @@ def _how_one_begins(asked: Asked) -> str:
     if sandbox is None or sandbox.parent.resolve() != _root(asked):
         return f"start one: {_start(asked)}"
     if (sandbox / KUBECONFIG).exists():
-        return "the demo begins one by itself; on a terminal it waits there for Enter"
+        return "the demo begins one by itself; before its screen it waits for Enter in its terminal"
     return f"the demo is over; start it again: devloop demo --folder {shlex.quote(str(sandbox.parent))}"
 
 

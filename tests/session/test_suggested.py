@@ -71,7 +71,7 @@ async def test_what_starts_a_session(
 @pytest.mark.parametrize(
     ("sandbox", "kubeconfig", "hint"),
     [
-        (".sandbox", True, "the demo begins one by itself; on a terminal it waits there for Enter"),
+        (".sandbox", True, "the demo begins one by itself; before its screen it waits for Enter in its terminal"),
         (".sandbox", False, "the demo is over; start it again: devloop demo --folder {folder}"),
         ("elsewhere/.sandbox", True, "start one: devloop up"),
     ],
