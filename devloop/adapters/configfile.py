@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from devloop.adapters.configpaths import missing_paths
-from devloop.core.config import Config
+from devloop.core.config import ClusterConfig, Config
 from devloop.core.layers import merge, prepare
 from devloop.core.problems import Finding, Place, Problem, Problems, dotted, first_at_each_place, services_of
 from devloop.core.resolve import Scope, examine
@@ -32,6 +32,21 @@ class LoadedConfig:
     config: Config
     root: Path
     """The folder that its paths are relative to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What is left to go by where the files have mistakes."""
+
+    file: str
+    """As shown to the user; its overlay is beside it."""
+    context: str
+    namespace: str
+    """These two as far as either file can be read: what is done without them still goes where they would send it."""
+    own: ClusterConfig
+    """All that an overlay without mistakes says of the cluster, what it allows too; empty where it has some."""
+    faulty: bool
+    """Whether the overlay has mistakes itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,19 +102,29 @@ def check_texts(texts: Mapping[str, str], root: Path, environ: Mapping[str, str]
     return Problems(problems) if problems else config
 
 
-def cluster_named(cwd: Path, environ: Mapping[str, str]) -> tuple[str, str]:
-    """The context and the namespace that a file with mistakes names, as far as it can be read; empty where it does not.
+def left_of(problems: Problems, cwd: Path, environ: Mapping[str, str]) -> Left | None:
+    """What the files with those mistakes say all the same; None where there is no file any more."""
+    found = find(cwd.absolute())
+    if found is None:
+        return None
+    overlay = found.with_name(OVERLAY)
+    below, own = (_read(path, cwd, environ) if path.exists() else None for path in (found, overlay))
+    told = any(problem.file == os.path.relpath(overlay, cwd) for problem in problems)
+    checked = validate({"cluster": _cluster(own)})
+    unread = isinstance(own, Problem) or (own is not None and bool(own.findings))
+    faulty = told or unread or bool(checked.findings)
+    cluster = merge(_cluster(below), _cluster(own))
+    context, namespace = (
+        value if isinstance(value := cluster.get(key), str) else "" for key in ("context", "namespace")
+    )
+    return Left(
+        os.path.relpath(found, cwd), context, namespace, ClusterConfig() if faulty else checked.config.cluster, faulty
+    )
 
-    What is to be done without the file still goes where the file would have sent it.
-    """
-    found, tables = find(cwd), dict[str, Any]()
-    for path in (found, found.with_name(OVERLAY)) if found else ():
-        source = _read(path, cwd, environ)
-        tables = merge(tables, source.tables) if isinstance(source, _Source) else tables
-    cluster = tables.get("cluster")
-    values = [cluster.get(key) if isinstance(cluster, dict) else None for key in ("context", "namespace")]
-    context, namespace = (value if isinstance(value, str) else "" for value in values)
-    return context, namespace
+
+def _cluster(source: _Source | Problem | None) -> dict[str, Any]:
+    table = source.tables.get("cluster") if isinstance(source, _Source) else None
+    return table if isinstance(table, dict) else {}
 
 
 def _read(path: Path, cwd: Path, environ: Mapping[str, str]) -> _Source | Problem:

@@ -5,6 +5,7 @@ context, because a context in the file would also be the permission to write to 
 """
 
 from collections.abc import Callable, Sequence
+from itertools import chain, count
 
 from devloop.core.config import BuildConfig, ClusterConfig, Config, ServiceConfig
 from devloop.core.config import to_toml as to_toml
@@ -34,6 +35,25 @@ def adopt(deployment: Deployment, container: str | None = None, build: str = "."
         {"image": image.name, "workload": str(key), "container": names, "build": BuildConfig(context=build)}
     )
     return Config(cluster=ClusterConfig(namespace=key.namespace), services={key.name: service})
+
+
+def beside(found: Config, present: Config) -> Config:
+    """The same, where a file has no service for that workload: under a name that the file has not given yet."""
+    ((name, service),) = found.services.items()
+    numbered = (f"{name}-{number}" for number in count(2))
+    free = next(each for each in chain([name], numbered) if each not in present.services)
+    return found.model_copy(update={"services": {free: service}})
+
+
+def addition(found: Config, present: Config, build: str) -> str:
+    """What the file lacks to say the same: a table that can come below all that it has.
+
+    `build` is the folder to build, as seen from the file.
+    """
+    ((name, service),) = found.services.items()
+    namespace = found.cluster.namespace if found.cluster.namespace != present.cluster.namespace else ""
+    changed = {"namespace": namespace, "build": service.build.model_copy(update={"context": build})}
+    return to_toml(Config(services={name: service.model_copy(update=changed)}))
 
 
 def _container(deployment: Deployment, name: str | None) -> ContainerSpec | Failure:

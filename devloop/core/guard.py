@@ -4,12 +4,12 @@ A name alone proves nothing (anybody may call a context `kind-prod`), so a known
 address of its server is on this machine or private. The addresses come from the caller, who has resolved them.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
+from devloop.core.config import AllowedPlace, ClusterConfig, Config, to_toml
 from devloop.core.failure import Failure, FailureCode
 
 LOCAL_CONTEXTS = (
@@ -43,9 +43,22 @@ class Allowed:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """devloop may not write there; the hint of `failure` is the line that would allow it."""
+    """devloop may not write there; the hint of `failure` says what would allow it."""
 
     failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What the files say of clusters, and where a person can add to it."""
+
+    cluster: ClusterConfig
+    overlay: str = ""
+    """As shown to the user; empty where there is no devloop.toml that it could be laid over."""
+    faulty: str = ""
+    """The files with mistakes, whose permissions do not count."""
+    in_use: bool = False
+    """Whether a session goes by them, which keeps its context."""
 
 
 def is_local(context: str, addresses: Sequence[str]) -> bool:
@@ -53,11 +66,11 @@ def is_local(context: str, addresses: Sequence[str]) -> bool:
     return _known(context) and bool(addresses) and all(_near(address) for address in addresses)
 
 
-def judge(context: str, server: str, addresses: Sequence[str], allowed: bool, namespace: str) -> Allowed | Refused:
+def judge(context: str, server: str, addresses: Sequence[str], allowed: bool, way: str) -> Allowed | Refused:
     """Whether devloop may write through `context`.
 
     `addresses` are those that the server's host resolves to; none when it does not resolve. `allowed` says whether the
-    configuration names this context (and namespace).
+    configuration names this context (and namespace), `way` what to do where it does not (`remedy`).
     """
     if allowed:
         return Allowed(f"context {context} is allowed in the configuration")
@@ -67,27 +80,43 @@ def judge(context: str, server: str, addresses: Sequence[str], allowed: bool, na
         Failure(
             FailureCode.CONTEXT_REFUSED,
             f"context {context} ({server}) {_objection(context, addresses)}, and nothing allows devloop to write to it",
-            "start devloop in a terminal, where you can type its name, "
-            f"or add under `[cluster]` in devloop.toml: {allowing_line(context, namespace)}",
+            f"start devloop in a terminal, where you can type its name, or {way}",
         )
     )
 
 
-def declined(context: str, *, by_file: bool) -> Failure:
-    """What to say when a person was asked and did not type its name. `by_file`: whether a devloop.toml is there."""
-    where = "devloop.local.toml" if by_file else "devloop.toml, which `devloop init` writes"
+def declined(context: str, way: str) -> Failure:
+    """What to say when a person was asked and did not type its name."""
     return Failure(
         FailureCode.CONTEXT_REFUSED,
         f"you did not type the name of context {context}, so devloop does not write there",
-        f"to allow it for good, set `context = {_quoted(context)}` under `[cluster]` in {where}",
+        f"to allow it for good, {way}",
     )
 
 
-def allowing_line(context: str, namespace: str) -> str:
-    """The line of TOML, for the table `[cluster]`, that allows this context in this namespace."""
-    if not namespace:
-        return f"allow = [{_quoted(context)}]"
-    return f"allow = [{{ context = {_quoted(context)}, namespace = {_quoted(namespace)} }}]"
+def remedy(context: str, namespaces: Sequence[str], written: Written) -> str:
+    """What to write, and where, so that the context is allowed in these namespaces for good."""
+    named = to_toml(Config(cluster=ClusterConfig(context=context))).partition("\n")[2].strip()
+    if written.faulty:
+        return f"correct the mistakes in {written.faulty}: what that allows does not count before"
+    if not written.overlay:
+        return (
+            "let `devloop init` write a devloop.toml, "
+            f"and set `{named}` under `[cluster]` in the devloop.local.toml beside it"
+        )
+    # To name the context would move everything there from the one that the files name, or a session that runs.
+    if written.cluster.context or written.in_use:
+        named = allowing_line(context, *namespaces, present=written.cluster.allow)
+    return f"set `{named}` under `[cluster]` in {written.overlay}"
+
+
+def allowing_line(context: str, *namespaces: str, present: Sequence[AllowedPlace] = ()) -> str:
+    """The line of TOML, for the table `[cluster]`, that allows this context in these namespaces (empty: in all).
+
+    A list in the overlay takes the place of the one below it, so what is allowed already is said again.
+    """
+    places = [AllowedPlace(context=context, namespace=each or "*") for each in namespaces]
+    return to_toml(Config(cluster=ClusterConfig(allow=(*present, *places)))).partition("\n")[2].strip()
 
 
 def _objection(context: str, addresses: Sequence[str]) -> str:
@@ -111,8 +140,3 @@ def _near(address: str) -> bool:
     if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is not None:
         parsed = parsed.ipv4_mapped
     return any(parsed in network for network in _NEAR)
-
-
-def _quoted(text: str) -> str:
-    # A JSON string is a TOML basic string.
-    return json.dumps(text, ensure_ascii=False)

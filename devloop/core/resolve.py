@@ -66,7 +66,13 @@ def no_services(file: str) -> Problems:
     return Problems(Problem(file, None, dotted(f.place), f.message, f.fix) for f in _NO_SERVICE)
 
 
-_NO_SERVICE = [Finding(("services",), "no service is defined", "add `[services.NAME]` with an `image`")]
+_NO_SERVICE = [
+    Finding(
+        ("services",),
+        "no service is defined",
+        "add `[services.NAME]` with an `image`; without one only `devloop up deployment/NAME` works here",
+    )
+]
 
 
 def _unknown_names(config: Config, only: Sequence[str]) -> list[Finding]:

@@ -172,8 +172,15 @@ async def _opened(request: Request) -> Project | ExitCode:
         say.fitted_err(*project.lines)
         return project.exit_code
     if project.adopted:
-        say.err("No devloop.toml here; going by this one, which you may save:", "", project.adopted)
+        say.err(f"{_going_by(project)}:", "", project.adopted)
     return project
+
+
+def _going_by(project: Project) -> str:
+    if not project.place.file:
+        return "No devloop.toml here; going by this one, which you may save"
+    (service,) = project.services
+    return f"{project.place.file} has no service for {service.workloads[0]}; going by this, which you may add to it"
 
 
 def _run(command: Callable[[], Coroutine[Any, Any, ExitCode]]) -> int:

@@ -13,10 +13,10 @@ from pathlib import Path
 from devloop.adapters import configfile, kubeconfig
 from devloop.adapters.configfile import LoadedConfig
 from devloop.adapters.kubeconfig import PinnedContext
-from devloop.core.adopt import adopt, match_deployments, to_toml
+from devloop.core.adopt import addition, adopt, beside, match_deployments, to_toml
 from devloop.core.config import Config, Problems
 from devloop.core.failure import ExitCode, Failure
-from devloop.core.guard import Refused, declined, is_local, judge
+from devloop.core.guard import Allowed, Refused, Written, declined, is_local, judge, remedy
 from devloop.core.manifest import deployment as parse_deployment
 from devloop.core.problems import Problem, quoted
 from devloop.core.resolve import resolve
@@ -44,6 +44,13 @@ class Place:
     """The context as it was chosen on the command line; empty when it was not."""
     branch: str = ""
     """Of the source when the command began: what is tagged with it keeps its tag."""
+    faulty: str = ""
+    """The files with mistakes, where a command goes on without what they say."""
+
+    @property
+    def overlay(self) -> str:
+        """Where a person's own settings go, as shown to the user; empty where there is no file."""
+        return str(Path(self.file).parent / configfile.OVERLAY) if self.file else ""
 
     @property
     def local(self) -> bool:
@@ -59,7 +66,7 @@ class Project:
     reason: str
     """Why devloop may write to the context."""
     adopted: str = ""
-    """The `devloop.toml` that says the same, when there was no file."""
+    """The `devloop.toml` that says the same, when there was no file; what to add to it, when it has no such service."""
     names: tuple[str, ...] = ()
     """The services that were asked for; empty: all."""
     namespace: str = ""
@@ -124,7 +131,7 @@ async def open_project(request: Request) -> Project | Refusal:
         found = await _adopt(request, place)
         if isinstance(found, Refusal):
             return found
-        adopted = to_toml(found)
+        adopted = _as_file(place, found, request)
         own = replace(place, config=found, root=Path.cwd(), branch=_branch(Path.cwd()))
         services = resolve_services(own, (), request.namespace)
     else:
@@ -139,6 +146,11 @@ async def open_project(request: Request) -> Project | Refusal:
     return Project(place, services, reason, adopted, names, request.namespace, request.typed())
 
 
+def named_at_fault(problems: Problems) -> str:
+    """The files with those mistakes, for a sentence."""
+    return " and ".join(dict.fromkeys(problem.file for problem in problems))
+
+
 def reopen(project: Project, loaded: LoadedConfig) -> Project | Problems:
     """The same command with an edited file: what the command line said, and what cannot change, stays."""
     place = replace(project.place, config=with_fixed(loaded.config, project.place.config))
@@ -151,7 +163,7 @@ def reopen(project: Project, loaded: LoadedConfig) -> Project | Problems:
         return services
     if project.reason == _confirmed(place):
         return replace(project, place=place, services=services)
-    reason = ask_guard(place, {key.namespace for service in services for key in service.workloads}, None)
+    reason = ask_guard(place, {key.namespace for service in services for key in service.workloads}, None, in_use=True)
     if isinstance(reason, Refusal):
         message, hint = reason.lines[0], reason.lines[-1].removeprefix("→ ")
         return Problems([Problem(place.file, None, "cluster", message, hint)])
@@ -189,20 +201,29 @@ def _resolved(place: Place, names: Sequence[str], namespace: str) -> tuple[Servi
     )
 
 
-def ask_guard(place: Place, namespaces: Iterable[str], confirm: Confirm | None) -> str | Refusal:
-    """Why devloop may write there. Every namespace has to pass; a person may allow all by typing the name once."""
-    pinned, reason = place.pinned, ""
-    for namespace in sorted(namespaces):
-        allowed = place.config.cluster.allows(pinned.name, namespace)
-        verdict = judge(pinned.name, kubeconfig.shown_server(pinned.server), place.addresses, allowed, namespace)
-        if isinstance(verdict, Refused):
-            if confirm is None:
-                return Refusal.of(verdict.failure)
-            if confirm(pinned.name, verdict.failure):
-                return _confirmed(place)
-            return Refusal.of(declined(pinned.name, by_file=bool(place.file)))
-        reason = verdict.reason
-    return reason
+def ask_guard(
+    place: Place, namespaces: Iterable[str], confirm: Confirm | None, *, in_use: bool = False
+) -> str | Refusal:
+    """Why devloop may write there. Every namespace has to pass; a person may allow all by typing the name once.
+
+    `in_use`: whether a session runs, and keeps its context.
+    """
+    verdict, way = verdict_on(place, namespaces, in_use=in_use)
+    if isinstance(verdict, Allowed):
+        return verdict.reason
+    if confirm is None:
+        return Refusal.of(verdict.failure)
+    if confirm(place.pinned.name, verdict.failure):
+        return _confirmed(place)
+    return Refusal.of(declined(place.pinned.name, way))
+
+
+def verdict_on(place: Place, namespaces: Iterable[str], *, in_use: bool = False) -> tuple[Allowed | Refused, str]:
+    """Whether devloop may write to all of them, and what would allow it for good."""
+    pinned, cluster = place.pinned, place.config.cluster
+    missing = [each for each in sorted(namespaces) if not cluster.allows(pinned.name, each)]
+    way = remedy(pinned.name, missing, Written(cluster, place.overlay, place.faulty, in_use))
+    return judge(pinned.name, kubeconfig.shown_server(pinned.server), place.addresses, not missing, way), way
 
 
 def _confirmed(place: Place) -> str:
@@ -227,7 +248,15 @@ async def _adopt(request: Request, place: Place) -> Config | Refusal:
         return key
     found = await _live(place, key, source.name, request)
     config = found if isinstance(found, Failure) else adopt(found, build=folder)
-    return Refusal.of(config) if isinstance(config, Failure) else config
+    return Refusal.of(config) if isinstance(config, Failure) else beside(config, place.config)
+
+
+def _as_file(place: Place, found: Config, request: Request) -> str:
+    """What to save: a whole file, or what the one that is there lacks."""
+    if not place.file:
+        return to_toml(found)
+    source = Path.cwd() / (request.build or ".")
+    return addition(found, place.config, Path(os.path.relpath(source, place.root)).as_posix())
 
 
 async def _live(place: Place, key: WorkloadKey | None, folder: str, request: Request) -> Deployment | Failure:

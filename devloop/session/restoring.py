@@ -14,7 +14,7 @@ from devloop.adapters.kube import KubeCluster
 from devloop.adapters.kubeconfig import PinnedContext
 from devloop.adapters.kubelease import KubeLeases
 from devloop.adapters.observer import KubeObserver
-from devloop.core.config import Problems
+from devloop.core.config import Config, Problems
 from devloop.core.failure import ExitCode, Failure, FailureCode
 from devloop.core.manifest import deployment as parse_deployment
 from devloop.core.restore import RestorePlan, plan_restore, strip_managed_fields
@@ -31,6 +31,7 @@ from devloop.session.project import (
     ask_guard,
     chosen_context,
     find_place,
+    named_at_fault,
     parse_key,
     place_of,
     resolve_services,
@@ -205,7 +206,8 @@ class _Opened:
 
 async def _open(request: Request, *, everything: bool) -> _Opened | Refusal:
     """Workloads need no file, but one that is there names context and namespace; services come from it."""
-    place = await _without_file(request) if not everything and _is_in_the_way(request) else await find_place(request)
+    problems = _in_the_way(request, everything=everything)
+    place = await _without_file(request, problems) if problems else await find_place(request)
     if isinstance(place, Refusal):
         return place
     keys: list[WorkloadKey] = []
@@ -232,24 +234,30 @@ async def _open(request: Request, *, everything: bool) -> _Opened | Refusal:
     return _Opened(place.pinned, place.namespace, tuple(dict.fromkeys(keys)), place.config.loop.rollout_timeout)
 
 
-def _is_in_the_way(request: Request) -> bool:
-    """Whether the file has mistakes, and nothing is asked for that it would have to say."""
-    if request.file or any("/" not in name for name in request.names):
-        return False
-    return isinstance(configfile.load(None, Path.cwd(), os.environ), Problems)
+def _in_the_way(request: Request, *, everything: bool) -> Problems | None:
+    """The mistakes of the file, where nothing is asked for that it would have to say."""
+    wanted = any("/" not in name for name in request.names) or (everything and not request.namespace)
+    loaded = None if request.file or wanted else configfile.load(None, Path.cwd(), os.environ)
+    return loaded if isinstance(loaded, Problems) else None
 
 
-async def _without_file(request: Request) -> Place | Refusal:
-    """Beside a file with mistakes: where it would be, and nothing that it allows."""
-    context, namespace = configfile.cluster_named(Path.cwd(), os.environ)
-    asked = replace(request, context=request.context or context, namespace=request.namespace or namespace)
+async def _without_file(request: Request, problems: Problems) -> Place | Refusal:
+    """Beside files with mistakes: where they would have it, and allowed is what an overlay without mistakes allows."""
+    left = configfile.left_of(problems, Path.cwd(), os.environ)
+    if left is None:
+        return await find_place(request)
+    asked = replace(request, context=request.context or left.context, namespace=request.namespace or left.namespace)
     pinned = chosen_context(None, asked)
     if isinstance(pinned, Failure):
         return Refusal.of(pinned)
-    place = await place_of(None, asked, pinned)
-    where = f"context {pinned.name}, namespace {place.namespace}"
-    say.err(f"devloop.toml has mistakes (`devloop validate` tells them); restoring without it: {where}")
-    return place
+    place = replace(await place_of(None, asked, pinned), config=Config(cluster=left.own), file=left.file)
+    names = named_at_fault(problems)
+    have, them = ("have", "them") if " and " in names else ("has", "it")
+    say.err(
+        f"{names} {have} mistakes (`devloop validate` tells them); restoring without {them}: "
+        f"context {pinned.name}, namespace {place.namespace}"
+    )
+    return place if not left.faulty else replace(place, faulty=place.overlay)
 
 
 async def _restore_one(

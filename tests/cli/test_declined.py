@@ -61,6 +61,19 @@ def test_what_the_hint_names_is_what_init_writes(remote: Project) -> None:
     assert remote.read("devloop.local.toml")["cluster"] == key
 
 
+def test_where_no_file_is_there_init_is_named_and_the_key_that_it_writes(remote: Project) -> None:
+    (remote.root / "devloop.toml").unlink()
+    remote.root /= "web"
+    with remote.terminal("up") as terminal:
+        terminal.until("gives up")
+        terminal.press(b"\r")
+        assert terminal.finish() == 7
+    assert lines_of(terminal.said)[1] == (
+        "to allow it for good, let `devloop init` write a devloop.toml, "
+        'and set `context = "prod"` under `[cluster]` in the devloop.local.toml beside it'
+    )
+
+
 def test_ctrl_c_at_the_question_ends_it_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The handler of the event loop would let the person go on typing."""
     answered = []

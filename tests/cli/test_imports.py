@@ -28,7 +28,7 @@ HEAVY = (
     "yaml",
 )
 SDKS = tuple(name for name in HEAVY if name not in {"pydantic", "platformdirs"})
-CONFIGURATION = {"adopt", "config", "layers", "resolve", "settings", "validate"}
+CONFIGURATION = {"adopt", "config", "guard", "layers", "resolve", "settings", "validate"}
 """The core modules that need the models of the configuration, and with them pydantic."""
 CORE = [module.name for module in pkgutil.iter_modules(devloop.core.__path__)]
 BEHIND_THE_SCREEN = {*HEAVY} - {"platformdirs", "rich", "textual"}

@@ -4,7 +4,7 @@ import tomllib
 
 import pytest
 
-from devloop.core.adopt import adopt, match_deployments, to_toml
+from devloop.core.adopt import addition, adopt, beside, match_deployments, to_toml
 from devloop.core.config import Config
 from devloop.core.failure import Failure, FailureCode
 from devloop.core.service import WorkloadKey
@@ -50,6 +50,27 @@ def test_the_written_file_loads_back(build: str) -> None:
     text = to_toml(config).replace("$${", "${")
     assert Config.model_validate(tomllib.loads(text)) == config
     assert config.services["api.v1"].build.context == build
+
+
+@pytest.mark.parametrize(
+    ("there", "name", "namespaced"),
+    [
+        ('[cluster]\nallow = ["prod"]\n', "api", True),
+        ('[cluster]\nnamespace = "shop"\n', "api", False),
+        ('[cluster]\nnamespace = "else"\n', "api", True),
+        ('[services.web]\nimage = "h:5000/web"\n[services.web.build]\ntarget = "dev"\n', "api", True),
+        ('[services.api]\nimage = "h:5000/x"\n[services.api-2]\nimage = "h:5000/y"\n', "api-3", True),
+    ],
+)
+def test_what_a_file_lacks_can_come_below_all_that_it_has(there: str, name: str, namespaced: bool) -> None:
+    present = Config.model_validate(tomllib.loads(there))
+    found = beside(adopted(deployment("api", ("app", "h:5000/api:1"))), present)
+    both = Config.model_validate(tomllib.loads(there + addition(found, present, "src/api")))
+    assert (both.cluster, both.services.keys()) == (present.cluster, {*present.services, name})
+    assert both.services[name].build.context == "src/api"
+    assert (both.services[name].namespace or both.cluster.namespace) == "shop"
+    assert bool(both.services[name].namespace) is namespaced
+    assert found.services.keys() == {name}, "the session calls it the same"
 
 
 def test_init_containers_of_the_same_repository_belong_to_it() -> None:

@@ -151,7 +151,12 @@ def test_dependencies_come_first_and_with_those_that_need_them() -> None:
 @pytest.mark.parametrize(
     ("services", "scope", "problem"),
     [
-        ({}, {}, "services: no service is defined; add `[services.NAME]` with an `image`"),
+        (
+            {},
+            {},
+            "services: no service is defined; add `[services.NAME]` with an `image`; "
+            "without one only `devloop up deployment/NAME` works here",
+        ),
         ({"web": {}}, {"only": ["wbe"]}, "services: there is no service `wbe`; did you mean `web`?"),
         (
             {"web": {}, "db": {}},

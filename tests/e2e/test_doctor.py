@@ -130,7 +130,8 @@ def test_a_context_that_nothing_allows_is_a_note(web: Shop) -> None:
     assert told.code == 0, told.said
     (check,) = told.about("cluster", "kube context")
     assert check["level"] == "note"
-    assert f'allow = [{{ context = "{REMOTE}", namespace = "{web.namespace}" }}]' in check["fix"]
+    line = f'allow = [{{ context = "{REMOTE}", namespace = "{web.namespace}" }}]'
+    assert f"set `{line}` under `[cluster]` in devloop.local.toml" in check["fix"]
 
 
 def test_an_engine_that_is_away(web: Shop) -> None:

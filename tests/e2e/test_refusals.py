@@ -3,6 +3,7 @@
 import asyncio
 import http.server
 import json
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -54,14 +55,54 @@ def test_choosing_a_context_does_not_allow_writing_to_it(remote: Scene) -> None:
     assert not remote.patched()
 
 
-def test_the_line_that_the_refusal_names_allows_it(remote: Scene) -> None:
+def follow(folder: Path, said: str) -> None:
+    """Do what the refusal tells."""
+    advice = re.search(r"or set `(.+)` under `\[cluster\]` in (\S+)", said)
+    assert advice, said
+    (folder / advice[2]).write_text(f"[cluster]\n{advice[1]}\n")
+
+
+def test_what_the_refusal_tells_allows_it(remote: Scene) -> None:
     _, refused = remote.once("--context", REMOTE)
-    line = next(line for line in refused.errors if "allow = [" in line)
-    toml = remote.folder / "devloop.toml"
-    toml.write_text(toml.read_text().replace("[cluster]", f"[cluster]\n{line[line.index('allow = ') :]}"))
+    follow(remote.folder, "\n".join(refused.errors))
     code, devloop = remote.once("--context", REMOTE)
     assert (code, devloop.outcomes("web")) == (0, ["verified"]), devloop.said()
     assert devloop.of("session_started")[0]["context"] == REMOTE
+
+
+def test_where_the_file_names_no_context_all_commands_tell_and_take_the_same(remote: Scene) -> None:
+    toml = remote.folder / "devloop.toml"
+    toml.write_text(re.sub(r"context = .*\n", "", toml.read_text()))
+    _, refused = remote.once("--context", REMOTE)
+    restore = run(remote.folder, "restore", "web", "--context", REMOTE)
+    doctor = run(remote.folder, "doctor", "--context", REMOTE)
+    key = f'set `context = "{REMOTE}"` under `[cluster]` in devloop.local.toml'
+    for said in ("\n".join(refused.errors), restore.stderr, doctor.stdout):
+        assert key in " ".join(said.split())
+    follow(remote.folder, restore.stderr)
+    code, devloop = remote.once()
+    assert (code, devloop.outcomes("web")) == (0, ["verified"]), devloop.said()
+    assert devloop.of("session_started")[0]["context"] == REMOTE
+    remote.patch({"spec": {"replicas": 0}})  # nobody has the image of before
+    for command in (["validate"], ["plan"], ["restore", "web"]):
+        done = run(remote.folder, *command)
+        assert done.returncode == 0, done.stdout + done.stderr
+    # Without an engine there is more for it to tell.
+    assert f"context {REMOTE} is allowed in the configuration" in run(remote.folder, "doctor").stdout
+
+
+def test_an_overlay_still_allows_a_restore_where_the_file_has_mistakes(remote: Scene) -> None:
+    (remote.folder / "devloop.local.toml").write_text(f'[cluster]\ncontext = "{REMOTE}"\n')
+    code, devloop = remote.once()
+    assert code == 0, devloop.said()
+    remote.patch({"spec": {"replicas": 0}})  # nobody has the image of before
+    toml = remote.folder / "devloop.toml"
+    toml.write_text(toml.read_text() + "[services.web\n")
+    for what in ("deployment/web", "--all"):
+        done = run(remote.folder, "restore", what, "-n", remote.namespace)
+        assert done.returncode == 0, done.stderr
+        assert done.stderr.startswith("devloop.toml has mistakes"), done.stderr
+    assert not remote.patched()
 
 
 def test_it_allows_no_other_namespace(remote: Scene) -> None:

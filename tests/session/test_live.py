@@ -277,6 +277,8 @@ def test_an_edit_allows_nothing_that_the_guard_refuses(folder: Path, monkeypatch
             write(folder, allowed + WEB + 'namespace = "other"\n')
             await found.until(lambda: bool(found.refusals()))
             assert "nothing allows devloop to write to it" in found.refusals()[0].problems[0].message
+            way = found.refusals()[0].problems[0].fix
+            assert 'namespace = "other" }]` under `[cluster]` in ' in way, "a session keeps its context"
             assert found.edits == []
 
     asyncio.run(scenario())

@@ -63,5 +63,64 @@ async def test_what_needs_the_file_is_refused(folder: Path) -> None:
     (folder / "devloop.toml").write_text(MISSPELT)
     assert await opened(asked("web")) is ExitCode.USAGE
     assert await opened(asked("deployment/hello", "web")) is ExitCode.USAGE
-    assert await opened(asked(), everything=True) is ExitCode.USAGE
+    assert await opened(asked(), everything=True) is ExitCode.USAGE, "only the file would say which namespace"
     assert await opened(asked("deployment/hello", file=Path("devloop.toml"))) is ExitCode.USAGE  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("text", [SYNTAX, MISSPELT])
+async def test_all_of_a_namespace_that_is_named_needs_no_file(text: str, folder: Path) -> None:
+    (folder / "devloop.toml").write_text(text)
+    found = await _open(asked(namespace="stranger"), everything=True)
+    assert not isinstance(found, Refusal)
+    assert (found.pinned.name, found.namespace) == ("fake", "stranger")
+
+
+async def refusal(*, everything: bool = False) -> str:
+    """The advice where nobody can be asked; empty where it is allowed."""
+    names = () if everything else ("deployment/hello",)
+    found = await _open(Request(names, namespace="stranger"), everything=everything)
+    return found.lines[-1] if isinstance(found, Refusal) else ""
+
+
+@pytest.mark.parametrize("everything", [False, True])
+@pytest.mark.parametrize(
+    "own", ['context = "fake"', 'allow = ["fake"]', 'allow = [{ context = "fake", namespace = "stranger" }]']
+)
+async def test_an_overlay_without_mistakes_still_allows(own: str, everything: bool, folder: Path) -> None:
+    for text in (SYNTAX, MISSPELT):
+        (folder / "devloop.toml").write_text(text)
+        (folder / "devloop.local.toml").write_text(f"[cluster]\n{own}\n")
+        assert await refusal(everything=everything) == ""
+
+
+async def test_what_is_told_to_write_there_is_enough(folder: Path) -> None:
+    (folder / "devloop.toml").write_text(SYNTAX)
+    advice = await refusal()
+    assert advice.endswith('set `context = "fake"` under `[cluster]` in devloop.local.toml')
+    (folder / "devloop.local.toml").write_text('[cluster]\ncontext = "fake"\n')
+    assert await refusal() == ""
+
+
+@pytest.mark.parametrize(
+    ("below", "own"),
+    [
+        (SYNTAX, '[cluster]\ncontext = "fake"\nallow = 3\n'),
+        (SYNTAX, '[cluster\ncontext = "fake"\n'),
+        (SYNTAX, '[cluster]\ncontext = "fake"\nnamespace = "${NOT_SET_ANYWHERE}"\n'),
+        (MISSPELT, '[cluster]\ncontext = "fake"\n[services.web]\ntagg = "x"\n'),
+        ('[services.web]\nimage = "h:1/web"\n', '[cluster]\ncontext = "fake"\nallow = 3\n'),
+    ],
+)
+async def test_an_overlay_with_mistakes_allows_nothing_and_has_to_be_mended(
+    below: str, own: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "devloop.toml").write_text(below)
+    (folder / "devloop.local.toml").write_text(own)
+    advice = await refusal()
+    assert advice.endswith(", or correct the mistakes in devloop.local.toml: what that allows does not count before")
+    assert "mistakes (`devloop validate` tells them); restoring without" in capsys.readouterr().err
+
+
+async def test_a_file_with_mistakes_allows_nothing(folder: Path) -> None:
+    (folder / "devloop.toml").write_text(MISSPELT.replace("namespace", 'context = "fake"\nnamespace'))
+    assert "devloop.local.toml" in await refusal()

@@ -8,7 +8,7 @@ from devloop.adapters import kubeconfig
 from devloop.adapters.kube import KubeCluster
 from devloop.core.checkup import Check, Topic
 from devloop.core.failure import Failure, FailureCode
-from devloop.core.guard import Refused, judge
+from devloop.core.guard import Refused
 from devloop.core.judgements import judge_skew
 from devloop.core.lease import API_GROUP as LEASE_GROUP
 from devloop.core.nodes import Node, judge_nodes, judge_platform
@@ -16,19 +16,12 @@ from devloop.core.ports import Access
 from devloop.core.service import Service, WorkloadKey
 from devloop.engine.preflight import Claims, permissions, workload
 from devloop.session.assembly import Assembly
-from devloop.session.project import Place
+from devloop.session.project import Place, verdict_on
 
 
-def of_context(place: Place, namespaces: Sequence[str]) -> list[Check]:
+def of_context(place: Place, namespaces: Sequence[str]) -> Check:
     """Which cluster it is, and whether devloop may write there."""
-    return list(dict.fromkeys(_of_guard(place, namespace) for namespace in namespaces))
-
-
-def _of_guard(place: Place, namespace: str) -> Check:
-    pinned = place.pinned
-    server = kubeconfig.shown_server(pinned.server)
-    allowed = place.config.cluster.allows(pinned.name, namespace)
-    verdict = judge(pinned.name, server, place.addresses, allowed, namespace)
+    verdict, _ = verdict_on(place, namespaces)
     if isinstance(verdict, Refused):
         return Topic.KUBE_CONTEXT.note(verdict.failure.message, verdict.failure.hint)
     return Topic.KUBE_CONTEXT.ok(verdict.reason)

@@ -61,7 +61,7 @@ async def _of_cluster(subject: Subject, assembly: Assembly) -> list[Check]:
     """An API server that does not answer is not asked anything else."""
     kube, services, namespaces = assembly.cluster, subject.services, subject.namespaces
     server = await _within(Topic.API_SERVER, "the API server", cluster.of_api_server(kube))
-    checks = [*cluster.of_context(subject.place, namespaces), *server]
+    checks = [cluster.of_context(subject.place, namespaces), *server]
     if server[0].level is Level.FAILED:
         return checks
     parts = [

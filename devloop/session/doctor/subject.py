@@ -14,6 +14,7 @@ from devloop.session.project import (
     Place,
     Refusal,
     chosen_context,
+    named_at_fault,
     open_project,
     place_of,
     resolve_services,
@@ -62,6 +63,7 @@ async def open_subject(request: Request) -> Subject:
     if isinstance(loaded, Problems):
         fix = "mend that; `devloop validate` checks the file alone"
         checks.append(Topic.CONFIG.failed(str(loaded), fix))
+        place = replace(place, faulty=named_at_fault(loaded))
     else:
         services = await _services(request, place, is_pinned=is_pinned)
     if isinstance(services, Refusal):
@@ -90,4 +92,8 @@ def _refused(refusal: Refusal) -> Check:
 
 def _named(place: Place, services: tuple[Service, ...]) -> str:
     names = ", ".join(service.name for service in services)
-    return f"{place.file or 'no devloop.toml; going by the workload'}: {counted(len(services), 'service')}, {names}"
+    known = place.file
+    if not place.file or any(service.name not in place.config.services for service in services):
+        lacking = f"{place.file} has no service for it" if place.file else "no devloop.toml"
+        known = f"{lacking}; going by the workload"
+    return f"{known}: {counted(len(services), 'service')}, {names}"
