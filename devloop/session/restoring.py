@@ -209,7 +209,9 @@ async def _open(request: Request, *, everything: bool) -> _Opened | Refusal:
     problems = _in_the_way(request, everything=everything)
     place = await _without_file(request, problems) if problems else await find_place(request)
     if isinstance(place, Refusal):
-        return place
+        alone = everything and not request.namespace and not request.file and not place.failure
+        way = "→ correct that, or name the namespace, which needs no file: devloop restore --all -n NAMESPACE"
+        return replace(place, lines=(*place.lines, way)) if alone else place
     keys: list[WorkloadKey] = []
     names = [name for name in request.names if "/" not in name]
     if names and not place.file:

@@ -75,6 +75,13 @@ async def test_all_of_a_namespace_that_is_named_needs_no_file(text: str, folder:
     assert (found.pinned.name, found.namespace) == ("fake", "stranger")
 
 
+async def test_the_way_without_the_file_is_told(folder: Path) -> None:
+    (folder / "devloop.toml").write_text(SYNTAX)
+    found = await _open(asked(), everything=True)
+    assert isinstance(found, Refusal)
+    assert found.lines[-1].endswith("devloop restore --all -n NAMESPACE")
+
+
 async def refusal(*, everything: bool = False) -> str:
     """The advice where nobody can be asked; empty where it is allowed."""
     names = () if everything else ("deployment/hello",)
