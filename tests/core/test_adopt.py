@@ -66,11 +66,11 @@ def test_what_a_file_lacks_can_come_below_all_that_it_has(there: str, name: str,
     present = Config.model_validate(tomllib.loads(there))
     found = beside(adopted(deployment("api", ("app", "h:5000/api:1"))), present)
     both = Config.model_validate(tomllib.loads(there + addition(found, present, "src/api")))
-    assert (both.cluster, both.services.keys()) == (present.cluster, {*present.services, name})
+    assert (both.cluster, {*both.services}) == (present.cluster, {*present.services, name})
     assert both.services[name].build.context == "src/api"
     assert (both.services[name].namespace or both.cluster.namespace) == "shop"
     assert bool(both.services[name].namespace) is namespaced
-    assert found.services.keys() == {name}, "the session calls it the same"
+    assert {*found.services} == {name}, "the session calls it the same"
 
 
 def test_init_containers_of_the_same_repository_belong_to_it() -> None:
