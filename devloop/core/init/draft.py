@@ -17,7 +17,7 @@ from devloop.core.init.workload import full_name, reference
 from devloop.core.order import cycles
 from devloop.core.resolve import LOCAL_TAG, SHARED_TAG
 from devloop.core.service import BuildSpec, Pin, Service
-from devloop.core.workload import Template
+from devloop.core.workload import Template, WorkloadKey
 
 _COMMIT = re.compile(r"(?:sha-|git-|g)?[0-9a-f]{7,64}")
 
@@ -102,7 +102,9 @@ def draft(
             why = f"its image would be {chosen.image}, which is what `{taken.name}` makes"
             homeless.append(Unmatched(each.source, why, (each.spots[0],)))
         else:
-            services.append(_proposal(names[each.source], each, chosen, target, by_call))
+            one, others = _told_apart(each, chosen)
+            services.append(_proposal(names[each.source], one, chosen, target, by_call))
+            homeless += others
     ordered = _in_order(services)
     unmatched = (*matching.unmatched, *homeless)
     namespace = kept.namespace or _namespace(ordered)
@@ -197,16 +199,41 @@ def _tag(matched: Matched, chosen: Chosen, target: Target) -> tuple[str, str]:
     return (LOCAL_TAG if target.local else SHARED_TAG), f"It runs {what} now; devloop moves a tag of its own."
 
 
-def _containers(matched: Matched, chosen: Chosen) -> tuple[str, ...]:
-    """The names to write: where a Pod has several containers, or devloop would take others by itself."""
-    wanted = {live.key: tuple(s.container.name for s in matched.spots if s.live.key == live.key)
-              for live in matched.workloads}  # fmt: skip
-    alike = len(set(wanted.values())) == 1
-    several = any(len(live.mains) > 1 for live in matched.workloads)
-    by_itself = all(
+def _told_apart(matched: Matched, chosen: Chosen) -> tuple[Matched, list[Unmatched]]:
+    """The workloads that one service can update, and the others: where neither one name of a container nor the image
+    tells what is meant in each, as with a new image in containers of different names."""
+    wanted = _wanted(matched)
+    if len(set(wanted.values())) == 1 or _by_themselves(matched, chosen, wanted):
+        return matched, []
+    first = wanted[matched.spots[0].live.key]
+    kept = tuple(spot for spot in matched.spots if wanted[spot.live.key] == first)
+    others = [live for live in matched.workloads if wanted[live.key] != first]
+    why = f"runs it in a container of another name ({{}}) than {kept[0].live}; write a service of its own for that"
+    answers = [Unmatched(matched.source, f"{each} {why.format(', '.join(wanted[each.key]))}", is_answered=True)
+               for each in others]  # fmt: skip
+    return replace(matched, spots=kept), answers
+
+
+def _wanted(matched: Matched) -> dict[WorkloadKey, tuple[str, ...]]:
+    """The containers that are meant in each workload."""
+    return {live.key: tuple(s.container.name for s in matched.spots if s.live.key == live.key)
+            for live in matched.workloads}  # fmt: skip
+
+
+def _by_themselves(matched: Matched, chosen: Chosen, wanted: Mapping[WorkloadKey, tuple[str, ...]]) -> bool:
+    """Whether devloop takes just these when the file names none."""
+    return all(
         containers_of(_bare(live.key, chosen.image), Template(live.containers)) == wanted[live.key]
         for live in matched.workloads
     )
+
+
+def _containers(matched: Matched, chosen: Chosen) -> tuple[str, ...]:
+    """The names to write: where a Pod has several containers, or devloop would take others by itself."""
+    wanted = _wanted(matched)
+    alike = len(set(wanted.values())) == 1
+    several = any(len(live.mains) > 1 for live in matched.workloads)
+    by_itself = _by_themselves(matched, chosen, wanted)
     # Several workloads whose containers have different names can only be told by their image.
     return next(iter(wanted.values())) if alike and (several or not by_itself) else ()
 

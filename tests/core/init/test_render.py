@@ -320,6 +320,17 @@ _HOSTING = st.dictionaries(
 )
 
 
+def test_a_new_image_does_not_go_into_a_container_that_runs_another() -> None:
+    """Neither a name nor the image would tell devloop which container of the second one is meant."""
+    around = Surroundings.of({"host": R}, [], "the kind cluster `dev`", {"docker.io/acme/web"})
+    live = running("api", "docker.io/acme/web"), running("web", "nginx", init=("docker.io/acme/web",))
+    draft = drafted(project("Dockerfile", stated=(compose("web", "."),)), *live, around=around)
+    (service,) = resolved(draft)
+    assert [str(key) for key in service.workloads] == ["deployment/api"]
+    other = "deployment/web in shop runs it in a container of another name (i0) than deployment/api in shop"
+    assert f"  ✘ Dockerfile: {other}; write a service of its own for that; left out" in list(report(draft, []))
+
+
 @given(
     live=_LIVE, paths=_PATHS, stated=_STATED, hosting=_HOSTING, shared=st.booleans(),
     logins=st.lists(st.sampled_from(["docker.io", "ghcr.io", "not a host"]), unique=True),
