@@ -347,7 +347,9 @@ class Board(Coloured):
         """Where the tabs have no room: what is not as it is most of the time."""
         if not where.begun or (self.pane == "logs" and where.following and not where.finding and not where.filtered):
             return ""
-        return " · ".join(part for part in (self.pane, about if where.filtered else "", right) if part)
+        # A filter is of the log, and the service stands above.
+        what = about.partition(" · ")[2] if where.filtered and self.pane == "logs" else self.pane
+        return " · ".join(part for part in (what, right) if part)
 
     def _paint_pane(self, now: float, width: int) -> None:
         service = self.service

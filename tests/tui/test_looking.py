@@ -115,6 +115,14 @@ async def test_how_many_lines_are_hidden_is_told_with_the_key_that_shows_them() 
         assert len([line for line in stage.app.log_view.lines if line.pod]) == 22
 
 
+async def test_a_low_terminal_has_room_for_that() -> None:
+    async with on_stage(_chatty(20), (80, 14)) as stage:
+        await stage.press("v", "v")
+        assert stage.said("keys").endswith("  warn and worse · 18 hidden, Esc shows all ")
+        await stage.press("escape", "P")
+        assert stage.said("keys").endswith(f"  {stage.app.only_pod} · 10 hidden, Esc shows all ")
+
+
 async def test_the_last_lines_of_a_container_that_ended_are_at_no_level_hidden() -> None:
     story = Story("web").whole("web", pods=1).log("web", "GET /").begin("web", "a.py").built("web").patched("web")
     story.pods("web", 0, 1).log("web", "no config")
