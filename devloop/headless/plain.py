@@ -67,12 +67,13 @@ class PlainRenderer:
     def _log(self, time: float, event: ev.Log) -> Iterator[str]:
         if event.source is ev.LogSource.BUILD:
             self._build_output[event.service].append(event.text)
-        elif (self._pod_logs or event.cycle) and not self._asides.was_shown(event):
+        elif self._pod_logs or event.cycle:
             # The last words of a container that failed its cycle are shown even without logs, and once with them.
-            asides = self._asides.before_line(time, event, self._state)
-            yield from (self._rule(line, event.service) for line in asides if self._pod_logs)
-            if event.pod:
-                yield self._line(event.written or time, event.service, Phrase(f"{event.pod} │ {event.text}"))
+            for line in self._asides.of_log(time, event, self._state):
+                if line.kind is not Kind.RULE:
+                    yield self._line(line.time, event.service, Phrase(f"{line.pod} │ {line.raw}"))
+                elif self._pod_logs:
+                    yield self._rule(line, event.service)
 
     def _rule(self, line: Line, service: str) -> str:
         return self._line(line.time, service, Phrase(f"── {line.text} ".ljust(_RULE, "─"), Tone.QUIET))

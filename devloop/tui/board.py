@@ -31,6 +31,7 @@ from devloop.views import Phrase, Tone
 from devloop.views.band import Band, band
 from devloop.views.board import STOPPED, row, title
 from devloop.views.chronicle import Chronicle
+from devloop.views.levels import AtLeast
 from devloop.views.loglines import Level, Line
 
 
@@ -74,6 +75,8 @@ class Board(Coloured):
         self._pace = Pace(self, self.paint)
         self._told: tuple[str, Tone] | None = None
         """What came of a key, until it was read."""
+        self._marked = 0
+        """How many lines had been the last of a container when the log was filtered."""
         self._shown = ""
         """The service whose log is shown."""
         self._titled = ""
@@ -204,19 +207,22 @@ class Board(Coloured):
 
     def apply_filter(self) -> None:
         """Show the lines of the one Pod, of the one container, of that level and worse, if any are asked for."""
-        pod, container, level, levels = self.only_pod, self.only_container, self.level, list(Level)
-        worse = frozenset(levels[levels.index(level) :] if level else levels)
+        self._filter()
+        self.paint()
+
+    def _filter(self) -> None:
+        pod, container = self.only_pod, self.only_container
+        level = AtLeast(self.level) if self.level else None
 
         def passes(line: Line) -> bool:
             """Rules and notes are no Pod's, and always stay."""
             return not line.pod or (
                 line.pod == (pod or line.pod)
                 and line.container == (container or line.container)
-                and (level is None or line.level in worse)
+                and (level is None or level(line))
             )
 
         self.log_view.filter(passes if pod or container or level else None)
-        self.paint()
 
     @property
     def where(self) -> Where:
@@ -310,6 +316,10 @@ class Board(Coloured):
             view.show(self.ring(self.chosen))
             self.scene.fresh()
         view.extend(self.scene.fresh())
+        if self._marked != self.scene.marked:
+            self._marked = self.scene.marked
+            if self.level:
+                self._filter()  # lines that were hidden may be the last of a container
         filtered = self.only_pod or self.only_container or self.level
         silence = f"{self.chosen} has written nothing yet" if self.scene.has_begun else ""
         view.silence = "no line passes: Esc shows all of them" if filtered else silence
@@ -318,17 +328,28 @@ class Board(Coloured):
         """What the pane is about, and where in it one is."""
         if self.pane != "logs":
             return self.chosen, f"{where.below:,} more line{'' if where.below == 1 else 's'}" if where.below else ""
-        parts = [self.chosen, self.only_pod or ("all Pods" if where.pods else ""), self.only_container]
+        every = "all Pods" if where.pods and not where.filtered else ""
+        parts = [self.chosen, self.only_pod or every, self.only_container]
         parts.append(f"{self.level} and worse" if self.level else "")
+        return " · ".join(part for part in parts if part), self._place(where)
+
+    def _place(self, where: Where) -> str:
+        """Where in the log one is, and how much of it is not shown."""
         view = self.log_view
-        state = "following" if view.following else f"{view.below:,} below" if view.below else "not following"
-        return " · ".join(part for part in parts if part), f"match {view.finder.told}" if where.finding else state
+        hidden = f"{view.hidden:,} hidden" if view.hidden else ""
+        if where.finding:  # Esc gives that up first
+            return " · ".join(part for part in (f"match {view.finder.told}", hidden) if part)
+        place = "" if view.following else f"{view.below:,} below" if view.below else "not following"
+        told = " · ".join(part for part in (place, f"{hidden}, Esc shows all" if hidden else "") if part)
+        return told or "following"
 
     def _unusual(self, where: Where, about: str, right: str) -> str:
         """Where the tabs have no room: what is not as it is most of the time."""
         if not where.begun or (self.pane == "logs" and where.following and not where.finding and not where.filtered):
             return ""
-        return " · ".join(part for part in (self.pane, about if where.filtered else "", right) if part)
+        # A filter is of the log, and the service stands above.
+        what = about.partition(" · ")[2] if where.filtered and self.pane == "logs" else self.pane
+        return " · ".join(part for part in (what, right) if part)
 
     def _paint_pane(self, now: float, width: int) -> None:
         service = self.service

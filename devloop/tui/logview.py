@@ -36,9 +36,13 @@ class LogView(ScrollView, can_focus=True):
         self.wrap = False
         self.silence = ""
         """What is said where there is no line."""
+        self.hidden = 0
+        """Lines that do not pass the filter."""
         self._all = Ring()
         self._shown = Ring()
         self._rows: list[Row] = []
+        self._taken: Line | None = None
+        """The newest line of the ring when all rows were made anew, until the next ones come."""
         self._test: Test | None = None
         self._breaks = False
         """Whether a line may have more than one row."""
@@ -62,7 +66,9 @@ class LogView(ScrollView, can_focus=True):
 
     def extend(self, lines: Sequence[Line]) -> None:
         """Lines that were put into the ring; whoever reads further up keeps the place."""
+        lines = self._not_taken(lines)
         found = self._that_pass(lines)
+        self.hidden += len(lines) - len(found)
         if not found:
             return
         if self._look.meet(found) or (not self._breaks and _has_notes(found)):
@@ -237,6 +243,8 @@ class LogView(ScrollView, can_focus=True):
     def _rebuild(self) -> None:
         """All rows anew; whoever reads further up keeps the line at the top."""
         found = self._that_pass(self._all)
+        self.hidden = len(self._all) - len(found)
+        self._taken = self._all[-1] if len(self._all) else None
         self._breaks = self.wrap or _has_notes(found)
         self._look.meet(found)
         self._shown, self._widest = Ring(), 0
@@ -247,6 +255,14 @@ class LogView(ScrollView, can_focus=True):
         self._resize()
         self.refresh()
         self._keep_place()
+
+    def _not_taken(self, lines: Sequence[Line]) -> Sequence[Line]:
+        """Without those that were in the ring already when all rows were made anew."""
+        taken, self._taken = self._taken, None
+        if taken is None:
+            return lines
+        at = next((at for at, line in enumerate(lines) if line is taken), -1)
+        return lines[at + 1 :]
 
     def _that_pass(self, lines: Iterable[Line]) -> list[Line]:
         test = self._test

@@ -1,14 +1,15 @@
 """Where one looks: services, places in the log, what is searched for and filtered, dark or light."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 from textual import work
 
+from devloop.core.state import ServiceState
 from devloop.tui.board import Board, pane_of
 from devloop.tui.dialogs import Ask
 from devloop.views.board import rows
-from devloop.views.loglines import Level
+from devloop.views.levels import STEPS
 
 T = TypeVar("T")
 
@@ -78,13 +79,14 @@ class Looking(Board):
         self.log_view.set_wrap(not self.log_view.wrap)
 
     def action_level(self) -> None:
-        """Debug and worse, info and worse, ... and all again."""
-        self.level = _after(self.level, [None, *Level])
+        """Info and worse, warn, error, and all again."""
+        self.level = _after(self.level, [None, *STEPS])
         self.apply_filter()
 
     def action_only_pod(self) -> None:
+        """One after the other, first those that run; all again after the last."""
         pods = dict.fromkeys(line.pod for line in self.ring(self.chosen) if line.pod)
-        self.only_pod = _after(self.only_pod, ["", *pods])
+        self.only_pod = _after(self.only_pod, ["", *_newest_first(pods, self.service)])
         self.apply_filter()
 
     def action_only_container(self) -> None:
@@ -116,6 +118,16 @@ class Looking(Board):
 
     def remember_theme(self, *, dark: bool) -> None:
         """For the next session; nothing here knows where."""
+
+
+def _newest_first(pods: Iterable[str], service: ServiceState | None) -> list[str]:
+    """Those of the newest revision, others that are there, and then those that are gone; the youngest of each first."""
+    seen = service.workloads.values() if service is not None else ()
+    there = {
+        row.pod: (row.current and row.phase != "Terminating", at) for each in seen for at, row in enumerate(each.pods)
+    }
+    gone = [pod for pod in reversed([*pods]) if pod not in there]
+    return [*sorted((pod for pod in pods if pod in there), key=lambda pod: there[pod], reverse=True), *gone]
 
 
 def _after(value: T, order: Sequence[T]) -> T:

@@ -9,14 +9,17 @@ from textual.message import Message
 from textual.widgets import Static
 
 from devloop.core.events import BuildStep, Phase, PodRow, PodVerified, StepState, Verdict
+from devloop.core.failure import Failure
 from devloop.core.image import digest_of, short
 from devloop.core.plan import DELTA
-from devloop.core.state import FinishedCycle, ServiceState
+from devloop.core.state import FinishedCycle, RunningCycle, ServiceState
 from devloop.tui.painted import columns, cut, styled, widest
 from devloop.views import Tone, files, seconds
-from devloop.views.chronicle import Chronicle, Steps
+from devloop.views.board import failed_phase
+from devloop.views.chronicle import Build, Chronicle
 from devloop.views.loglines import harmless
 from devloop.views.times import moment
+from devloop.views.wrapping import hanging
 
 _STEP_MARKS = {
     StepState.STARTED: ("…", Tone.BUSY),
@@ -74,27 +77,65 @@ class TextPane(VerticalScroll, can_focus=True):
 
 
 def build_text(service: ServiceState, past: Chronicle, width: int) -> Text:
-    """What failed with its lines, BuildKit's steps, and while it builds the lines that came last."""
-    steps, output = past.steps(service.name), past.output(service.name)
-    if not steps.steps:
-        return styled(" no build of this service was seen yet", Tone.QUIET)
-    lines = [styled(f" cycle {steps.cycle}{_purpose(service, steps)}", Tone.QUIET)]
-    if steps.failed is not None:
-        lines += [Text(), *_table([_step(steps.failed)], width), *_tail(output, width), Text()]
-    lines += _table([_step(step) for step in steps.steps.values() if step is not steps.failed], width)
-    if service.running is not None and service.running.phase is Phase.BUILD:
-        lines += [Text(), *_tail(output, width)]
+    """The newest build; where the newest cycle has none, it says so and shows the one before."""
+    newest, earlier = past.build(service.name), past.build_before(service.name)
+    if newest.steps.steps or _broken(newest, service, past) is not None:
+        lines = _build(newest, service, past, width)
+    elif earlier is not None:
+        said = styled(f" {_without(service, newest.steps.cycle)}", Tone.QUIET)
+        lines = [said, Text(), *_build(earlier, service, past, width)]
+    else:
+        lines = [styled(" no build of this service was seen yet", Tone.QUIET)]
     return Text("\n").join(lines)
 
 
-def _purpose(service: ServiceState, steps: Steps) -> str:
-    cycle = service.running or service.last
-    what = files(cycle.want.files, cycle.want.count) if cycle and cycle.number == steps.cycle else ""
-    return f" · {what}" if what else ""
+def _build(build: Build, service: ServiceState, past: Chronicle, width: int) -> list[Text]:
+    """What failed with its lines, BuildKit's steps, and while it builds the lines that came last."""
+    steps, cycle, failure = build.steps, _cycle_of(build, service, past), _broken(build, service, past)
+    what = files(cycle.want.files, cycle.want.count) if cycle is not None else ""
+    lines = [styled(f" cycle {steps.cycle}{f' · {what}' if what else ''}", Tone.QUIET)]
+    if steps.failed is not None:
+        lines += [Text(), *_table([_step(steps.failed)], width), *_tail(build.output, width), Text()]
+    elif failure is not None:
+        lines += [Text(), *_failed(failure, width), *_tail(build.output, width), Text()]
+    is_over = steps.failed is not None or failure is not None
+    lines += _table([_step(step, failed=is_over) for step in steps.steps.values() if step is not steps.failed], width)
+    if service.running is not None and service.running.phase is Phase.BUILD and service.running is cycle:
+        lines += [Text(), *_tail(build.output, width)]
+    return lines
 
 
-def _step(step: BuildStep) -> Cells:
-    mark, tone = _STEP_MARKS[step.state]
+def _cycle_of(build: Build, service: ServiceState, past: Chronicle) -> RunningCycle | FinishedCycle | None:
+    known = (service.running, *reversed(past.cycles(service.name)))
+    return next((cycle for cycle in known if cycle is not None and cycle.number == build.steps.cycle), None)
+
+
+def _broken(build: Build, service: ServiceState, past: Chronicle) -> Failure | None:
+    """What the builder said; not every one tells in which step that was."""
+    cycle = _cycle_of(build, service, past)
+    is_over = isinstance(cycle, FinishedCycle) and failed_phase(cycle) == Phase.BUILD
+    return cycle.failure if is_over and isinstance(cycle, FinishedCycle) else None
+
+
+def _failed(failure: Failure, width: int) -> list[Text]:
+    first, *more = failure.message.split("\n")
+    lines = [*hanging(f" ✘ {harmless(first)}", width), *(f"   {harmless(line)}" for line in more)]
+    hint = hanging(f"   → {failure.hint}", width) if failure.hint else []
+    return [*(cut(styled(line, Tone.BAD), width) for line in lines), *(cut(Text(line), width) for line in hint)]
+
+
+def _without(service: ServiceState, number: int) -> str:
+    """Why nothing is to be seen of the newest cycle's build."""
+    cycle, runs = service.running or service.over, service.running is not None
+    if cycle is None or cycle.number != number or cycle.want.build:
+        return f"no step of the build of cycle {number} was seen{' yet' if runs else ''}"
+    how = "a restart without a build" if cycle.want.restart else "a proof without a build"
+    return f"cycle {number} {'is' if runs else 'was'} {how}"
+
+
+def _step(step: BuildStep, *, failed: bool = False) -> Cells:
+    """`failed`: another one did, or the build as a whole. What was chosen at its beginning is no success then."""
+    mark, tone = ("·", Tone.QUIET) if failed and step.tells_how else _STEP_MARKS[step.state]
     took = "cached" if step.cached else seconds(step.seconds) if step.seconds is not None else ""
     done = f"{step.current:,}/{step.total:,}" if step.current is not None and step.total else ""
     is_plain = not step.cached and not step.name.startswith("[internal]")
@@ -179,7 +220,8 @@ def _cycle(cycle: FinishedCycle, scale: float, now: float) -> Cells:
     named = (moment(cycle.finished, now), f"#{cycle.number}", cycle.outcome, what)
     cells = _cells(named, cycle.seconds, spans, scale)
     if cycle.builder == DELTA:
-        cells[-1] = (f"delta · {cells[-1][0]}", cells[-1][1])
+        told, tone = cells[-1]
+        cells[-1] = (f"delta · {told}" if told else "delta", tone)
     tone = Tone.GOOD if cycle.outcome.settles else Tone.BAD if cycle.failure else Tone.QUIET
     cells[2] = (cells[2][0], tone)
     return cells

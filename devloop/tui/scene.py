@@ -12,7 +12,7 @@ from devloop.core.state import ServiceState, SessionState
 from devloop.tui.ring import Ring
 from devloop.views.asides import Asides
 from devloop.views.chronicle import Chronicle
-from devloop.views.loglines import Line, line_of
+from devloop.views.loglines import Line
 
 
 class Scene:
@@ -48,6 +48,11 @@ class Scene:
         """The lines of the chosen service that were not asked for yet."""
         return self._fresh.take()
 
+    @property
+    def marked(self) -> int:
+        """Grows whenever lines that were handed out turn out to be the last that a container wrote."""
+        return self._asides.marked
+
     def choose(self, service: str) -> None:
         self.chosen, self._fresh = service, Ring()
 
@@ -70,13 +75,9 @@ class Scene:
     def _take_log(self, time: float, event: ev.Log) -> None:
         if event.source is ev.LogSource.BUILD or event.cycle:
             self.past.take_line(event)
-        if event.source is ev.LogSource.BUILD or (event.cycle and self._asides.was_shown(event)):
-            return
-        if not self._asides.is_plain(event):
-            for line in self._asides.before_line(time, event, self.state):
+        if event.source is ev.LogSource.POD:
+            for line in self._asides.of_log(time, event, self.state):
                 self._add(event.service, line)
-        if event.pod:
-            self._add(event.service, line_of(time, event))
 
     def _add(self, service: str, line: Line) -> None:
         if service not in self.state.services:

@@ -3,8 +3,8 @@
 A fold of the same events that make the state. It says what a reader of the log cannot see in it, and nothing twice.
 """
 
-from collections import defaultdict, deque
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 
 from devloop.core import events as ev
 from devloop.core.failure import FailureCode
@@ -12,10 +12,9 @@ from devloop.core.state import ServiceState, SessionState, Want
 from devloop.views import Tone, files, phrases, took_over
 from devloop.views.band import parted
 from devloop.views.board import failed_phase, short_pod
-from devloop.views.loglines import Line, note, rule
+from devloop.views.lastwords import LastWords
+from devloop.views.loglines import Line, line_of, note, rule
 
-TAILED = 200
-"""Pod lines of a service that are remembered as shown: more than the last words of its containers."""
 _NOTED = (
     ev.WarningRaised,
     ev.WorkloadDrifted,
@@ -30,7 +29,7 @@ _MARKS = {Tone.BAD: "✘", Tone.WARN: "!", Tone.GOOD: "✔"}
 
 
 class Asides:
-    """Asked before a log line is shown, and told every other event."""
+    """Asked what a log line adds, and told every other event."""
 
     def __init__(self) -> None:
         self._pods: defaultdict[str, dict[str, None]] = defaultdict(dict)
@@ -39,40 +38,37 @@ class Asides:
         """Of a service whose newest patch rolls out no new image: which one instead."""
         self._told: dict[str, int] = {}
         """The cycle of a service whose code was announced last."""
-        self._tailed: defaultdict[str, deque[ev.Log]] = defaultdict(lambda: deque(maxlen=TAILED))
-        self._quoted: dict[str, str] = {}
-        """The Pod of a service whose last words are being shown."""
+        self._last: defaultdict[str, LastWords] = defaultdict(LastWords)
 
-    def is_plain(self, event: ev.Log) -> bool:
-        """Whether nothing comes before a line that a Pod wrote; nearly always, and asked of each line of a flood."""
-        if event.dropped or event.cycle or event.pod not in self._pods[event.service] or event.service in self._quoted:
-            return False
-        self._tailed[event.service].append(event)
-        return True
+    @property
+    def marked(self) -> int:
+        """Grows whenever lines that are shown turn out to be the last that a container wrote."""
+        return sum(words.marked for words in self._last.values())
 
-    def before_line(self, time: float, event: ev.Log, state: SessionState) -> Iterator[Line]:
-        """What comes before it if something does."""
+    def of_log(self, time: float, event: ev.Log, state: SessionState) -> Sequence[Line]:
+        """What a line of a Pod adds to the log: itself, unless it is shown already, and what comes before it."""
+        line, words = line_of(time, event), self._last[event.service]
+        # Nothing comes before it nearly always, and this is asked for each line of a flood.
+        if event.pod in self._pods[event.service] and not event.dropped and not event.cycle and words.is_plain(line):
+            return (line,)
+        return [*self._of_unusual(time, event, line, state)]
+
+    def _of_unusual(self, time: float, event: ev.Log, line: Line, state: SessionState) -> Iterator[Line]:
         if event.dropped:
             yield rule(time, f"{event.dropped:,} lines left out")
         if not event.pod:
             return
-        if event.cycle:
-            if self._quoted.get(event.service) != event.pod:
-                self._quoted[event.service] = event.pod
-                yield rule(time, f"{short_pod(event.pod)}: the last lines of the container that ended")
-            return
-        self._quoted.pop(event.service, None)
-        self._tailed[event.service].append(event)
+        service, words = state.services.get(event.service), self._last[event.service]
         if event.pod not in self._pods[event.service]:
-            service = state.services.get(event.service)
             yield from self._of_new_pod(time, event, service) if service else ()
             self._pods[event.service][event.pod] = None
-
-    def was_shown(self, event: ev.Log) -> bool:
-        """Whether it repeats, of a container that ended, what was shown while it ran."""
-        said = (event.pod, event.container, event.text)
-        tailed = ((each.pod, each.container, each.text) for each in self._tailed[event.service])
-        return bool(event.cycle) and not event.dropped and said in tailed
+        if not event.cycle:
+            yield from (line,) if words.written(line) else ()
+            return
+        lines, begins = words.last(line)
+        if begins:
+            yield rule(time, f"{short_pod(event.pod)}: the last lines of the container that ended")
+        yield from lines
 
     def of_event(self, record: ev.Record, before: SessionState, after: SessionState) -> Iterator[tuple[str, Line]]:
         """What an event adds to the logs, each with the service whose log it is."""
@@ -89,13 +85,16 @@ class Asides:
                 words = words if words.startswith("→") else f"{_MARKS.get(phrase.tone, '·')} {words}"
                 yield from ((name, note(time, words, phrase.tone)) for name in names)
         elif isinstance(event, ev.WorkloadObserved):
-            yield from ((event.service, line) for line in _restarts(time, event, before.services.get(event.service)))
+            self._last[event.service].end()
+            for row in _restarted(event, before.services.get(event.service)):
+                self._last[event.service].began_again(row.pod)
+                yield event.service, rule(time, f"{short_pod(row.pod)} restarted · restart {row.restarts}")
         elif isinstance(event, ev.WorkloadPatched) and event.service in before.services:
             self._again[event.service] = _again(before.services[event.service])
         elif isinstance(event, ev.CycleFinished):
             yield from ((event.service, line) for line in self._of_end(time, event, after))
         elif isinstance(event, ev.ServiceRemoved):
-            for known in (self._pods, self._again, self._told, self._tailed, self._quoted):
+            for known in (self._pods, self._again, self._told, self._last):
                 known.pop(event.service, None)
             for phrase in phrases(event, after):  # its own log is gone with it
                 words = f"· {event.service}: {phrase.text}"
@@ -175,10 +174,8 @@ def _is_current(pod: str, service: ServiceState) -> bool:
     return all(row.current for row in seen)
 
 
-def _restarts(time: float, event: ev.WorkloadObserved, service: ServiceState | None) -> Iterator[Line]:
-    """Containers that ended and began again in the same Pod."""
+def _restarted(event: ev.WorkloadObserved, service: ServiceState | None) -> Iterator[ev.PodRow]:
+    """Pods in which a container ended and began again."""
     earlier = service.workloads.get(event.workload) if service else None
     known = {row.pod: row.restarts for row in earlier.pods} if earlier else {}
-    for row in event.pods:
-        if row.restarts > known.get(row.pod, row.restarts):
-            yield rule(time, f"{short_pod(row.pod)} restarted · restart {row.restarts}")
+    return (row for row in event.pods if row.restarts > known.get(row.pod, row.restarts))

@@ -65,13 +65,27 @@ class Steps:
 
 
 @dataclass(slots=True)
+class Build:
+    """What was heard of a build."""
+
+    steps: Steps = field(default_factory=Steps)
+    lines: deque[str] = field(default_factory=lambda: deque(maxlen=LINES))
+    """The last that it wrote."""
+
+    @property
+    def output(self) -> tuple[str, ...]:
+        return tuple(self.lines)
+
+
+@dataclass(slots=True)
 class _Newest:
     """The newest cycle of a service."""
 
     started: CycleStarted | None = None
     given_up: bool = False
-    steps: Steps = field(default_factory=Steps)
-    output: deque[str] = field(default_factory=lambda: deque(maxlen=LINES))
+    build: Build = field(default_factory=Build)
+    build_before: Build | None = None
+    """Of the last cycle before it that built anything."""
     last_words: deque[str] = field(default_factory=lambda: deque(maxlen=LINES))
 
 
@@ -91,9 +105,11 @@ class Chronicle:
             case Log():
                 self.take_line(event)
             case BuildStep():
-                self._of(event.service).steps.take(event)
+                self._of(event.service).build.steps.take(event)
             case CycleStarted():
-                self._newest[event.service] = _Newest(event, steps=Steps(event.cycle))
+                before = self._of(event.service)
+                built = before.build if before.build.steps.steps else before.build_before
+                self._newest[event.service] = _Newest(event, build=Build(Steps(event.cycle)), build_before=built)
             case CycleFinished() if event.service in state.services:
                 self._of(event.service).given_up = event.outcome is Outcome.STOPPED
                 self._end(state.services[event.service])
@@ -112,7 +128,7 @@ class Chronicle:
     def take_line(self, event: Log) -> None:
         """What a build wrote, or a container before it ended; others are not remembered here."""
         if event.source is LogSource.BUILD:
-            self._of(event.service).output.append(event.text)
+            self._of(event.service).build.lines.append(event.text)
         elif event.cycle:
             self._of(event.service).last_words.append(event.text)
 
@@ -121,11 +137,19 @@ class Chronicle:
         return tuple(self._cycles.get(service, ()))
 
     def steps(self, service: str) -> Steps:
-        return self._of(service).steps
+        return self._of(service).build.steps
+
+    def build(self, service: str) -> Build:
+        """That of the newest cycle, whether or not anything was heard of it."""
+        return self._of(service).build
+
+    def build_before(self, service: str) -> Build | None:
+        """The last one before the newest cycle, if there was any."""
+        return self._of(service).build_before
 
     def output(self, service: str) -> tuple[str, ...]:
         """The last lines that the newest build wrote."""
-        return tuple(self._of(service).output)
+        return self._of(service).build.output
 
     def last_words(self, service: str) -> tuple[str, ...]:
         """What the containers wrote that crashed in the newest cycle."""

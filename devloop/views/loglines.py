@@ -59,13 +59,15 @@ class _Said:
 class Line:
     """One line of the log pane. It is read when somebody looks at it: of a flood hardly one line ever is."""
 
-    __slots__ = ("_said", "container", "kind", "pod", "raw", "time", "tone")
+    __slots__ = ("_said", "container", "is_last", "kind", "pod", "raw", "time", "tone")
 
     def __init__(
         self, time: float, kind: Kind, raw: str, pod: str = "", container: str = "", tone: Tone = Tone.PLAIN
     ) -> None:
         """`raw`: as it was written. `tone`: of a rule or a note."""
         self.time, self.kind, self.raw, self.pod, self.container, self.tone = time, kind, raw, pod, container, tone
+        self.is_last = False
+        """Whether it is of the last that a container wrote before it ended, for which a cycle failed."""
         self._said = None if kind is Kind.POD or kind is Kind.BUILD else _Said(raw)
 
     @property
@@ -101,7 +103,9 @@ class Line:
 def line_of(time: float, event: Log) -> Line:
     """The line of a log event; JSON is told as time, level, message, and then its other fields."""
     kind = Kind.BUILD if event.source is LogSource.BUILD else Kind.POD
-    return Line(event.written or time, kind, event.text, event.pod, event.container)
+    line = Line(event.written or time, kind, event.text, event.pod, event.container)
+    line.is_last = bool(event.cycle) and kind is Kind.POD
+    return line
 
 
 def rule(time: float, text: str) -> Line:

@@ -110,14 +110,68 @@ def test_a_container_that_began_again() -> None:
     assert log_of(story)[-1] == "── k9d0s restarted · restart 2"
 
 
-def test_last_words_are_shown_as_such_unless_they_were_shown_already() -> None:
-    story = _rolled().log("web", "seen").log("web", "seen", "unseen", cycle=2).log("web", "again")
-    assert _from_the_new_code(story)[1:] == [
-        "zz81p seen",
-        "── zz81p: the last lines of the container that ended",
-        "zz81p unseen",
-        "zz81p again",
-    ]
+TRACE = ("Traceback (most recent call last):", '  File "/app/web.py", line 54', "KeyError: 'PROT'")
+HEADING = "── zz81p: the last lines of the container that ended"
+
+
+def _crashed() -> Story:
+    """Lines of the new Pod follow."""
+    return _rolled().log("web", "listening")
+
+
+def _restarted(story: Story, restarts: int) -> Story:
+    return story.pods("web", 0, 1, reason="CrashLoopBackOff", restarts=restarts)
+
+
+def _shown(story: Story) -> list[str]:
+    """What came after that."""
+    log = log_of(story)
+    return [line.removeprefix("zz81p ") for line in log[log.index("zz81p listening") + 1 :]]
+
+
+def test_last_words_are_shown_whole_where_a_part_of_them_was_not_shown_yet() -> None:
+    story = _crashed().log("web", *TRACE[:1]).log("web", *TRACE, cycle=2)
+    assert _shown(story) == [TRACE[0], HEADING, *TRACE]
+
+
+def test_last_words_that_stand_right_above_have_no_heading() -> None:
+    assert _shown(_crashed().log("web", *TRACE).log("web", *TRACE, cycle=2).log("web", "again")) == [*TRACE, "again"]
+    assert _shown(_crashed().log("web", *TRACE).log("web", *TRACE[1:], cycle=2)) == [*TRACE]
+
+
+def test_last_words_that_came_before_the_lines_themselves_are_shown_once() -> None:
+    assert _shown(_crashed().log("web", *TRACE, cycle=2).log("web", *TRACE)) == [HEADING, *TRACE]
+    story = _crashed().log("web", *TRACE[:1]).log("web", *TRACE, cycle=2).log("web", *TRACE[1:], "again")
+    assert _shown(story) == [TRACE[0], HEADING, *TRACE, "again"]
+
+
+def test_last_words_like_those_of_the_start_before_are_whole_too() -> None:
+    first, second = TRACE, (TRACE[0], TRACE[1].replace("app", "srv"), TRACE[2])
+    story = _restarted(_crashed().log("web", *first).log("web", *first, cycle=2), 1)
+    again = "── zz81p restarted · restart 1"
+    story.log("web", *second, cycle=2).log("web", *second)
+    assert _shown(story) == [*first, again, HEADING, *second]
+    story = _restarted(_crashed().log("web", *first).log("web", *first, cycle=2), 1)
+    assert _shown(story.log("web", *first, cycle=2)) == [*first, again, HEADING, *first]
+
+
+def test_what_a_container_writes_that_began_again_is_shown_though_it_wrote_that_last() -> None:
+    story = _restarted(_restarted(_crashed(), 1).log("web", *TRACE, cycle=2), 2).log("web", *TRACE)
+    begins = ["── zz81p restarted · restart 1", "── zz81p restarted · restart 2"]
+    assert _shown(story)[-1 - 2 * len(TRACE) - 1 :] == [HEADING, *TRACE, begins[1], *TRACE]
+
+
+def test_last_words_of_new_code_stand_below_its_rule() -> None:
+    story = _rolled().log("web", *TRACE, cycle=2).log("web", *TRACE)
+    rule = "── new code: a.py · cycle 2 · zz81p replaces k9d0s"
+    assert _from_the_new_code(story) == [rule, HEADING, *(f"zz81p {line}" for line in TRACE)]
+
+
+def test_lines_are_marked_as_the_last_also_where_they_were_shown_before() -> None:
+    for story in (_crashed().log("web", *TRACE).log("web", *TRACE, cycle=2), _crashed().log("web", *TRACE, cycle=2)):
+        scene = Scene()
+        scene.take(story.records)
+        assert [line.text for line in scene.ring("web") if line.is_last] == [*TRACE]
 
 
 def test_last_words_of_a_recorded_crash_repeat_nothing() -> None:

@@ -115,6 +115,25 @@ def test_the_last_words_of_a_container_are_shown_once_whether_or_not_logs_are() 
     assert lines(tailed, pod_line("KeyError: 'X'", cycle=1, pod="api-2")) == [*expected, *other]
 
 
+def test_the_last_words_of_a_second_start_are_whole_though_the_first_one_wrote_most_of_them_too() -> None:
+    first = [pod_line(text) for text in ("Traceback", "in run 1", "KeyError: 'X'")]
+    second = [replace(line, text=line.text.replace("1", "2")) for line in first]
+    story = [*first, *(replace(line, cycle=1) for line in first)]
+    story += [*second[:1], *(replace(line, cycle=1) for line in second), *second[1:]]
+    shown = [line.removeprefix(f"{HEAD}api-1 │ ") for line in lines(*story)]
+    rule = f"{HEAD}{'── 1: the last lines of the container that ended '.ljust(60, '─')}"
+    assert shown == [
+        "Traceback",
+        "in run 1",
+        "KeyError: 'X'",
+        "Traceback",
+        rule,
+        "Traceback",
+        "in run 2",
+        "KeyError: 'X'",
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "plain", "coloured"),
     [

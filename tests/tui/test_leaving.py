@@ -44,7 +44,7 @@ async def test_q_is_back_where_there_is_a_way_back() -> None:
 async def test_escape_undoes_one_thing_at_a_time_and_never_quits() -> None:
     async with on_stage(STATES["verified"]()) as stage:
         await stage.press("v", "slash", *"get", "enter", "i")
-        for pane, needle, level in (("logs", "get", "debug"), ("logs", "", "debug"), ("logs", "", None)):
+        for pane, needle, level in (("logs", "get", "info"), ("logs", "", "info"), ("logs", "", None)):
             await stage.press("escape")
             app = stage.app
             assert (app.pane, app.log_view.finder.needle, app.level) == (pane, needle, level)

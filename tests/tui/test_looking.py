@@ -67,15 +67,85 @@ async def test_containers_one_after_the_other() -> None:
         assert "proxy" in stage.said("tabs")
 
 
+async def test_pods_that_run_come_before_those_that_are_gone_and_the_newest_first() -> None:
+    story = Story("web")
+    pods = []
+    for file in ("a.py", "b.py", "c.py"):
+        story.whole("web", file, pods=2).log("web", "hello").log("web", "hello", pod=1)
+        pods.append([story.pod("web"), story.pod("web", 1)])
+    story.begin("web", "d.py").built("web").patched("web").pods("web", 1, 2, old=1).log("web", "hello")
+    expected = [story.pod("web"), pods[2][0], pods[2][1], pods[1][1], pods[1][0], pods[0][1], pods[0][0], ""]
+    async with on_stage(story) as stage:
+        found = []
+        for _ in expected:
+            await stage.press("P")
+            found.append(stage.app.only_pod)
+    assert found == expected
+
+
 async def test_levels_and_worse() -> None:
     async with on_stage(_chatty(20)) as stage:
-        for level in Level:
+        for level in (Level.INFO, Level.WARN, Level.ERROR):
             await stage.press("v")
             assert stage.app.level is level
             assert f"{level} and worse" in stage.said("tabs")
         assert [line.text for line in stage.app.log_view.lines if line.pod] == ["ERROR line 0", "ERROR line 10"]
         await stage.press("v")
         assert stage.app.level is None
+
+
+async def test_lines_without_a_level_are_not_hidden_by_the_first_one() -> None:
+    story = Story("web").whole("web").log("web", "web: listening", "DEBUG not this")
+    async with on_stage(story) as stage:
+        await stage.press("v")
+        assert [line.text for line in stage.app.log_view.lines if line.pod] == ["web: listening"]
+
+
+async def test_how_many_lines_are_hidden_is_told_with_the_key_that_shows_them() -> None:
+    story = _chatty(20)
+    async with on_stage(story) as stage:
+        assert "hidden" not in stage.said("tabs")
+        await stage.press("v", "v")
+        assert "18 hidden, Esc shows all" in stage.said("tabs")
+        story.log("web", "INFO one more", "ERROR and this")
+        await stage.go_on()
+        assert "19 hidden, Esc shows all" in stage.said("tabs")
+        await stage.press("escape")
+        assert "hidden" not in stage.said("tabs")
+        assert len([line for line in stage.app.log_view.lines if line.pod]) == 22
+
+
+async def test_a_low_terminal_has_room_for_that() -> None:
+    async with on_stage(_chatty(20), (80, 14)) as stage:
+        await stage.press("v", "v")
+        assert stage.said("keys").endswith("  warn and worse · 18 hidden, Esc shows all ")
+        await stage.press("escape", "P")
+        assert stage.said("keys").endswith(f"  {stage.app.only_pod} · 10 hidden, Esc shows all ")
+
+
+async def test_the_last_lines_of_a_container_that_ended_are_at_no_level_hidden() -> None:
+    story = Story("web").whole("web", pods=1).log("web", "GET /").begin("web", "a.py").built("web").patched("web")
+    story.pods("web", 0, 1).log("web", "no config")
+    async with on_stage(story) as stage:
+        await stage.press("v", "v", "v")
+        assert not [line for line in stage.app.log_view.lines if line.pod]
+        story.log("web", "no config", cycle=2)
+        await stage.go_on()
+        assert [line.text for line in stage.app.log_view.lines if line.pod] == ["no config"]
+        story.pods("web", 0, 1, reason="Error", restarts=1).log("web", "no config, again", cycle=2)
+        await stage.go_on()
+        assert [line.text for line in stage.app.log_view.lines if line.pod] == ["no config", "no config, again"]
+
+
+@pytest.mark.parametrize("key", ["v", "w"])
+async def test_lines_that_came_just_before_a_key_are_there_once(key: str) -> None:
+    story = _chatty(3)
+    async with on_stage(story) as stage:
+        story.log("web", "INFO late")
+        stage.app.feed(story.records[stage.app.fed :])
+        stage.app.fed = len(story.records)
+        await stage.press(key)
+        assert [line.text for line in stage.app.log_view.lines].count("INFO late") == 1
 
 
 async def test_find_and_both_ways() -> None:
