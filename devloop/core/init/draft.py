@@ -16,8 +16,8 @@ from devloop.core.init.surroundings import Surroundings
 from devloop.core.init.workload import full_name, reference
 from devloop.core.order import cycles
 from devloop.core.resolve import LOCAL_TAG, SHARED_TAG
-from devloop.core.service import BuildSpec, Pin, Service
-from devloop.core.workload import Template, WorkloadKey
+from devloop.core.service import BuildSpec, Pin, Service, WorkloadKey
+from devloop.core.workload import Template
 
 _COMMIT = re.compile(r"(?:sha-|git-|g)?[0-9a-f]{7,64}")
 
