@@ -46,8 +46,8 @@ def look(service: str, area: Area, built: float) -> Source | None:
 
 
 def _after(at: float, built: float) -> bool:
-    """Whether that was saved after the image was built: images are of whole seconds where devloop makes them."""
-    return int(at) > built
+    """Whether that was saved after the image was built: where devloop made it, in the second of its newest file."""
+    return (int(at) if built.is_integer() else at) > built
 
 
 def _file(area: Area, saved: _Saved) -> SavedFile:

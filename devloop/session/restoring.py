@@ -259,7 +259,10 @@ async def _without_file(request: Request, problems: Problems) -> Place | Refusal
         f"{names} {have} mistakes (`devloop validate` tells them); restoring without {them}: "
         f"context {pinned.name}, namespace {place.namespace}"
     )
-    return place if not left.faulty else replace(place, faulty=place.overlay)
+    if left.faulty:
+        return replace(place, faulty=place.overlay)
+    # Where the file meant another context, what to add depends on all that it says of contexts.
+    return place if left.context in {"", pinned.name} else replace(place, faulty=names)
 
 
 async def _restore_one(

@@ -51,6 +51,14 @@ def test_the_second_of_the_build_is_no_later_save(tmp_path: Path) -> None:
     assert newer(tmp_path) == ["app.py"]
 
 
+def test_an_image_of_another_builder_is_dated_within_the_second(tmp_path: Path) -> None:
+    save(tmp_path, "Dockerfile", BUILT + 0.2)
+    save(tmp_path, "app.py", BUILT + 0.8)
+    found = look("web", area(tmp_path), BUILT + 0.25)
+    assert found is not None
+    assert [file.path for file in found.newer] == ["app.py"]
+
+
 def test_what_is_ignored_does_not_count(tree: Path) -> None:
     save(tree, ".dockerignore", BUILT - 10)
     (tree / ".dockerignore").write_text("src/lib.py\n")

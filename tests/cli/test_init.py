@@ -341,6 +341,14 @@ def test_where_nothing_in_the_namespace_fits_all_others_are_looked_at(project: P
     assert "there is no namespace `empty`" in err
 
 
+def test_what_the_file_has_is_looked_for_where_the_file_says(project: Project, cluster: Cluster) -> None:
+    assert project.run("init", "--yes")[0] == 0
+    cluster.deploy("other", "127.0.0.1:1/shop/other", namespace="other")
+    code, out, err = project.run("init", "--yes", "-n", "other")
+    assert code == 0, err
+    assert "not found" not in out + err
+
+
 def test_where_the_own_namespace_may_not_be_listed_others_may(project: Project, cluster: Cluster) -> None:
     cluster.workloads = []
     cluster.deploy("web", "127.0.0.1:1/shop/web", namespace="team")

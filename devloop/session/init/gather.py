@@ -182,9 +182,10 @@ async def _with_cluster(
 async def _elsewhere(
     place: Place, cluster: KubeCluster, workloads: Sequence[Live]
 ) -> tuple[list[Live], Mapping[str, Failure]]:
-    """Workloads of the other namespaces that services of the configuration name, and those that cannot be listed."""
+    """Workloads of the other namespaces that the configuration names, and those that cannot be listed."""
     known = {"", place.namespace, *(live.key.namespace for live in workloads)}
-    names = sorted({service.namespace for service in place.config.services.values()} - known)
+    named = {place.config.cluster.namespace, *(service.namespace for service in place.config.services.values())}
+    names = sorted(named - known)
     lists = await asyncio.gather(*(_within(cluster, name) for name in names))
     unread = {name: listed for name, listed in zip(names, lists, strict=True) if isinstance(listed, Failure)}
     return [live for listed in lists if not isinstance(listed, Failure) for live in listed[0]], unread
