@@ -7,7 +7,7 @@ a cycle whose image is pushed either gets onto its workloads or has one.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from devloop.core.events import Hold, HoldCode, Outcome
+from devloop.core.events import Hold, HoldCode, Outcome, Trigger
 from devloop.core.failure import Connection, Failure, FailureCode
 from devloop.core.service import Service, WorkloadKey
 from devloop.core.state import RunningCycle, ServiceState, SessionState, Want
@@ -17,6 +17,8 @@ MAX_SUPERSEDED = 3
 every few seconds sees their code run, and a build that writes into its own source is told apart from them."""
 MAX_ECHOES = 3
 """So many complete builds in a row that changed the same watched file are a loop."""
+_ASKED = frozenset({Trigger.KEY, Trigger.COMMAND})
+"""What a person asks for is done, also of a service that they paused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,7 @@ def _is_building(service: ServiceState) -> bool:
 def _start_hold(
     state: SessionState, current: ServiceState, service: Service, building: Sequence[object], limits: Limits
 ) -> Hold | None:
-    if current.paused:
+    if current.paused and current.want is not None and current.want.trigger not in _ASKED:
         return Hold(HoldCode.PAUSED, current.name, "paused")
     if current.builds and current.echo.completed >= MAX_ECHOES:
         file = min(current.echo.files)

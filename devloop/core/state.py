@@ -44,6 +44,11 @@ class Want:
     build: bool = True
     """Whether anything of it needs a build: a restart does not, nor does a proof."""
 
+    @property
+    def is_save(self) -> bool:
+        """Whether files were saved for it, whatever else was asked for."""
+        return self.count > 0
+
 
 @dataclass(frozen=True, slots=True)
 class PhaseSpan:

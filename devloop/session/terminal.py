@@ -185,10 +185,11 @@ def source_file(file: str, build: "BuildSpec", root: Path) -> Path | None:
 
 
 def _located(file: str, folders: Sequence[Path]) -> Path | None:
-    """The file in one of the folders: what a build names is a path in the image, so ever less of it is tried."""
+    """The file in the first of the folders that has it: what a build or a trace names is a path in the image (in the
+    sandbox below a folder of the Pod, which may be in the project's), so ever less of it is tried."""
     parts = Path(file).parts
-    for skip in range(len(parts)):
-        for folder in folders:
+    for folder in folders:
+        for skip in range(len(parts)):
             path = folder.joinpath(*parts[skip:]) if parts[skip] != "/" else Path("/nowhere")
             if path.is_file():
                 return path

@@ -51,7 +51,7 @@ class Sure(ModalScreen[bool]):
         self._question, self._again = question, again
 
     def compose(self) -> ComposeResult:
-        yes = f"{self._again} or y" if self._again else "y"
+        yes = f"{self._again}, y or Enter" if self._again else "y or Enter"
         with Vertical(classes="dialog"):
             yield Static(styled(self._question, "key"))
             yield _foot((yes, "yes"), ("Esc or n", "no"))

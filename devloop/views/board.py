@@ -7,7 +7,7 @@ broke, what still runs meanwhile. Pure; `now` is Unix seconds.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from devloop.core.events import HoldCode, Outcome, Phase, StepState, Trigger
+from devloop.core.events import HoldCode, Outcome, Phase, StepState
 from devloop.core.state import FinishedCycle, RunningCycle, ServiceState, SessionState, Want
 from devloop.views import Tone, files, seconds
 from devloop.views.chronicle import Chronicle, trend
@@ -275,7 +275,7 @@ def _of_finished(service: ServiceState, last: FinishedCycle, past: Chronicle, no
         return Row(service.name, "NOT AS PROVED", Tone.WARN, pods, shown, saved, was, rank=STOPPED)
     if last.outcome is Outcome.APPLIED:
         return Row(service.name, "APPLIED", Tone.GOOD, "", shown, saved, "scaled to 0: there is nothing to prove")
-    taken = seconds(max(0.0, last.finished - last.want.since)) if last.want.trigger is Trigger.FILES else ""
+    taken = seconds(max(0.0, last.finished - last.want.since)) if last.want.is_save else ""
     since = "proved" if last.outcome is Outcome.UNCHANGED else "live"
     detail = f"{since} {moment(last.finished, now)}" + (f" ({taken})" if taken else "")
     return Row(service.name, "VERIFIED", Tone.GOOD, pods, shown, saved, detail, trend(past, service.name))
@@ -293,4 +293,4 @@ def _files(want: Want | None) -> str:
 
 
 def _saved(want: Want | None, now: float) -> str:
-    return f"saved {moment(want.since, now)}" if want and want.trigger is Trigger.FILES else ""
+    return f"saved {moment(want.since, now)}" if want and want.is_save else ""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from devloop.core.events import Phase, PodVerified, Trigger, Verdict
+from devloop.core.events import Phase, PodVerified, Verdict
 from devloop.core.image import short
 from devloop.core.state import ServiceState
 from devloop.views.times import minute
@@ -23,7 +23,7 @@ def meanwhile(service: ServiceState, now: float) -> str:
     if told := _not_all(service):
         return told
     if live is not None and service.serves_live:
-        if live.want.trigger is Trigger.FILES:
+        if live.want.is_save:
             return f"the cluster runs your {minute(live.want.since, now)} save"
         return f"the cluster runs what was live at {minute(live.finished, now)}"
     return _AS_BEFORE if _is_as_before(service) else _NOT_PROVED

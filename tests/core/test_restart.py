@@ -135,8 +135,8 @@ def test_it_waits_for_the_cluster_alone_as_a_proof_does(to: Connection) -> None:
         assert decision.start == (() if to is Connection.CLUSTER else ("web",))
 
 
-def test_it_waits_while_the_service_is_paused_and_not_for_a_loop_of_builds() -> None:
-    assert decide(WEB, web=(pushed, wants(RESTART), paused)).start == ()
+def test_it_waits_neither_for_a_paused_service_nor_for_a_loop_of_builds() -> None:
+    assert decide(WEB, web=(pushed, wants(RESTART), paused)).start == ("web",)
     assert decide(WEB, web=(pushed, wants(RESTART), echoed(completed=MAX_ECHOES))).start == ("web",)
 
 

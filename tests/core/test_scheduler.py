@@ -9,6 +9,7 @@ import pytest
 from devloop.core.events import Hold, HoldCode, LeaseChange, LeaseChanged, Outcome, Phase, Trigger
 from devloop.core.failure import Connection, Failure, FailureCode
 from devloop.core.image import ImageRef
+from devloop.core.reducer import merge
 from devloop.core.scheduler import MAX_ECHOES, MAX_SUPERSEDED, Decision, Limits, schedule
 from devloop.core.service import BuildSpec, Pin, Service, WorkloadKey
 from devloop.core.state import (
@@ -150,6 +151,16 @@ def test_a_paused_service_gathers_saves() -> None:
     decision = decide(WEB, web=(wants(), paused))
     assert decision == Decision(holds={"web": Hold(HoldCode.PAUSED, "web", "paused")})
     assert decide(WEB, web=paused) == Decision()
+
+
+@pytest.mark.parametrize("trigger", [Trigger.KEY, Trigger.COMMAND])
+def test_what_a_person_asks_for_is_built_also_while_paused_with_the_saves_that_gathered(trigger: Trigger) -> None:
+    asked = merge(Want(Trigger.FILES, 10.0, count=1, files=("web.py",)), Want(trigger, 12.0))
+    assert decide(WEB, web=(wants(asked), paused)).start == ("web",)
+    assert asked.is_save
+    assert asked.since == 10.0
+    saved_since = merge(asked, Want(Trigger.FILES, 14.0, count=1, files=("api.py",)))
+    assert decide(WEB, web=(wants(saved_since), runs(), paused)).cancel == (), "what runs goes on"
 
 
 def test_a_build_that_changes_its_own_source_is_stopped_with_the_files_name() -> None:
