@@ -33,7 +33,8 @@ def _named(manager: Manager | None) -> str:
 
 
 def _last(managers: Iterable[Manager]) -> Manager | None:
-    return max(managers, key=lambda m: m.time, default=None)
+    """Their times are whole seconds; of equal ones the list's last: who applied stands above who changed it then."""
+    return max([*managers][::-1], key=lambda m: m.time, default=None)
 
 
 def _others(deployment: Deployment, path: tuple[str, ...]) -> Iterable[Manager]:

@@ -58,6 +58,12 @@ def test_a_change_is_told_with_who_made_it(changes: dict[str, Any], drift: Drift
     assert found(seen(**changes, managers=(APPLIED, KUBECTL_SET, DEVLOOP))) == [drift]
 
 
+def test_who_changed_it_in_the_second_in_which_it_was_applied_is_told() -> None:
+    applied = replace(APPLIED, name="kubectl-client-side-apply", operation="Update", time=KUBECTL_SET.time)
+    changed = seen(template=template("registry:5000/web:other"), managers=(applied, KUBECTL_SET))
+    assert {drift.who for drift in found(changed)} == {"kubectl-set"}
+
+
 @pytest.mark.parametrize(
     ("manager", "who"),
     [

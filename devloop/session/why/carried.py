@@ -27,7 +27,9 @@ def with_dockerfile(source: Source, build: BuildSpec) -> Source:
     def carried(file: SavedFile) -> SavedFile:
         return file if file.path in steering else _carried(file, target, source.links)
 
-    newer = tuple(map(carried, source.newer))
+    # That an ignore file was saved proves no image old: what it leaves out may never have been in one.
+    ignoring = steering - {shown(name_of(build.dockerfile, build.context), build.context)}
+    newer = tuple(_carried(f, target, source.links) if f.path in ignoring else carried(f) for f in source.newer)
     newest = carried(source.newest) if source.newest is not None else None
     return replace(source, copies=copies, newer=newer, newest=newest)
 
