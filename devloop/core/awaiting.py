@@ -34,7 +34,9 @@ def verdict(service: ServiceState) -> Verdict | None:
         return Verdict(service.name, failed.exit_code, failed.message, failed.hint)
     if service.drift is not None and (service.restored or not _all_serve_it(service)):
         message = f"it was {last.outcome}, but since then: {service.drift.what}"
-        return Verdict(service.name, ExitCode.UNPROVEN, message, "trigger it to put back what devloop wrote")
+        again = f"`devloop trigger {service.name}`, or a save, lets devloop take over again"
+        undo = f"`devloop trigger {service.name}` rolls out what devloop built again"
+        return Verdict(service.name, ExitCode.UNPROVEN, message, again if service.restored else undo)
     pods = len({each.pod for each in last.verdicts})
     where = f" in {pods} Pod{'' if pods == 1 else 's'}" if pods else ""
     return Verdict(service.name, ExitCode.DONE, f"{last.outcome} {short(last.digest)}{where}")

@@ -142,12 +142,17 @@ def _rows(one: ServicePlan) -> list[str]:
     return [*lines, ""]
 
 
+_CONTAINERS = "spec.template.spec."
+
+
 def _workload_lines(workload: WorkloadPlan) -> Sequence[str]:
     head = f"  patch    {workload.workload} in {workload.namespace}"
     if workload.failure:
         return [f"{head}: cannot be planned: {workload.failure.message}", f"           → {workload.failure.hint}"]
     lines = [f"{head}, container {', '.join(workload.containers)}"]
-    lines += ["           unless its Pods provably run what is built"]
+    # What asks for another image, or asks for it in another way, is a new revision whatever the Pods run.
+    if not any(change.path.startswith(_CONTAINERS) for change in workload.changes):
+        lines += ["           unless its Pods provably run what is built"]
     for change in workload.changes:
         lines += [f"           {_readable(change.text)}"]
         for sign, value in (("-", change.old), ("+", change.new)):

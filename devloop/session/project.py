@@ -25,6 +25,7 @@ from devloop.core.settings import with_fixed
 from devloop.core.values import InvalidValueError, parse_workload
 from devloop.core.workload import Deployment, absent
 from devloop.session.request import Confirm, Request
+from devloop.session.trial import demo_is_over, sandbox_here
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,11 @@ async def find_place(request: Request) -> Place | Refusal:
 def chosen_context(loaded: LoadedConfig | None, request: Request) -> PinnedContext | Failure:
     """The context that was asked for, else the file's, else the current one."""
     named = loaded.config.cluster.context if loaded else ""
-    return kubeconfig.resolve(request.context or named or None)
+    found = kubeconfig.resolve(request.context or named or None)
+    sandbox = sandbox_here()
+    if isinstance(found, Failure) and sandbox is not None and not any(map(Path.exists, kubeconfig.kubeconfig_files())):
+        return replace(found, hint=demo_is_over(sandbox))
+    return found
 
 
 async def place_of(loaded: LoadedConfig | None, request: Request, pinned: PinnedContext) -> Place:

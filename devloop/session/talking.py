@@ -15,7 +15,7 @@ from devloop.core.failure import ExitCode
 from devloop.sandbox.folder import KUBECONFIG
 from devloop.session import say
 from devloop.session.request import Asked, Request
-from devloop.session.trial import sandbox_here
+from devloop.session.trial import demo_is_over, sandbox_here
 from devloop.views import with_hint
 from devloop.views.times import moment
 
@@ -136,7 +136,7 @@ def _how_one_begins(asked: Asked) -> str:
         return f"start one: {_start(asked)}"
     if (sandbox / KUBECONFIG).exists():
         return "the demo begins one by itself; before its screen it waits for Enter in its terminal"
-    return f"the demo is over; start it again: devloop demo --folder {shlex.quote(str(sandbox.parent))}"
+    return demo_is_over(sandbox)
 
 
 def _start(asked: Asked) -> str:

@@ -1,6 +1,7 @@
 """What differs where somebody only tries devloop, in a sandbox; everything else is an ordinary session."""
 
 import os
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +26,11 @@ def sandbox_here() -> Path | None:
     """That folder; None where there is none, or KUBECONFIG leads elsewhere by now."""
     named = os.environ.get(VARIABLE)
     return Path(named) if named and Path(os.environ.get("KUBECONFIG", "")).parent == Path(named) else None
+
+
+def demo_is_over(sandbox: Path) -> str:
+    """What to do where the cluster of that folder is gone."""
+    return f"the demo is over; start it again: devloop demo --folder {shlex.quote(str(sandbox.parent))}"
 
 
 def has_engine() -> bool:

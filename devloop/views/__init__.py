@@ -325,7 +325,7 @@ def _finished(event: ev.CycleFinished, state: SessionState) -> list[Phrase]:
     }[event.outcome]
     took += f" ({where})" if where else ""
     ended = Phrase(f"{word} {short(event.digest)} in {took}{what}{_terminating(service)}", Tone.GOOD)
-    why = [Phrase(f"restarted although the push brought nothing new: before, {event.text}")] if event.text else []
+    why = [Phrase(f"restarted with an image that the registry had already: before, {event.text}")] if event.text else []
     return [*why, ended]
 
 

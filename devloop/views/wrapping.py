@@ -18,6 +18,7 @@ _TOGETHER = re.compile(
 _MARK = re.compile(r" *(?:[✔✘!·→+-] )?")
 _HEAD = re.compile(r" *(?:[✔✘!·→+-] )?(?:(?:\S+ ){0,3}\S* {2,}(?=\S)| +(?=\S))?")
 """What stands before the words of a line: its indent, its mark, and the name of its row with the space after it."""
+_MENDS = re.compile(r"→ (?:.*: )?(?:docker|kubectl|sudo|devloop|helm|flux|argocd|kind|k3d|minikube|crictl) ")
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 
 
@@ -43,8 +44,8 @@ def hanging(line: str, width: int) -> list[str]:
 
 
 def fitted(phrases: Iterable[Phrase], width: int) -> list[Phrase]:
-    """Each in as many lines as it takes there. What mends something is copied, and stays whole."""
-    lines = ((each, [each.text] if each.text.startswith("→ ") else hanging(each.text, width)) for each in phrases)
+    """Each in as many lines as it takes there. A command that mends something is copied, and stays whole."""
+    lines = ((each, [each.text] if _MENDS.match(each.text) else hanging(each.text, width)) for each in phrases)
     return [Phrase(line, each.tone) for each, parts in lines for line in parts]
 
 

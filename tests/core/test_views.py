@@ -331,7 +331,7 @@ def test_the_seed_of_it_all_is_told_before_the_proof() -> None:
     """Nothing new was pushed, and the Pods ran something else all the same."""
     event = over(Outcome.VERIFIED, text="pull policy of container web is IfNotPresent")
     assert told(event, BEGUN, *PHASES) == [
-        "restarted although the push brought nothing new: before, pull policy of container web is IfNotPresent",
+        "restarted with an image that the registry had already: before, pull policy of container web is IfNotPresent",
         "VERIFIED aaaaaaaaaaaa in 12.3s (build 8.0 · push 0.3)",
     ]
 

@@ -4,7 +4,8 @@ import shlex
 
 import pytest
 
-from devloop.views.wrapping import continued, hanging, wrapped
+from devloop.views import Phrase
+from devloop.views.wrapping import continued, fitted, hanging, wrapped
 
 
 @pytest.mark.parametrize(
@@ -39,6 +40,20 @@ def test_what_is_copied_or_read_as_one_stays_in_one_line(text: str, whole: str) 
         lines = wrapped(text, width)
         assert any(whole in line for line in lines), lines
         assert " ".join(lines) == text
+
+
+@pytest.mark.parametrize(
+    ("hint", "lines"),
+    [
+        ("→ kubectl set image deployment/web web=registry:5000/shop/web:dev", 1),
+        ("→ let it pause: flux suspend kustomization shop -n flux-system; then: devloop up web", 1),
+        ("→ without an engine there are FROM, COPY, ADD of files and metadata; the rest needs Docker with buildx", 3),
+    ],
+)
+def test_a_hint_is_wrapped_where_it_is_no_command(hint: str, lines: int) -> None:
+    fitting = fitted([Phrase(hint)], 40)
+    assert len(fitting) == lines
+    assert " ".join(line.text.strip() for line in fitting) == hint
 
 
 def test_a_long_word_is_not_broken() -> None:

@@ -13,7 +13,7 @@ from devloop.core.init.match import Matched, Matching, Unmatched
 from devloop.core.init.registry import Chosen, Place, choose, unfit
 from devloop.core.init.source import Source, plain
 from devloop.core.init.surroundings import Surroundings
-from devloop.core.init.workload import full_name, reference
+from devloop.core.init.workload import Live, full_name, reference
 from devloop.core.order import cycles
 from devloop.core.resolve import LOCAL_TAG, SHARED_TAG
 from devloop.core.service import BuildSpec, Pin, Service, WorkloadKey
@@ -203,15 +203,18 @@ def _told_apart(matched: Matched, chosen: Chosen) -> tuple[Matched, list[Unmatch
     """The workloads that one service can update, and the others: where neither one name of a container nor the image
     tells what is meant in each, as with a new image in containers of different names."""
     wanted = _wanted(matched)
-    if len(set(wanted.values())) == 1 or _by_themselves(matched, chosen, wanted):
+    if len(set(wanted.values())) == 1:
         return matched, []
-    first = wanted[matched.spots[0].live.key]
-    kept = tuple(spot for spot in matched.spots if wanted[spot.live.key] == first)
-    others = [live for live in matched.workloads if wanted[live.key] != first]
-    why = f"runs it in a container of another name ({{}}) than {kept[0].live}; write a service of its own for that"
-    answers = [Unmatched(matched.source, f"{each} {why.format(', '.join(wanted[each.key]))}", is_answered=True)
-               for each in others]  # fmt: skip
-    return replace(matched, spots=kept), answers
+    # Of those in which devloop takes the right ones by itself there is mostly one that is not like the others.
+    kept = {live.key for live in matched.workloads if _by_itself(live, chosen, wanted)}
+    if not kept:
+        most, _ = Counter(wanted.values()).most_common(1)[0]
+        kept = {key for key, names in wanted.items() if names == most}
+    one = tuple(spot for spot in matched.spots if spot.live.key in kept)
+    why = f"runs it in other containers ({{}}) than {one[0].live}; write a service of its own for that"
+    others = [Unmatched(matched.source, f"{live} {why.format(', '.join(wanted[live.key]))}", is_answered=True)
+              for live in matched.workloads if live.key not in kept]  # fmt: skip
+    return replace(matched, spots=one), others
 
 
 def _wanted(matched: Matched) -> dict[WorkloadKey, tuple[str, ...]]:
@@ -220,12 +223,9 @@ def _wanted(matched: Matched) -> dict[WorkloadKey, tuple[str, ...]]:
             for live in matched.workloads}  # fmt: skip
 
 
-def _by_themselves(matched: Matched, chosen: Chosen, wanted: Mapping[WorkloadKey, tuple[str, ...]]) -> bool:
+def _by_itself(live: Live, chosen: Chosen, wanted: Mapping[WorkloadKey, tuple[str, ...]]) -> bool:
     """Whether devloop takes just these when the file names none."""
-    return all(
-        containers_of(_bare(live.key, chosen.image), Template(live.containers)) == wanted[live.key]
-        for live in matched.workloads
-    )
+    return containers_of(_bare(live.key, chosen.image), Template(live.containers)) == wanted[live.key]
 
 
 def _containers(matched: Matched, chosen: Chosen) -> tuple[str, ...]:
@@ -233,7 +233,7 @@ def _containers(matched: Matched, chosen: Chosen) -> tuple[str, ...]:
     wanted = _wanted(matched)
     alike = len(set(wanted.values())) == 1
     several = any(len(live.mains) > 1 for live in matched.workloads)
-    by_itself = _by_themselves(matched, chosen, wanted)
+    by_itself = all(_by_itself(live, chosen, wanted) for live in matched.workloads)
     # Several workloads whose containers have different names can only be told by their image.
     return next(iter(wanted.values())) if alike and (several or not by_itself) else ()
 

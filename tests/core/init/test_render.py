@@ -320,14 +320,19 @@ _HOSTING = st.dictionaries(
 )
 
 
-def test_a_new_image_does_not_go_into_a_container_that_runs_another() -> None:
-    """Neither a name nor the image would tell devloop which container of the second one is meant."""
+@pytest.mark.parametrize("odd", ["web", "a-web"])
+def test_a_new_image_does_not_go_into_a_container_that_runs_another(odd: str) -> None:
+    """Neither a name nor the image would tell devloop which container of that one is meant."""
     around = Surroundings.of({"host": R}, [], "the kind cluster `dev`", {"docker.io/acme/web"})
-    live = running("api", "docker.io/acme/web"), running("web", "nginx", init=("docker.io/acme/web",))
+    live = (
+        running(odd, "nginx", init=("docker.io/acme/web",)),
+        running("api", "docker.io/acme/web", names=("api",)),
+        running("worker", "docker.io/acme/web", names=("worker",)),
+    )
     draft = drafted(project("Dockerfile", stated=(compose("web", "."),)), *live, around=around)
     (service,) = resolved(draft)
-    assert [str(key) for key in service.workloads] == ["deployment/api"]
-    other = "deployment/web in shop runs it in a container of another name (i0) than deployment/api in shop"
+    assert [str(key) for key in service.workloads] == ["deployment/api", "deployment/worker"]
+    other = f"deployment/{odd} in shop runs it in other containers (i0) than deployment/api in shop"
     assert f"  ✘ Dockerfile: {other}; write a service of its own for that; left out" in list(report(draft, []))
 
 
