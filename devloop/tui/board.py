@@ -19,7 +19,7 @@ from devloop.core.state import ServiceState, SessionState
 from devloop.tui import texts
 from devloop.tui.coloured import Coloured
 from devloop.tui.keys import PANES, Where, foot
-from devloop.tui.logview import LogView
+from devloop.tui.logview import LogView, Test
 from devloop.tui.pace import Pace, PromptScreen
 from devloop.tui.panes import TextPane, build_text, history_text, pods_text
 from devloop.tui.part import Part
@@ -211,6 +211,9 @@ class Board(Coloured):
         self.paint()
 
     def _filter(self) -> None:
+        self.log_view.filter(self._passing if self.only_pod or self.only_container or self.level else None)
+
+    def _passing(self) -> Test:
         pod, container = self.only_pod, self.only_container
         level = AtLeast(self.level) if self.level else None
 
@@ -222,7 +225,7 @@ class Board(Coloured):
                 and (level is None or level(line))
             )
 
-        self.log_view.filter(passes if pod or container or level else None)
+        return passes
 
     @property
     def where(self) -> Where:

@@ -5,7 +5,7 @@ that is all the machine would do. Here a line costs an entry in a list until som
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from itertools import repeat
+from itertools import compress, repeat
 from pathlib import Path
 
 from rich.style import Style
@@ -20,6 +20,7 @@ from devloop.tui.ring import Ring
 from devloop.views.loglines import Kind, Line
 
 Test = Callable[[Line], bool]
+"""Asked of all lines in their order, as what it says of one may depend on those before."""
 Row = tuple[Line, int]
 """A line, and where in its words the row begins."""
 SCREENFULS = 200
@@ -36,14 +37,15 @@ class LogView(ScrollView, can_focus=True):
         self.wrap = False
         self.silence = ""
         """What is said where there is no line."""
-        self.hidden = 0
-        """Lines that do not pass the filter."""
         self._all = Ring()
         self._shown = Ring()
         self._rows: list[Row] = []
         self._taken: Line | None = None
         """The newest line of the ring when all rows were made anew, until the next ones come."""
+        self._filter: Callable[[], Test] | None = None
         self._test: Test | None = None
+        self._passed: list[bool] = []
+        """Which lines of the ring pass, where there is a filter."""
         self._breaks = False
         """Whether a line may have more than one row."""
         self._anchor: Row | None = None
@@ -68,7 +70,6 @@ class LogView(ScrollView, can_focus=True):
         """Lines that were put into the ring; whoever reads further up keeps the place."""
         lines = self._not_taken(lines)
         found = self._that_pass(lines)
-        self.hidden += len(lines) - len(found)
         if not found:
             return
         if self._look.meet(found) or (not self._breaks and _has_notes(found)):
@@ -85,8 +86,9 @@ class LogView(ScrollView, can_focus=True):
         if gone or before < self.scroll_offset.y + self.size.height:
             self.refresh()  # also where as many went as came: then nothing is scrolled
 
-    def filter(self, test: Test | None) -> None:
-        self._test = test
+    def filter(self, begin: Callable[[], Test] | None) -> None:
+        """`begin`: makes a test for the lines from the first one on."""
+        self._filter = begin
         self._rebuild()
 
     def set_wrap(self, wrap: bool) -> None:
@@ -112,6 +114,11 @@ class LogView(ScrollView, can_focus=True):
     def lines(self) -> Sequence[Line]:
         """Those that pass the filter."""
         return list(self._shown)
+
+    @property
+    def hidden(self) -> int:
+        """How many lines more there would be without the filter."""
+        return self._passed.count(False)
 
     @property
     def last(self) -> Line | None:
@@ -242,8 +249,8 @@ class LogView(ScrollView, can_focus=True):
 
     def _rebuild(self) -> None:
         """All rows anew; whoever reads further up keeps the line at the top."""
+        self._test, self._passed = self._filter() if self._filter else None, []
         found = self._that_pass(self._all)
-        self.hidden = len(self._all) - len(found)
         self._taken = self._all[-1] if len(self._all) else None
         self._breaks = self.wrap or _has_notes(found)
         self._look.meet(found)
@@ -265,8 +272,13 @@ class LogView(ScrollView, can_focus=True):
         return lines[at + 1 :]
 
     def _that_pass(self, lines: Iterable[Line]) -> list[Line]:
-        test = self._test
-        return [line for line in lines if test(line)] if test else [*lines]
+        if self._test is None:
+            return [*lines]
+        lines = [*lines]
+        passed = [self._test(line) for line in lines]
+        self._passed += passed
+        del self._passed[: -len(self._all)]  # the oldest lines have left the ring
+        return [*compress(lines, passed)]
 
     def _rows_of(self, lines: Iterable[Line]) -> Iterable[Row]:
         """A line is not read here unless it has to be: that is what a flood costs."""

@@ -85,9 +85,11 @@ class Asides:
                 words = words if words.startswith("→") else f"{_MARKS.get(phrase.tone, '·')} {words}"
                 yield from ((name, note(time, words, phrase.tone)) for name in names)
         elif isinstance(event, ev.WorkloadObserved):
-            self._last[event.service].end()
+            last = self._last[event.service]
+            last.end()
+            last.keep(_pods(after.services.get(event.service)))
             for row in _restarted(event, before.services.get(event.service)):
-                self._last[event.service].began_again(row.pod)
+                last.began_again(row.pod)
                 yield event.service, rule(time, f"{short_pod(row.pod)} restarted · restart {row.restarts}")
         elif isinstance(event, ev.WorkloadPatched) and event.service in before.services:
             self._again[event.service] = _again(before.services[event.service])
@@ -172,6 +174,11 @@ def _is_current(pod: str, service: ServiceState) -> bool:
     """Whether the Pod is of the newest revision; one that was not seen yet is newer than what was seen."""
     seen = [row for observed in service.workloads.values() for row in observed.pods if row.pod == pod]
     return all(row.current for row in seen)
+
+
+def _pods(service: ServiceState | None) -> set[str]:
+    """Of all its workloads."""
+    return {row.pod for observed in service.workloads.values() for row in observed.pods} if service else set()
 
 
 def _restarted(event: ev.WorkloadObserved, service: ServiceState | None) -> Iterator[ev.PodRow]:

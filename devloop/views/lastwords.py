@@ -5,6 +5,7 @@ container from equal ones of the next, so each line that was shown stands for on
 """
 
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from devloop.views.loglines import Line
@@ -57,11 +58,11 @@ class LastWords:
     def written(self, line: Line) -> bool:
         """Whether to show a line that was just written: not if a heading was faster."""
         self.end()
-        owed = self._owed.get(_source(line))
-        if owed and owed[0].raw == line.raw:
-            owed.popleft()
+        owed = self._owed.pop(_source(line), None)
+        if owed and owed.popleft().raw == line.raw:
+            if owed:
+                self._owed[_source(line)] = owed
             return False
-        self._owed.pop(_source(line), None)
         self._tailed.append(line)
         return True
 
@@ -85,6 +86,10 @@ class LastWords:
     def began_again(self, pod: str) -> None:
         """What its containers write from here on is new."""
         self._owed = {source: lines for source, lines in self._owed.items() if source[0] != pod}
+
+    def keep(self, pods: Collection[str]) -> None:
+        """Others are gone, and what they wrote has come."""
+        self._owed = {source: lines for source, lines in self._owed.items() if source[0] in pods}
 
     def end(self) -> None:
         """No more of these last words come. Those that stand above are not there for the next ones."""

@@ -1,10 +1,16 @@
 """What stands between the log lines of a service."""
 
+import gc
+
 from devloop.core import events as ev
 from devloop.core.events import HoldCode, Phase
 from devloop.core.failure import Connection, FailureCode
+from devloop.core.reducer import reduce
+from devloop.core.state import SessionState
 from devloop.tui.scene import Scene
-from devloop.views.loglines import Kind
+from devloop.views.asides import Asides
+from devloop.views.lastwords import LastWords
+from devloop.views.loglines import Kind, Line
 from tests.headless.sessions import recorded
 from tests.tui.states import STATES
 from tests.tui.stories import Story, digest
@@ -172,6 +178,33 @@ def test_lines_are_marked_as_the_last_also_where_they_were_shown_before() -> Non
         scene = Scene()
         scene.take(story.records)
         assert [line.text for line in scene.ring("web") if line.is_last] == [*TRACE]
+
+
+def _remembered(crashes: int) -> int:
+    """How many lines are kept for comparing, after so many Pods crashed and were replaced one by another."""
+    story = Story("web").whole("web", pods=1)
+    for at in range(crashes):
+        story.begin("web", "a.py").pods("web", 0, 1).log("web", *(f"line {at}" for at in range(50)), cycle=at + 2)
+    asides, state = Asides(), SessionState()
+    for record in story.records:
+        before, event = state, record.event
+        state = reduce(state, record)
+        _ = [*asides.of_log(record.time, event, state)] if isinstance(event, ev.Log) else []
+        _ = [*asides.of_event(record, before, state)]
+    gc.collect()
+    return sum(isinstance(each, Line) for each in gc.get_objects())
+
+
+def test_last_words_are_not_remembered_once_their_pod_is_gone() -> None:
+    assert _remembered(20) == _remembered(3)
+
+
+def test_with_nothing_left_to_compare_a_line_is_plain_again() -> None:
+    words, line = LastWords(), Line(0.0, Kind.POD, "boom", "web-1", "web")
+    words.last(line)
+    assert not words.is_plain(line)
+    assert not words.written(line)
+    assert words.is_plain(line)
 
 
 def test_last_words_of_a_recorded_crash_repeat_nothing() -> None:

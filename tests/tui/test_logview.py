@@ -9,7 +9,7 @@ import pytest
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
-from devloop.tui.logview import LogView
+from devloop.tui.logview import LogView, Test
 from devloop.tui.painted import styles
 from devloop.tui.ring import KEPT, Ring
 from devloop.views import Tone
@@ -130,8 +130,8 @@ async def test_the_place_of_a_line_that_is_gone_is_the_oldest_line() -> None:
         assert log.seen[0] == f"aaaaa {log.view.lines[0].text}"
 
 
-def _only(word: str) -> Callable[[Line], bool]:
-    return lambda line: word in line.text
+def _only(word: str) -> Callable[[], Test]:
+    return lambda: lambda line: word in line.text
 
 
 async def test_a_filter_shows_what_passes_also_of_what_comes() -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from devloop.core.events import Log, LogSource
+from devloop.tui.ring import KEPT
 from devloop.views.loglines import Level
 from tests.tui.stage import Stage, on_stage
 from tests.tui.states import STATES
@@ -113,6 +114,39 @@ async def test_how_many_lines_are_hidden_is_told_with_the_key_that_shows_them() 
         await stage.press("escape")
         assert "hidden" not in stage.said("tabs")
         assert len([line for line in stage.app.log_view.lines if line.pod]) == 22
+
+
+async def test_only_lines_that_are_still_there_are_told_as_hidden() -> None:
+    story = Story("web").watching().whole("web", pods=1)
+    async with on_stage(story) as stage:
+        await stage.press("v", "v", "v")
+        for _ in range(3):
+            for at in range(KEPT // 2):
+                story.log("web", f"{'ERROR' if at % 100 == 0 else 'INFO'} line {at}")
+            await stage.go_on()
+        view = stage.app.log_view
+        still = len([line for line in stage.app.ring("web") if line.text.startswith("INFO")])
+        assert still < 3 * KEPT // 2 - 100
+        assert f"{still:,} hidden, Esc shows all" in stage.said("tabs")
+        await stage.press("w")
+        assert view.hidden == still
+        story.log("web", "INFO one more")
+        await stage.go_on()
+        assert view.hidden == still + 1
+        await stage.press("escape")
+        assert view.hidden == 0
+
+
+async def test_a_filter_passes_the_same_lines_when_all_are_shown_anew() -> None:
+    story = Story("web").whole("web", pods=1).log("web", "  banner", "listening", "ERROR boom", "  at boom")
+    async with on_stage(story) as stage:
+        await stage.press("v", "v", "v")
+        for key in ("w", "w"):
+            assert [line.text for line in stage.app.log_view.lines if line.pod] == ["ERROR boom", "  at boom"]
+            await stage.press(key)
+        story.log("web", "  more of it")
+        await stage.go_on()
+        assert [line.text for line in stage.app.log_view.lines if line.pod][-1] == "  more of it"
 
 
 async def test_a_low_terminal_has_room_for_that() -> None:
