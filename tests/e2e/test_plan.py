@@ -54,6 +54,7 @@ def test_plan_shows_everything_and_writes_nothing(planned: Shop) -> None:
     ):
         assert phrase in out, out
     assert '{"' not in out, "annotations are told in words"
+    assert "unless" not in out, "another image and policy make a new revision whatever the Pods run"
     assert "containers[sidecar]" not in out
 
 

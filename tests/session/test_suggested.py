@@ -9,7 +9,7 @@ from devloop.cli import main
 from devloop.core.failure import ExitCode
 from devloop.sandbox.folder import KUBECONFIG
 from devloop.session.demo.place import DemoFolder
-from devloop.session.project import Project, open_project
+from devloop.session.project import Project, Refusal, find_place, open_project
 from devloop.session.request import Asked, Request
 from devloop.session.restoring import restore_targets
 from devloop.session.talking import status, trigger, wait
@@ -96,6 +96,16 @@ async def test_in_the_demos_folder_nobody_is_told_to_start_a_session_beside_the_
         "no session runs for this folder",
         f"→ {hint.format(folder=folder)}",
     ]
+
+
+async def test_where_the_demos_cluster_is_gone_that_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = DemoFolder(folder)
+    own.own.mkdir()
+    for name, value in own.put_environment(str(own.own / KUBECONFIG), "docker").items():
+        monkeypatch.setenv(name, value)
+    refused = await find_place(Request(("deployment/web",), writes=False))
+    assert isinstance(refused, Refusal)
+    assert refused.lines[-1] == f"→ the demo is over; start it again: devloop demo --folder {folder}"
 
 
 @pytest.mark.usefixtures("folder")
