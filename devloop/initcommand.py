@@ -136,10 +136,17 @@ def _yes(question: str, default: bool) -> bool:
     return default
 
 
+def _offered(head: str, answer: str) -> None:
+    from devloop.session import say
+    from devloop.views.wrapping import wrapped
+
+    say.err(*wrapped(answer, say.columns(), head, " " * len(head)))
+
+
 def _choose(question: str, answers: Sequence[str]) -> int | None:
     for number, answer in enumerate(answers, 1):
-        click.echo(f"  {number}) {answer}", err=True)
-    click.echo("  0) none of them: leave it out", err=True)
+        _offered(f"  {number}) ", answer)
+    _offered("  0) ", "none of them: leave it out")
     while entry := _entered(question, "0"):
         if entry.isdecimal() and int(entry) <= len(answers):
             return int(entry) - 1 if int(entry) else None

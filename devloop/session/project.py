@@ -247,7 +247,9 @@ async def _adopt(request: Request, place: Place) -> Config | Refusal:
         return Refusal(ExitCode.USAGE, (message, "→ or let `devloop init` write a devloop.toml for what runs there"))
     if not (source / "Dockerfile").is_file():
         message = f"there is no Dockerfile in {source}, and no devloop.toml here or above that names another"
-        return Refusal(ExitCode.USAGE, (message, "→ go to the folder of the source, or name it: --build FOLDER"))
+        way = "→ go to the folder of the source, or name it: --build FOLDER"
+        below = "or let `devloop init` write a devloop.toml for the Dockerfiles below"
+        return Refusal(ExitCode.USAGE, (message, f"{way}, {below}"))
     key = parse_key(request.names[0], place.namespace) if request.names else None
     if isinstance(key, Refusal):
         return key

@@ -211,6 +211,16 @@ def test_a_project_without_a_dockerfile(project: Project) -> None:
     assert f"there is no Dockerfile in {project.root} or below it" in err
 
 
+@pytest.mark.parametrize("command", [("plan",), ("up", "--once")])
+def test_above_dockerfiles_and_without_a_file_other_commands_name_init(
+    project: Project, command: tuple[str, ...]
+) -> None:
+    code, _, err = project.run(*command)
+    assert code == 2
+    assert f"there is no Dockerfile in {project.root}, and no devloop.toml here or above" in err
+    assert "--build FOLDER, or let `devloop init` write a devloop.toml for the Dockerfiles below" in err
+
+
 def test_a_cluster_that_runs_nothing_of_it(project: Project, cluster: Cluster) -> None:
     cluster.workloads = [("statefulsets", "shop", "web", ["127.0.0.1:1/shop/web"])]
     code, out, err = project.run("init", "--yes")
@@ -233,7 +243,10 @@ def test_a_cluster_without_a_registry(project: Project, cluster: Cluster) -> Non
 def test_a_namespace_that_is_not_there(project: Project) -> None:
     code, out, err = project.run("init", "--yes", "-n", "shopp")
     assert (code, out) == (3, "")
-    assert err.startswith("there is no namespace `shopp` in the cluster of context colima\n→ correct -n")
+    assert err == (
+        "there is no namespace `shopp` in the cluster of context colima\n"
+        "→ correct -n, or look at all that you may list: --all-namespaces\n"
+    )
 
 
 @pytest.mark.parametrize("name", ["devloop.toml", "devloop.local.toml"])

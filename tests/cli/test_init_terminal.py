@@ -234,6 +234,19 @@ def test_a_narrow_terminal_gets_whole_words_below_their_indent(project: Project)
     assert lines[at + 1].startswith("    ")
 
 
+def test_a_question_and_its_answers_break_between_words(project: Project, cluster: Cluster) -> None:
+    cluster.workloads = []
+    for namespace in ("one", "two"):
+        cluster.deploy("web", "127.0.0.1:1/a/folder-of-some-more-length/web", namespace=namespace)
+    with project.terminal("init", "--all-namespaces", size=(70, 24)) as terminal:
+        terminal.until("What runs web/Dockerfile? [0]")
+        lines = terminal.said.splitlines()
+        at = next(number for number, line in enumerate(lines) if line.startswith("web/Dockerfile: it may be"))
+        assert [line for line in lines[at:] if len(line) > 70] == []
+        assert lines[at + 1].endswith("reasons")
+        assert lines[at + 3] == "     (127.0.0.1:1/a/folder-of-some-more-length/web)"
+
+
 def test_doctor_looks_at_the_context_that_was_chosen(project: Project) -> None:
     project.context("prod", current="elsewhere")
     with project.terminal("init", "--context", "prod") as terminal:

@@ -43,7 +43,7 @@ def unclear(matching: Matching, around: Surroundings) -> list[tuple[Unmatched, t
 
 
 def _which(person: Person, unmatched: Unmatched, choice: tuple[Spot, ...]) -> Spot | None:
-    say.err(f"{unmatched.source}: {unmatched.why}")
+    say.fitted_err(f"{unmatched.source}: {unmatched.why}")
     offered = [f"{spot} ({shown(spot.container.image)})" for spot in choice]
     number = person.choose(f"What runs {unmatched.source}?", offered)
     return None if number is None else choice[number]

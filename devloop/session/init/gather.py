@@ -200,7 +200,7 @@ async def _no_namespace(
     if request.all_namespaces or not (named and unclear) or await cluster.namespace_exists(named) is not False:
         return None
     message = f"there is no namespace `{named}` in the cluster of context {place.pinned.name}"
-    hint = "correct -n, or leave it out: then all that you may list are looked at"
+    hint = "correct -n, or look at all that you may list: --all-namespaces"
     if not request.namespace:
         hint = f"correct `namespace` in {_naming_namespace(place)}, or look elsewhere: -n NAMESPACE, --all-namespaces"
     return Failure(FailureCode.WORKLOAD_ABSENT, message, hint)
