@@ -71,6 +71,8 @@ class Draft:
     loads_into: str = ""
     """The local cluster that takes images without a registry, in words; empty where there is none."""
     kept: Kept = NOTHING
+    if_right: Mapping[Source, Chosen] = field(default_factory=dict)
+    """The image of what is not clear, if its first candidate is right."""
 
     @property
     def new(self) -> tuple[Proposal, ...]:
@@ -87,8 +89,13 @@ def draft(
     by_call = {call: names[each.source] for each in matching.matched for call in each.source.called}
     services: list[Proposal] = []
     homeless: list[Unmatched] = []
+    if_right: dict[Source, Chosen] = {}
+
+    def image_of(one: Matched, everything: Sequence[Matched]) -> Chosen | None:
+        return choose(one, names[one.source], everything, around, place, plain(project) or "app")
+
     for each in matching.matched:
-        chosen = choose(each, names[each.source], matching.matched, around, place, plain(project) or "app")
+        chosen = image_of(each, matching.matched)
         if each.source in kept.stated:
             services.append(_kept(kept.stated[each.source], each, chosen))
             continue
@@ -98,9 +105,11 @@ def draft(
         elif not kept.images.isdisjoint({chosen.image, chosen.push or chosen.image}):
             why = f"its image would be {chosen.image}, which a service of devloop.toml makes"
             homeless.append(Unmatched(each.source, why, (each.spots[0],)))
+            if_right[each.source] = chosen
         elif taken is not None:
             why = f"its image would be {chosen.image}, which is what `{taken.name}` makes"
             homeless.append(Unmatched(each.source, why, (each.spots[0],)))
+            if_right[each.source] = chosen
         else:
             one, others = _told_apart(each, chosen)
             services.append(_proposal(names[each.source], one, chosen, target, by_call))
@@ -110,7 +119,14 @@ def draft(
     namespace = kept.namespace or _namespace(ordered)
     if kept.text and not shared and not kept.namespace:
         namespace = ""  # the file names none, and none is put into it: each new service names its own
-    return Draft(target, namespace, ordered, unmatched, shared, names, around.loads_into, kept)
+    if_right |= {each.source: chosen for each in matching.unmatched
+                 if (meant := _first(each)) and (chosen := image_of(meant, (*matching.matched, meant)))}  # fmt: skip
+    return Draft(target, namespace, ordered, unmatched, shared, names, around.loads_into, kept, if_right)
+
+
+def _first(unmatched: Unmatched) -> Matched | None:
+    """What a person who is asked would make of it with the first answer."""
+    return Matched(unmatched.source, unmatched.candidates[:1], "", by_image=False) if unmatched.candidates else None
 
 
 def _namespace(services: Sequence[Proposal]) -> str:

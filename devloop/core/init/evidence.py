@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from devloop.core.image import ImageRef
 from devloop.core.init.source import Name, Source, plain
-from devloop.core.init.surroundings import Surroundings
+from devloop.core.init.surroundings import NOT_LOGGED_IN, Surroundings
 from devloop.core.init.workload import Live, last_part, reference
 from devloop.core.workload import ContainerSpec
 
@@ -52,6 +52,16 @@ def evidence(source: Source, spot: Spot, project: str, around: Surroundings) -> 
     prefixes = {plain(text) for text in (project, spot.live.key.namespace, spot.live.instance)} - {""}
     found = [*_of_image(source, spot.container, prefixes, around), *_of_names(source, spot, prefixes)]
     return sorted(found, key=lambda each: each.rank)
+
+
+def unproven(source: Source, spot: Spot, around: Surroundings) -> str:
+    """The name in an image that counts as no reason, as it may be somebody else's: of containers that are equal
+    otherwise it tells which to offer first. Empty where there is none."""
+    ref = reference(spot.container.image)
+    if ref is None or not around.is_unproven(ref) or around.may_be_ours(ref):
+        return ""
+    name = next((name for name, distance in _related(source.names, last_part(ref), ()) if distance == 0), None)
+    return f"the image {ref.name} of the first ends in {_told(name)}, but {NOT_LOGGED_IN}" if name else ""
 
 
 def _of_image(

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from devloop.core.init.evidence import ALONE, ASKED, VAGUE, Evidence, Spot, evidence
+from devloop.core.init.evidence import ALONE, ASKED, VAGUE, Evidence, Spot, evidence, unproven
 from devloop.core.init.kept import IN_FILE
 from devloop.core.init.source import Source
 from devloop.core.init.surroundings import Surroundings
@@ -185,7 +185,11 @@ class _Matcher:
             self._claim(source, first[source][0])
         if not clear:
             for source, tied in first.items():
-                self.open[source] = (_undecided(tied, _rivals(source, first)), tuple(c.spots[0] for c in tied))
+                hints = [unproven(source, each.spots[0], self._around) for each in tied]
+                offered = [each for _, each in sorted(zip(hints, tied, strict=True), key=lambda pair: not pair[0])]
+                hint = next(filter(None, hints), "") if "" in hints else ""
+                why = _undecided(offered, _rivals(source, first), hint)
+                self.open[source] = (why, tuple(each.spots[0] for each in offered))
         return [source for source in options if source not in (clear or first)]
 
     def _plain_one(self, source: Source) -> Source | None:
@@ -245,11 +249,11 @@ def _rivals(source: Source, first: Mapping[Source, Sequence[_Candidate]]) -> lis
     ]
 
 
-def _undecided(tied: Sequence[_Candidate], rivals: Sequence[Source]) -> str:
+def _undecided(tied: Sequence[_Candidate], rivals: Sequence[Source], hint: str) -> str:
     if len(tied) == 1 and not rivals:
         return f"it may be `{tied[0].spots[0]}` ({tied[0].best.why}), which is not certain"
     if len(tied) == 1:
         return f"{tied[0].spots[0]} could as well be built from {quoted(map(str, rivals), 'or')}"
     spots = [str(each.spots[0]) for each in tied]
     more = f" and {len(spots) - _MOST_NAMED} more" if len(spots) > _MOST_NAMED else ""
-    return f"it may be {quoted(spots[:_MOST_NAMED], 'or')}{more}, for equally good reasons"
+    return f"it may be {quoted(spots[:_MOST_NAMED], 'or')}{more}{f': {hint}' if hint else ', for equally good reasons'}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from devloop.core.image import DOCKER_HUB, ImageRef
 from devloop.core.init.match import Matched
 from devloop.core.init.source import plain
-from devloop.core.init.surroundings import Surroundings
+from devloop.core.init.surroundings import NOT_LOGGED_IN, Surroundings
 from devloop.core.init.workload import Live, full_name, host_of, is_ours_to_push, last_part, reference
 
 CONFIG_MAP = "ConfigMap kube-public/local-registry-hosting"
@@ -126,9 +126,13 @@ def _is_its_own(matched: Matched, ref: ImageRef, everything: Sequence[Matched]) 
     """Whether the image that runs there is of this service, and not what stands in for it."""
     if matched.by_image:
         return True
-    bases = {base.canonical_name for each in everything for text in each.source.bases if (base := reference(text))}
     others = {o.canonical_name for each in everything if each is not matched and (o := _running(each))}
-    return last_part(ref) not in _STAND_INS and ref.canonical_name not in bases | others
+    return last_part(ref) not in _STAND_INS and ref.canonical_name not in _bases(everything) | others
+
+
+def _bases(everything: Iterable[Matched]) -> set[str]:
+    """What their Dockerfiles begin with."""
+    return {base.canonical_name for each in everything for text in each.source.bases if (base := reference(text))}
 
 
 def choose(
@@ -173,8 +177,15 @@ def unfit(matched: Matched, around: Surroundings) -> str:
     """The image that runs there, and why another one is needed: `python:3 now, which is not its own`."""
     ref = _running(matched)
     denied = ref is not None and ref.canonical_name in around.denied
-    what = "where you may not push" if denied else "which is not its own"
+    what = "where you may not push" if denied else f"which {_whose(matched, around)}"
     return f"{matched.spots[0].container.image} now, {what}"
+
+
+def _whose(matched: Matched, around: Surroundings) -> str:
+    """Why the image that runs there is not taken; read after `which`."""
+    ref = _running(matched)
+    told = ref is None or last_part(ref) in _STAND_INS or ref.canonical_name in _bases((matched,))
+    return "is not its own" if ref is None or told or not around.is_unproven(ref) else NOT_LOGGED_IN
 
 
 def _kept(ref: ImageRef, matched: Matched, around: Surroundings) -> Chosen:
@@ -205,7 +216,8 @@ def _loaded(
         return Chosen(ref.name, load_why=why)
     stated = ((r, s.file) for s in matched.source.images if (r := reference(s.image)) and around.may_be_loaded(r))
     name, file = next(((ref.name, file) for ref, file in stated), (f"{project}/{plain(service)}", ""))
-    note = f"It runs {running.image} now" + (f"; {file} calls its image {name}." if file else ", which is not its own.")
+    whose = f"; {file} calls its image {name}." if file else f", which {_whose(matched, around)}."
+    note = f"It runs {running.image} now{whose}"
     return Chosen(name, notes=(note,), load_why=why)
 
 

@@ -138,19 +138,23 @@ def _open(unmatched: Unmatched, draft: Draft) -> str:
     """A service that a person has to decide about, as comments that need only be made lines."""
     name = draft.names[unmatched.source]
     spot = unmatched.candidates[0]
-    ref = reference(spot.container.image)
-    loads = bool(draft.loads_into) and (ref is None or not ref.registry)
-    pushed = full_name(ref) if ref and (ref.registry or "/" in ref.repository) else f"REGISTRY/{name}"
-    image = ref.name if ref and loads else pushed
-    lines = [f"[services.{name}]", f"image = {_value(image)}", f"build = {_value(build_value(unmatched.source))}"]
-    lines += [f"load = {_value(Load.AUTO.value)}"] if loads else []
+    chosen = draft.if_right.get(unmatched.source) or Chosen(_to_fill_in(spot.container.image, name))
+    lines = [f"[services.{name}]", f"image = {_value(chosen.image)}"]
+    lines.append(f"build = {_value(build_value(unmatched.source))}")
+    lines += [f"load = {_value(Load.AUTO.value)}"] if chosen.load_why and not chosen.loads_here else []
     lines.append(f"workload = {_value(str(spot.live.key))}")
     if len(spot.live.mains) > 1:
         lines.append(f"container = {_value(spot.container.name)}")
     if spot.live.key.namespace != draft.namespace:
         lines.append(f"namespace = {_value(spot.live.key.namespace)}")
     head = _comment(f"{unmatched.source}: {unmatched.why}. If this is right, or once you corrected it, uncomment it.")
-    return head + "".join(f"# {line}\n" for line in lines)
+    return head + "".join(map(_noted, chosen.notes)) + "".join(f"# {line}\n" for line in lines)
+
+
+def _to_fill_in(running: str, name: str) -> str:
+    """An image for what has no place to go to: the one that runs there, where that can be somebody's own."""
+    ref = reference(running)
+    return full_name(ref) if ref and (ref.registry or "/" in ref.repository) else f"REGISTRY/{name}"
 
 
 def _comment(*paragraphs: str) -> str:

@@ -4,8 +4,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from devloop.core.image import DOCKER_HUB, ImageRef
-from devloop.core.init.workload import host_of, is_ours_to_push, reference
+from devloop.core.init.workload import host_of, is_official, is_ours_to_push, reference
 from devloop.core.workload import ContainerSpec
+
+NOT_LOGGED_IN = "may be somebody else's, as Docker is not logged in to Docker Hub"
+"""Of an image of which no login tells whose it is; read after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,10 @@ class Surroundings:
         if ref is None or not is_ours_to_push(ref, self.logins):
             return self.is_loaded(container)
         return host_of(ref) != DOCKER_HUB or self.is_own(ref) or self.is_loaded(container)
+
+    def is_unproven(self, ref: ImageRef) -> bool:
+        """Whether it is somebody's on Docker Hub, and no login tells whose."""
+        return host_of(ref) == DOCKER_HUB and DOCKER_HUB not in self.logins and not is_official(ref)
 
     def is_own(self, ref: ImageRef) -> bool:
         """Whether it is in a repository of who is logged in there."""

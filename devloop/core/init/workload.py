@@ -82,4 +82,9 @@ def is_ours_to_push(ref: ImageRef, logins: Collection[str]) -> bool:
     host = host_of(ref)
     if host in _NOBODYS or ref.canonical_name.startswith("gcr.io/distroless/"):
         return False
-    return host != DOCKER_HUB or (DOCKER_HUB in logins and not ref.canonical_name.startswith(f"{DOCKER_HUB}/library/"))
+    return host != DOCKER_HUB or (DOCKER_HUB in logins and not is_official(ref))
+
+
+def is_official(ref: ImageRef) -> bool:
+    """Whether it is one of the Hub's own, which nobody else pushes; `web:dev` is called like one."""
+    return ref.canonical_name.startswith(f"{DOCKER_HUB}/library/")

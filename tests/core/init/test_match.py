@@ -148,6 +148,24 @@ def test_two_equal_reasons_decide_nothing_and_both_are_named() -> None:
     assert [spot.live.key.namespace for spot in open_one.candidates] == ["one", "two"]
 
 
+def test_of_equal_containers_the_one_is_named_first_whose_image_of_docker_hub_ends_in_the_name() -> None:
+    worker = running("worker", "nginx:1", "acme/worker:1.2", names=("proxy", "app"))
+    (found,) = matching(project("worker/Dockerfile"), worker).unmatched
+    assert [spot.container.name for spot in found.candidates] == ["app", "proxy"]
+    assert found.why == (
+        "it may be `deployment/worker in shop, container app` or `deployment/worker in shop, container proxy`: the "
+        "image acme/worker of the first ends in the folder's name, worker, but may be somebody else's, as Docker is "
+        "not logged in to Docker Hub"
+    )
+
+
+@pytest.mark.parametrize("images", [("acme/web", "other/web"), ("web:1", "nginx")])
+def test_where_docker_hub_tells_nothing_apart_the_reasons_are_equal(images: tuple[str, str]) -> None:
+    (found,) = matching(project("web/Dockerfile"), running("web", *images)).unmatched
+    assert [spot.container.name for spot in found.candidates] == ["c0", "c1"]
+    assert found.why.endswith(", for equally good reasons")
+
+
 def test_two_dockerfiles_for_one_workload_decide_nothing() -> None:
     found = matching(project("a/web/Dockerfile", "b/web/Dockerfile"), running("web", f"{R}/shop/web"))
     assert [each.why for each in found.unmatched] == [

@@ -10,7 +10,10 @@ from hypothesis import strategies as st
 
 from devloop.core.config import Config
 from devloop.core.containers import choose
-from devloop.core.init.draft import Draft, Target
+from devloop.core.init.draft import Draft, Target, draft
+from devloop.core.init.evidence import Spot
+from devloop.core.init.match import match
+from devloop.core.init.registry import places
 from devloop.core.init.render import local_file, project_file
 from devloop.core.init.source import FoundDockerfile, StatedBuild
 from devloop.core.init.surroundings import Surroundings
@@ -20,7 +23,7 @@ from devloop.core.service import Service
 from devloop.core.validate import validate
 from devloop.core.workload import Template
 from devloop.views.init import report
-from tests.core.init.world import FAR, LOCAL, compose, dockerfile, drafted, matching, project, running
+from tests.core.init.world import FAR, KIND, LOCAL, compose, dockerfile, drafted, matching, project, running
 
 R = "registry:5000"
 DRAFT = drafted(
@@ -127,6 +130,26 @@ def test_a_comment_that_is_uncommented_is_valid() -> None:
     )  # fmt: skip
     assert validate(tomllib.loads(text)).findings == ()
     assert "jobs" in tomllib.loads(text)["services"]
+
+
+def test_the_comment_has_the_image_that_an_answer_would_get() -> None:
+    sources = project("web/Dockerfile", "worker/Dockerfile")
+    web, worker = (
+        running("web", f"{R}/shop/web:1"), running("worker", "acme/worker:1.2", "nginx:1", names=("app", "proxy")),
+    )  # fmt: skip
+    text = project_file(drafted(sources, web, worker))
+    why = "which may be somebody else's, as Docker is not logged in to Docker Hub"
+    note = f"It runs acme/worker:1.2 now, {why}; registry:5000 is the cluster's own"
+    assert note in text.replace("\n# ", " ")
+    spot = Spot(worker, worker.containers[0])
+    found = match(sources, (web, worker), project="shop", around=KIND, asked={sources[1]: spot})
+    place = places((web, worker), found.matched, KIND)[0]
+    (answered,) = (each for each in draft(found, LOCAL, KIND, place, project="shop", shared=True).services
+                   if each.name == "worker")  # fmt: skip
+    assert why in answered.image.notes[0]
+    lines = ["# [services.worker]", f'# image = "{answered.image.image}"', '# build = "worker"']
+    lines += ['# workload = "deployment/worker"', '# container = "app"']
+    assert "\n".join(lines) in text
 
 
 def test_a_project_that_nobody_shares_has_its_namespace_in_the_file() -> None:
