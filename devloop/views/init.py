@@ -102,7 +102,8 @@ def _inner(sentence: str) -> str:
 def _fate(unmatched: Unmatched, draft: Draft) -> str:
     if unmatched.is_declined:
         return "; left out, as you answered"
-    return "; in devloop.toml as a comment" if unmatched.candidates and not draft.kept.text else "; left out"
+    is_commented = unmatched.candidates and draft.services and not draft.kept.text
+    return "; in devloop.toml as a comment" if is_commented else "; left out"
 
 
 def _listed(left: Sequence[Live]) -> str:

@@ -95,7 +95,9 @@ def test_a_service_whose_workload_is_not_there_is_kept_and_told(project: Project
     cluster.deploy("else", "127.0.0.1:1/shop/else")
     code, out, err = project.run("init", "--yes")
     assert code == 3
-    assert "→ correct `workload` of `api` and `web` in devloop.toml, or deploy them, or look elsewhere: -n" in err
+    assert (
+        "→ correct `workload` of `api` and `web` in devloop.toml, or deploy them, or look elsewhere: --context" in err
+    )
 
 
 def test_of_several_workloads_the_one_that_is_not_there_is_told(project: Project) -> None:
@@ -226,7 +228,7 @@ def test_a_cluster_that_runs_nothing_of_it(project: Project, cluster: Cluster) -
     code, out, err = project.run("init", "--yes")
     assert code == 3
     assert "✘ web/Dockerfile: statefulset/web in shop runs it, and devloop rolls out Deployments alone; left out" in out
-    assert "no workload in namespace shop runs what is built here" in err
+    assert "none of the workloads in all namespaces runs what is built here" in err
     assert project.files == set()
 
 
@@ -481,3 +483,51 @@ def test_a_local_cluster_without_a_registry_is_loaded(project: Project, cluster:
     assert project.run("validate")[0] == 0
     code, _, err = project.run("plan", "--output", "json")
     assert "load" not in err, "what it proposes is nothing that devloop objects to"
+
+
+def test_the_same_in_two_namespaces_names_those_that_decide(project: Project, cluster: Cluster) -> None:
+    cluster.workloads = []
+    for namespace in ("default", "team"):
+        cluster.deploy("api", "127.0.0.1:1/a/api", namespace=namespace)
+    cluster.deploy("payments-api", "127.0.0.1:1/pay/payments-api", namespace="vague")
+    code, out, err = project.run("init", "--yes")
+    assert code == 3
+    assert "  ! there is no namespace shop, which context colima names\n" in out
+    may_be = "it may be `deployment/api in default` or `deployment/api in team`, for equally good reasons; left out\n"
+    assert f"! api/Dockerfile: {may_be}" in out
+    asks = "say which it is: `-n default` or `-n team`; on a terminal `devloop init` asks"
+    assert err == f"it is not clear what runs any of it, so nothing is written\n→ {asks}\n"
+    code, out, err = project.run("init", "--print", "--all-namespaces")
+    assert (code, out) == (3, "")
+    assert f"{may_be}" in err
+    assert "there is no namespace shop" not in err, "it was not to be looked at"
+    assert err.endswith(f"→ {asks}\n")
+    assert project.run("init", "--yes", "-n", "team")[0] == 0
+    assert project.read()["services"]["api"]["workload"] == "deployment/api"
+
+
+def test_what_no_namespace_decides_is_asked_on_a_terminal(project: Project, cluster: Cluster) -> None:
+    cluster.workloads = []
+    cluster.deploy("payments-api", "127.0.0.1:1/pay/payments-api")
+    code, out, err = project.run("init", "--yes")
+    assert code == 3
+    assert "which is not certain; left out\n" in out
+    said = "it is not clear what runs any of it, so nothing is written\n→ on a terminal `devloop init` asks; or look"
+    assert err == f"{said} elsewhere: -n NAMESPACE, --all-namespaces, --context CONTEXT\n"
+    code, _, err = project.run("init", "--yes", "--all-namespaces")
+    assert err == f"{said} elsewhere: --context CONTEXT\n"
+
+
+@pytest.mark.parametrize("args", [(), ("--all-namespaces",)])
+def test_all_namespaces_are_not_proposed_where_they_were_looked_at(
+    project: Project, cluster: Cluster, args: tuple[str, ...]
+) -> None:
+    cluster.workloads = []
+    cluster.deploy("other", "127.0.0.1:1/a/other")
+    code, _, err = project.run("init", "--yes", *args)
+    assert code == 3
+    assert err == (
+        "none of the workloads in all namespaces runs what is built here, so there is nothing to write\n"
+        "→ deploy it first, or look elsewhere: --context CONTEXT\n"
+    )
+    assert project.run("init", "--yes", "-n", "shop")[2].endswith("-n NAMESPACE, --all-namespaces, --context CONTEXT\n")

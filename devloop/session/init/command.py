@@ -1,7 +1,7 @@
 """`devloop init`, from reading to writing. Questions are asked between the two, while no event loop runs."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,12 +14,15 @@ from devloop.core.init.match import Matching
 from devloop.core.init.registry import Place, Registry, places, refs_to_ask
 from devloop.core.init.render import local_file, project_file
 from devloop.core.init.source import Source, plain
+from devloop.core.problems import quoted
 from devloop.session import say
 from devloop.session.init import dialogue, files
 from devloop.session.init.gather import Seen, answering, look
 from devloop.session.init.request import InitRequest, Mode, Person
 from devloop.session.project import Refusal, own_name
 from devloop.views import init as words
+
+_MOST_NAMED = 4
 
 
 def init(request: InitRequest) -> ExitCode:
@@ -34,7 +37,7 @@ def init(request: InitRequest) -> ExitCode:
     proposal, matching = _proposed(request.person, seen)
     tell(*say.fitting(*words.report(proposal, matching.left, own_name())))
     if not proposal.services:
-        return _refused(_nothing(seen, proposal))
+        return _refused(_nothing(seen, proposal, matching))
     proposal = _permitted(proposal, request.person)
     if problems := files.check(proposal, root):
         if proposal.kept.text:
@@ -107,12 +110,25 @@ def _permitted(proposal: Draft, person: Person | None) -> Draft:
     return replace(proposal, target=replace(target, permitted=person.permit(name, failure)))
 
 
-def _nothing(seen: Seen, proposal: Draft) -> Refusal:
+def _nothing(seen: Seen, proposal: Draft, matching: Matching) -> Refusal:
     if any(each.is_declined for each in proposal.unmatched):
         message = "without a registry to push images to there is nothing to write"
         way = "→ run `devloop init` again and name one that the nodes pull from, after `docker login HOST`"
         return Refusal(ExitCode.USAGE, (message, way))
-    return Refusal.of(_not_found(seen, proposal))
+    candidates = [spot for each in matching.unmatched for spot in each.candidates]
+    return Refusal.of(_not_clear(seen, candidates) if candidates else _not_found(seen, proposal))
+
+
+def _not_clear(seen: Seen, candidates: Sequence[Spot]) -> Failure:
+    namespaces = [f"-n {name}" for name in seen.deciding(candidates)[:_MOST_NAMED]]
+    asks = "on a terminal `devloop init` asks"
+    hint = f"say which it is: {quoted(namespaces, 'or')}; {asks}" if namespaces else f"{asks}; or {_elsewhere(seen)}"
+    message = "it is not clear what runs any of it, so nothing is written"
+    return Failure(FailureCode.WORKLOAD_ABSENT, message, hint)
+
+
+def _elsewhere(seen: Seen) -> str:
+    return f"look elsewhere: {', '.join((*seen.more, '--context CONTEXT'))}"
 
 
 def _not_found(seen: Seen, proposal: Draft) -> Failure:
@@ -121,8 +137,8 @@ def _not_found(seen: Seen, proposal: Draft) -> Failure:
         hint = "`docker login HOST` to one that the nodes pull from, or name it: `devloop init` asks on a terminal"
         return Failure(FailureCode.WORKLOAD_ABSENT, message, hint)
     first = words.to_correct(proposal.kept.absent) if proposal.kept.absent else "deploy it first"
-    hint = f"{first}, or look elsewhere: -n NAMESPACE, --all-namespaces, --context CONTEXT"
-    message = f"no workload in {seen.where} runs what is built here, so there is nothing to write"
+    hint = f"{first}, or {_elsewhere(seen)}"
+    message = f"none of the workloads in {seen.looked} runs what is built here, so there is nothing to write"
     return Failure(FailureCode.WORKLOAD_ABSENT, message, hint)
 
 

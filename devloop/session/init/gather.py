@@ -2,9 +2,10 @@
 
 import asyncio
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from devloop.adapters import configfile
 from devloop.adapters.configfile import LoadedConfig
@@ -36,8 +37,16 @@ _PATIENCE = 4.0
 """Seconds for one registry to say that it is there."""
 
 
-_Listed = tuple[list[Live], str]
-"""Workloads, and the namespaces that they are of, in words."""
+class _Listed(NamedTuple):
+    """Workloads, and the namespaces that they are of."""
+
+    workloads: list[Live]
+    where: str
+    """In words."""
+    looked: str
+    """All that was looked at, in words; more than `where` says when nothing else fits."""
+    more: tuple[str, ...]
+    """The options that would look at more of this cluster."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +65,10 @@ class Seen:
     """What could not be read, and what that leaves out."""
     kept: Kept = NOTHING
     """What a devloop.toml of this folder has already."""
+    looked: str = ""
+    """All the namespaces that were looked at, in words: also those where nothing fits."""
+    more: tuple[str, ...] = ()
+    """The options that would look at more of this cluster."""
 
     @property
     def project(self) -> str:
@@ -66,6 +79,14 @@ class Seen:
         return match(
             self.sources, self.workloads, project=self.project, around=self.around, asked=asked, kept=self.kept.spots
         )
+
+    def deciding(self, spots: Iterable[Spot]) -> list[str]:
+        """Those of their namespaces in which it is clear what runs something, when they are looked at alone."""
+        names = sorted({spot.live.key.namespace for spot in spots})
+        return [name for name in names if self._within(name).match().matched]
+
+    def _within(self, namespace: str) -> "Seen":
+        return replace(self, workloads=tuple(live for live in self.workloads if live.key.namespace == namespace))
 
 
 def _kept(
@@ -164,19 +185,23 @@ async def _with_cluster(
         _docker_logins(),
         _everywhere(cluster, place.namespace) if request.all_namespaces else _within(cluster, place.namespace),
     )
-    if missing := await _no_namespace(request, place, cluster, first):
+    is_gone = not request.all_namespaces and await _is_gone(place.namespace, cluster, first)
+    if is_gone and (missing := _no_namespace(request, place)):
         return Refusal.of(missing)
     around = _around(place, hosting, nodes, docker)
     listed = await _wider(request, place, found, around, cluster, first)
     if isinstance(listed, Failure):
         return Refusal.of(listed)
-    workloads, where = listed
+    workloads = listed.workloads
     shared = checkout_of(place.root) is not None
     notes = [*problems, *_above(place)]
+    notes += [f"there is no namespace {place.namespace}, which context {place.pinned.name} names"] if is_gone else []
     elsewhere, unread = await _elsewhere(place, cluster, workloads)
     notes += [failure.message for failure in unread.values()]
     own = _kept(place, found, [*workloads, *elsewhere], frozenset(unread))
-    return Seen(place, found, tuple(workloads), where, around, shared, tuple(notes), own)
+    return Seen(
+        place, found, tuple(workloads), listed.where, around, shared, tuple(notes), own, listed.looked, listed.more
+    )
 
 
 async def _elsewhere(
@@ -188,16 +213,19 @@ async def _elsewhere(
     names = sorted(named - known)
     lists = await asyncio.gather(*(_within(cluster, name) for name in names))
     unread = {name: listed for name, listed in zip(names, lists, strict=True) if isinstance(listed, Failure)}
-    return [live for listed in lists if not isinstance(listed, Failure) for live in listed[0]], unread
+    return [live for listed in lists if not isinstance(listed, Failure) for live in listed.workloads], unread
 
 
-async def _no_namespace(
-    request: InitRequest, place: Place, cluster: KubeCluster, first: _Listed | Failure
-) -> Failure | None:
+async def _is_gone(namespace: str, cluster: KubeCluster, first: _Listed | Failure) -> bool:
+    """Whether what was looked at first is empty because there is no such namespace."""
+    is_empty = not isinstance(first, Failure) and not first.workloads
+    return is_empty and await cluster.namespace_exists(namespace) is False
+
+
+def _no_namespace(request: InitRequest, place: Place) -> Failure | None:
     """One that a person or a file names has to be there; the context's own is only where to begin."""
     named = request.namespace or place.config.cluster.namespace
-    unclear = not isinstance(first, Failure) and not first[0]
-    if request.all_namespaces or not (named and unclear) or await cluster.namespace_exists(named) is not False:
+    if not named:
         return None
     message = f"there is no namespace `{named}` in the cluster of context {place.pinned.name}"
     hint = "correct -n, or look at all that you may list: --all-namespaces"
@@ -223,10 +251,12 @@ async def _wider(
     if isinstance(first, Failure) and not denied:
         return first
     if not (request.all_namespaces or request.namespace):
-        fits = not isinstance(first, Failure) and _fits(found, first[0], place, around)
+        fits = not isinstance(first, Failure) and _fits(found, first.workloads, place, around)
         wider = first if fits else await _everywhere(cluster, place.namespace)
-        if not isinstance(wider, Failure) and (denied or _fits(found, wider[0], place, around)):
-            return wider
+        if not isinstance(wider, Failure):
+            if isinstance(first, Failure) or _fits(found, wider.workloads, place, around):
+                return wider
+            return first._replace(looked=wider.looked, more=wider.more)
     if isinstance(first, Failure):
         return replace(first, hint="name a namespace whose Deployments you may list: -n NAMESPACE")
     return first
@@ -278,7 +308,8 @@ async def _within(cluster: KubeCluster, namespace: str) -> _Listed | Failure:
             found += [live(kind, raw) for raw in listed]
         elif kind == "deployment":  # the others only help to explain
             return listed
-    return found, f"namespace {namespace}"
+    where = f"namespace {namespace}"
+    return _Listed(found, where, where, ("-n NAMESPACE", "--all-namespaces"))
 
 
 async def _everywhere(cluster: KubeCluster, own: str) -> _Listed | Failure:
@@ -288,15 +319,25 @@ async def _everywhere(cluster: KubeCluster, own: str) -> _Listed | Failure:
         pairs = ((k, raw) for k, listed in zip(PLURALS, lists, strict=True) if not isinstance(listed, Failure)
                  for raw in listed)  # fmt: skip
         everything = [live(kind, raw) for kind, raw in pairs]
-        return [each for each in everything if not each.key.namespace.startswith(_SYSTEM)], "all namespaces"
+        return _all([each for each in everything if not each.key.namespace.startswith(_SYSTEM)], "all namespaces")
     names = await cluster.namespaces()
     if isinstance(names, Failure):
-        return await _within(cluster, own)
+        return await _own_alone(cluster, own)
     results = await asyncio.gather(*(_within(cluster, each) for each in names if not each.startswith(_SYSTEM)))
     readable = [result for result in results if not isinstance(result, Failure)]
     if not readable:
-        return await _within(cluster, own)
-    every = [each for found, _ in readable for each in found]
+        return await _own_alone(cluster, own)
+    every = [each for listed in readable for each in listed.workloads]
     if len(readable) == 1:
-        return every, f"{readable[0][1]}, the only one that you may list,"
-    return every, f"the {len(readable)} namespaces that you may list"
+        return _all(every, f"{readable[0].where}, the only one that you may list,")
+    return _all(every, f"the {len(readable)} namespaces that you may list")
+
+
+def _all(workloads: list[Live], where: str) -> _Listed:
+    return _Listed(workloads, where, where, ())
+
+
+async def _own_alone(cluster: KubeCluster, own: str) -> _Listed | Failure:
+    """Where nobody tells what other namespaces there are, they can only be named."""
+    listed = await _within(cluster, own)
+    return listed if isinstance(listed, Failure) else listed._replace(more=("-n NAMESPACE",))
