@@ -3,7 +3,7 @@
 import os
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from devloop.adapters.configpaths import missing_paths
 from devloop.core.config import ClusterConfig, Config
 from devloop.core.layers import merge, prepare
-from devloop.core.problems import Finding, Place, Problem, Problems, dotted, first_at_each_place, services_of
+from devloop.core.problems import Finding, Place, Problem, Problems, closest, dotted, first_at_each_place, services_of
 from devloop.core.resolve import Scope, examine
 from devloop.core.toml import key_lines
 from devloop.core.validate import validate
@@ -123,7 +123,11 @@ def left_of(problems: Problems, cwd: Path, environ: Mapping[str, str]) -> Left |
 
 
 def _cluster(source: _Source | Problem | None) -> dict[str, Any]:
-    table = source.tables.get("cluster") if isinstance(source, _Source) else None
+    return _table(source, "cluster")
+
+
+def _table(source: _Source | Problem | None, name: str) -> dict[str, Any]:
+    table = source.tables.get(name) if isinstance(source, _Source) else None
     return table if isinstance(table, dict) else {}
 
 
@@ -155,7 +159,7 @@ def _syntax_problem(shown: str, text: str, message: str) -> Problem:
     return Problem(shown, line, "", wrong, "mend this line, or the one before it")
 
 
-def _checked(sources: Iterable[_Source], root: Path) -> tuple[Config, list[Finding]]:
+def _checked(sources: Sequence[_Source], root: Path) -> tuple[Config, list[Finding]]:
     tables: dict[str, Any] = {}
     findings: list[Finding] = []
     for source in sources:
@@ -167,12 +171,25 @@ def _checked(sources: Iterable[_Source], root: Path) -> tuple[Config, list[Findi
     # What holds for any cluster: one that is not local, and names that clash only when they are written alike.
     anywhere = Scope(root, namespace="", local=False, user="somebody", branch="some-branch")
     resolved, contradictions = examine(config, anywhere, doubtful=services_of(findings))
-    findings += [*contradictions, *missing_paths(config, resolved, root)]
+    absent = missing_paths(config, resolved, root)
+    findings = _with_meant(sources, [*findings, *contradictions, *absent], services_of(absent))
     told: dict[Place, Finding] = {}
     for finding in map(checked.written, first_at_each_place(findings)):
         # A value that does not fit the key that was guessed: the misspelt key has been told.
         told.setdefault(finding.place, finding)
     return config, [*told.values()]
+
+
+def _with_meant(sources: Sequence[_Source], findings: list[Finding], without_paths: set[str]) -> list[Finding]:
+    """What an incomplete service of the overlay alone lacks follows from its name, where that is almost another's."""
+    services = [_table(source, "services") for source in sources]
+    above = {name: table for overlay in services[1:] for name, table in overlay.items() if name not in services[0]}
+    for name, table in above.items():
+        lacks = name in without_paths or not (isinstance(table, dict) and "image" in table)
+        if lacks and (meant := closest(name, services[0])):
+            told = Finding(("services", name), f"{sources[0].shown} has no such service", f"did you mean `{meant}`?")
+            findings = [told, *(each for each in findings if each.place[:2] != told.place)]
+    return findings
 
 
 def _located(finding: Finding, sources: list[_Source]) -> Problem:

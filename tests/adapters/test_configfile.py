@@ -207,6 +207,26 @@ def test_a_broken_overlay_and_a_broken_file_are_both_told(write: Write) -> None:
     assert [problem.partition(": ")[0] for problem in overlay_only] == ["devloop.local.toml:2", "devloop.toml:3"]
 
 
+@pytest.mark.parametrize(
+    "own", ['load = "auto"', 'image = "h:5000/me/web"\nbuild = "nope"', 'lod = "auto"\nwatch = ["nope"]', ""]
+)
+def test_a_misspelt_service_of_the_overlay_is_told_once(own: str, write: Write) -> None:
+    overlay = f"[loop]\non_exit = 5\n[services.wbe]\n{own}\n"
+    assert problems(write({"devloop.toml": SERVICE, "devloop.local.toml": overlay}))[1:] == [
+        "devloop.local.toml:3: services.wbe: devloop.toml has no such service; did you mean `web`?"
+    ]
+
+
+def test_a_service_of_the_overlay_alone_that_lacks_nothing_or_is_like_none_is_told_as_it_is(write: Write) -> None:
+    complete = '[services.web2]\nimage = "h:5000/web2"\nbuild = "two"\n'
+    folder = write({"devloop.toml": SERVICE, "devloop.local.toml": complete, "two/Dockerfile": ""})
+    assert set(loaded(folder).config.services) == {"web", "web2"}
+    wrong = problems(write({"devloop.local.toml": complete + "tag = 5\n"}))
+    assert wrong == ["devloop.local.toml:4: services.web2.tag: must be a string, not a whole number; put it in quotes"]
+    (unlike,) = problems(write({"devloop.local.toml": '[services.billing]\nbuild = "two"\n'}))
+    assert unlike.startswith("devloop.local.toml:1: services.billing.image: is missing; ")
+
+
 def test_what_differs_from_the_default_only_by_cluster_clashes_only_there(write: Write) -> None:
     folder = write(
         {
