@@ -16,7 +16,7 @@ from devloop.core.failure import Failure, FailureCode
 from devloop.core.judgements import Reading
 from devloop.core.ports import Access
 from devloop.core.service import WorkloadKey
-from devloop.core.workload import ACTIVE, FIELD_MANAGER
+from devloop.core.workload import ACTIVE, FIELD_MANAGER, no_namespace
 
 STRATEGIC_MERGE = "application/strategic-merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
@@ -43,9 +43,10 @@ class KubeCluster:
         self._identity = ""
 
     async def read(self, key: WorkloadKey) -> Raw | Failure | None:
+        """None where the namespace lacks it; a namespace that is not there is a failure."""
         reply = await self.connection.request("GET", workload_path(key))
         if isinstance(reply, Reply) and reply.status == 404:
-            return None
+            return await self.no_namespace(key.namespace)
         return self.object_of(reply)
 
     async def patch(self, key: WorkloadKey, body: Any, *, json_patch: bool = False) -> Raw | Failure:
@@ -152,6 +153,11 @@ class KubeCluster:
             return False
         found = self.object_of(reply)
         return found if isinstance(found, Failure) else True
+
+    async def no_namespace(self, namespace: str) -> Failure | None:
+        """What to say where it is known not to be there."""
+        missing = await self.namespace_exists(namespace) is False
+        return no_namespace(namespace, self.pinned.name) if missing else None
 
     async def version(self) -> str | Failure:
         """The server's version, `v1.36.2`."""

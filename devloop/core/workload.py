@@ -254,3 +254,10 @@ def absent(key: WorkloadKey) -> Failure:
     there = f"see what there is: kubectl get {key.kind}s -n {key.namespace}"
     hint = f"{there}; -n names another namespace, and `workload` in devloop.toml another workload"
     return Failure(FailureCode.WORKLOAD_ABSENT, message, hint)
+
+
+def no_namespace(namespace: str, context: str) -> Failure:
+    """What to say of anything in a namespace that does not exist: what that has cannot be listed either."""
+    message = f"there is no namespace `{namespace}` in the cluster of context {context}"
+    hint = "correct -n, or `namespace` in devloop.toml; see which there are: kubectl get namespaces"
+    return Failure(FailureCode.WORKLOAD_ABSENT, message, hint)

@@ -278,6 +278,8 @@ async def _live(place: Place, key: WorkloadKey | None, folder: str, request: Req
         listed = await cluster.list_deployments(place.namespace)
         if isinstance(listed, Failure):
             return listed
+        if not listed and (missing := await cluster.no_namespace(place.namespace)):
+            return missing
         return match_deployments([*map(parse_deployment, listed)], folder, place.namespace, request.typed)
     finally:
         await cluster.close()

@@ -150,6 +150,9 @@ async def marked(cluster: KubeCluster, namespace: str) -> Sequence[WorkloadKey] 
     listed = await cluster.list_deployments(namespace)
     if isinstance(listed, Failure):
         return listed
+    # In a mistyped namespace nothing is listed, without a complaint.
+    if not listed and (missing := await cluster.no_namespace(namespace)):
+        return missing
     found = [parse_deployment(raw) for raw in listed]
     return [deployment.key for deployment in found if deployment.is_marked]
 

@@ -19,6 +19,7 @@ from tests.adapters.fakeapi import FakeApi, failure, fake_api, pinned, real_cont
 
 Kubectl = Callable[..., str]
 KEY = WorkloadKey("shop", "deployment", "web")
+ABSENT = FailureCode.WORKLOAD_ABSENT
 
 
 @pytest.fixture
@@ -70,12 +71,29 @@ async def test_read_and_patch(cluster: KubeCluster, kubectl: Kubectl, namespace:
 async def test_what_is_not_there(cluster: KubeCluster, namespace: str) -> None:
     key = WorkloadKey(namespace, "deployment", "gone")
     assert await cluster.read(key) is None
-    assert await cluster.read(WorkloadKey("no-such-namespace", "deployment", "gone")) is None
+    nowhere = failure(await cluster.read(WorkloadKey("no-such-namespace", "deployment", "gone")), ABSENT)
+    assert nowhere.message.startswith("there is no namespace `no-such-namespace` in the cluster of context ")
     assert "deployment/gone" in failure(await cluster.patch(key, {}), FailureCode.WORKLOAD_ABSENT).message
     assert await cluster.namespace_exists(namespace) is True
     assert await cluster.namespace_exists("no-such-namespace") is False
     assert await cluster.list_deployments("no-such-namespace") == []
     assert await cluster.logs(namespace, "gone", "web") == ()
+
+
+@pytest.mark.parametrize("status", [200, 403, 404])
+async def test_a_namespace_is_called_absent_only_where_that_is_known(status: int, api: FakeApi, tmp_path: Path) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        wanted = status if request.path == "/api/v1/namespaces/shop" else 404
+        return web.json_response({"kind": "Namespace", "message": "no"}, status=wanted)
+
+    api.handler = answer
+    cluster = KubeCluster(pinned(tmp_path, api.url, {}))
+    read = await cluster.read(KEY)
+    await cluster.close()
+    if status == 404:
+        assert failure(read, ABSENT).message == "there is no namespace `shop` in the cluster of context fake"
+    else:
+        assert read is None
 
 
 @pytest.mark.e2e

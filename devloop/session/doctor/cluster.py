@@ -90,8 +90,11 @@ def _kubectl(cluster: KubeCluster) -> str:
 
 
 async def of_workloads(services: Sequence[Service], cluster: KubeCluster) -> list[Check]:
+    """Nothing of those in a namespace that is not there: that is told of the namespace."""
     claims: Claims = {}
-    found = [(service, key) for service in services for key in service.workloads]
+    names = sorted({key.namespace for service in services for key in service.workloads})
+    exist = dict(zip(names, await asyncio.gather(*map(cluster.namespace_exists, names)), strict=True))
+    found = [(service, key) for service in services for key in service.workloads if exist[key.namespace] is not False]
     return await asyncio.gather(*(_of_workload(service, key, cluster, claims) for service, key in found))
 
 

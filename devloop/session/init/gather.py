@@ -27,6 +27,7 @@ from devloop.core.init.source import Source, sources
 from devloop.core.init.surroundings import Surroundings
 from devloop.core.init.workload import Live, live
 from devloop.core.load import images_without_registry, proven_target
+from devloop.core.workload import no_namespace
 from devloop.session.init.request import InitRequest
 from devloop.session.project import Place, Refusal, chosen_context, place_of
 from devloop.session.request import Request
@@ -227,11 +228,10 @@ def _no_namespace(request: InitRequest, place: Place) -> Failure | None:
     named = request.namespace or place.config.cluster.namespace
     if not named:
         return None
-    message = f"there is no namespace `{named}` in the cluster of context {place.pinned.name}"
     hint = "correct -n, or look at all that you may list: --all-namespaces"
     if not request.namespace:
         hint = f"correct `namespace` in {_naming_namespace(place)}, or look elsewhere: -n NAMESPACE, --all-namespaces"
-    return Failure(FailureCode.WORKLOAD_ABSENT, message, hint)
+    return replace(no_namespace(named, place.pinned.name), hint=hint)
 
 
 def _naming_namespace(place: Place) -> Path:

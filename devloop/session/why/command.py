@@ -116,8 +116,15 @@ async def read_namespaces(question: Question, cluster: KubeCluster) -> dict[str,
     """All that the targets may be, by namespace."""
     single = question.targets[0].name if len(question.targets) == 1 and question.targets[0].kind in KINDS else ""
     namespaces = sorted({target.namespace for target in question.targets})
-    read = await asyncio.gather(*(read_namespace(cluster, namespace, single) for namespace in namespaces))
+    read = await asyncio.gather(*(_read(cluster, namespace, single) for namespace in namespaces))
     return dict(zip(namespaces, read, strict=True))
+
+
+async def _read(cluster: KubeCluster, namespace: str, single: str) -> NamespaceObjects | Failure:
+    """In a mistyped namespace nothing is listed, without a complaint."""
+    objects = await read_namespace(cluster, namespace, single)
+    empty = not isinstance(objects, Failure) and not keys(objects)
+    return (await cluster.no_namespace(namespace) if empty else None) or objects
 
 
 def current_context() -> str:
@@ -215,7 +222,9 @@ def _unlisted(target: Target, kinds: Sequence[str], unknown: str = "") -> Failur
 
 
 def _failures(found: Sequence[Answer | Failure]) -> list[str]:
-    return [line for each in found if isinstance(each, Failure) for line in Refusal.of(each).lines]
+    """Each once: what is wrong with a namespace is wrong with every service there."""
+    failures = dict.fromkeys(each for each in found if isinstance(each, Failure))
+    return [line for each in failures for line in Refusal.of(each).lines]
 
 
 def _lines(found: Sequence[Answer | Failure], *, as_json: bool, table: bool) -> list[str]:
