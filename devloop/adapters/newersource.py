@@ -17,8 +17,10 @@ _Saved = tuple[float, str, str]
 """When, the name in the context, and the pattern that leaves it out."""
 
 
-def look(service: str, area: Area, built: float) -> Source | None:
+def look(service: str, area: Area, built: float, *, of_files: bool = False) -> Source | None:
     """The source as it is now, beside an image that was built then (0.0: not known); None when there is no context.
+
+    `of_files`: that is the time of the newest file in it, which says nothing of the files that steer the build.
 
     Left out are what version control and editors write, and what the ignore file leaves out, unless git keeps it or it
     steers the build: that is something that a person saves. A file that is as git has it counts from its commit, where
@@ -31,7 +33,8 @@ def look(service: str, area: Area, built: float) -> Source | None:
     history = _History(area.context, built)
     inside = sorted(history.saves(_in_context(scope, links)), reverse=True)
     outside = max(history.saves([*_kept_by_git(scope), *_steering(scope)]), default=None)
-    newer = tuple(_file(area, saved) for saved in inside[:_SHOWN] if built and _after(saved[0], built))
+    late = [saved for saved in inside[:_SHOWN] if built and _after(saved[0], built)]
+    newer = tuple(_file(area, saved) for saved in late if not (of_files and saved[1] in scope.steering))
     newest = max([*inside[:1], *([outside] if outside else [])], default=None)
     ignore_file = scope.ignore_file.path
     return Source(

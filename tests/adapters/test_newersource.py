@@ -99,6 +99,22 @@ def test_what_steers_the_build_is_saved_too_though_it_is_left_out_of_the_context
     assert (found.newest.path, found.newest.ignored_by, found.newest.saved) == (name, "", BUILT + 9)
 
 
+@pytest.mark.parametrize("name", ["Dockerfile", ".dockerignore"])
+def test_what_steers_the_build_is_never_newer_than_what_only_tells_the_time_of_its_files(
+    name: str, tmp_path: Path
+) -> None:
+    save(tmp_path, "app.py", BUILT + 5)
+    (tmp_path / name).write_text("# neither leaves itself out\n")
+    os.utime(tmp_path / name, (BUILT + 9, BUILT + 9))
+    asked = area(tmp_path)
+    found, beside_a_build = look("web", asked, BUILT, of_files=True), look("web", asked, BUILT)
+    assert found is not None
+    assert beside_a_build is not None
+    assert [file.path for file in found.newer] == ["app.py"]
+    assert [file.path for file in beside_a_build.newer] == [name, "app.py"]
+    assert found.newest == beside_a_build.newest
+
+
 def test_a_dockerfile_outside_of_the_context_is_the_newest_save_when_it_is(tmp_path: Path) -> None:
     save(tmp_path, "web/app.py", BUILT + 5)
     save(tmp_path, "docker/web", BUILT + 9)

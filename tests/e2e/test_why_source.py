@@ -1,15 +1,22 @@
 """`devloop why` where the newest save has not come as far as the registry, and where nothing is stale at all."""
 
+import json
+import os
 import subprocess
+import time
 import urllib.request
+from pathlib import Path
 
 import pytest
 
+from devloop.core.plan import ASSEMBLED
+from tests.e2e import harness
 from tests.e2e.asking import build, deploy, digests, do, expect, fine, mend, push, say, why
 from tests.e2e.harness import PATIENCE, registry_digest
 from tests.e2e.scene import Scene
 
 pytestmark = [pytest.mark.shared, pytest.mark.timeout(120)]
+AN_HOUR_AGO = time.time() - 3600
 
 
 def up(scene: Scene, word: str) -> None:
@@ -73,6 +80,26 @@ def test_a_save_after_the_last_build(scene: Scene) -> None:
     assert cause["fix"] == "devloop up web --once"
     do(scene, cause["fix"])
     fine(scene, "web")
+
+
+def test_a_dockerfile_that_was_built_is_no_later_save_though_an_image_is_dated_by_its_files(
+    scene: Scene, tmp_path: Path
+) -> None:
+    """Where nothing tells when a session built it, as in another state folder."""
+    up(scene, "one")
+    folder = scene.folder / "web"
+    for path in folder.iterdir():
+        os.utime(path, (AN_HOUR_AGO, AN_HOUR_AGO))
+    save(scene, "Dockerfile", (folder / "Dockerfile").read_text() + "LABEL more=1\n")
+    code, devloop = scene.once()
+    assert (code, devloop.outcomes("web")) == (0, ["verified"]), devloop.said()
+    elsewhere = {"DEVLOOP_STATE_DIR": str(tmp_path / "elsewhere")}
+    told = why(scene, "web", **elsewhere)
+    assert (told.code, told.codes) == (0, []), json.dumps(told.answers, indent=1)
+    (registry,) = (link["text"] for link in told.answer["chain"] if link["link"] == "registry tag")
+    assert registry.endswith("made of files of") is (harness.HERE.full == ASSEMBLED)
+    say(scene, "two")
+    expect(why(scene, "web", **elsewhere), "not-built", "run.sh")
 
 
 def test_a_save_that_can_be_in_no_image(scene: Scene) -> None:

@@ -67,7 +67,8 @@ def _built(facts: Facts) -> Iterator[Evidence]:
     for reference in asked(facts):
         registry, local = reference.registry, reference.local
         if isinstance(registry, RegistryImage) and registry.created:
-            yield Evidence("registry", f"{reference.ref} was built", registry.created, registry.resolved.digest)
+            text = f"{reference.ref} was {registry.made}"
+            yield Evidence("registry", text, registry.created, registry.resolved.digest)
         if isinstance(local, LocalImage) and local.created:
             yield Evidence("local engine", f"{reference.ref} was built", local.created, local.id)
 

@@ -112,7 +112,8 @@ def _registry(reference: Reference) -> Reading:
     text = f"{reference.ref} is {short(registry.resolved.digest)}"
     if registry.loaded_into:
         return Reading(Link.LOADED, Holds.YES, f"{text}, in {registry.loaded_into} and no registry")
-    return Reading(Link.REGISTRY, Holds.YES, f"{text}, built" if registry.created else text, registry.created)
+    text = f"{text}, {registry.made}" if registry.created else text
+    return Reading(Link.REGISTRY, Holds.YES, text, registry.created)
 
 
 def _spec(facts: Facts, deployment: Deployment) -> Iterator[Reading]:

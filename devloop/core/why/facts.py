@@ -32,11 +32,20 @@ class RegistryImage:
     resolved: ResolvedImage
     created: float = 0.0
     """When it was built. A rebuild that took everything from the cache keeps it, so it is no push time."""
+    of_files: bool = False
+    """Whether `created` is the time of its newest file instead: so are images that devloop made, or a layer of them."""
+    assembled: bool = False
+    """Whether devloop made all of it: then its time does not tell which Dockerfile it was made by."""
     volumes: tuple[str, ...] = ()
     copies: tuple[str, ...] = ()
     """Absolute paths that COPY and ADD wrote to, from the image's history."""
     loaded_into: str = ""
     """The local cluster whose nodes were given it: then no registry has it, and this is what devloop noted of it."""
+
+    @property
+    def made(self) -> str:
+        """What `created` tells, in words before the time."""
+        return "made of files of" if self.of_files else "built"
 
 
 @dataclass(frozen=True, slots=True)

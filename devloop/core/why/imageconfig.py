@@ -4,6 +4,7 @@ import posixpath
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from itertools import takewhile
 from typing import Any
 
 from devloop.core.image import PlatformManifest, ResolvedImage, fits
@@ -12,18 +13,25 @@ from devloop.core.why.facts import RegistryImage
 _LEGACY = "/bin/sh -c #(nop) "
 _BUILDER = re.compile(r" # \w[\w ]*$")
 """Who built it: `# buildkit`, `# devloop`."""
+_ASSEMBLED = " # devloop"
+"""Ends each step of an image that was made without an engine."""
 _FIRST_IMAGE = datetime(1985, 1, 1, tzinfo=UTC).timestamp()
 """No image is as old as this: an earlier time was made up."""
 
 
 def described(resolved: ResolvedImage, config: Mapping[str, Any]) -> RegistryImage:
     """The image with what its config tells; an empty config tells nothing."""
-    own = config.get("config") or {}
+    own, history = config.get("config") or {}, config.get("history") or []
+    created = time_of(config.get("created"))
+    steps = [*takewhile(lambda step: step.get("comment") == "devloop", reversed(history))]
+    below = [time_of(step.get("created")) for step in history[: len(history) - len(steps)]]
     return RegistryImage(
         resolved,
-        time_of(config.get("created")),
+        created,
+        bool(steps) and created > max(below, default=0.0),
+        any(str(step.get("created_by")).endswith(_ASSEMBLED) for step in steps),
         tuple(path.rstrip("/") for path in own.get("Volumes") or {}),
-        tuple(_copies(config.get("history") or [])),
+        tuple(_copies(history)),
     )
 
 

@@ -230,7 +230,7 @@ def _of_registry(reference: Reference) -> Iterator[Evidence]:
             text = f"{reference.ref} was loaded into {registry.loaded_into} as {short(digest)}"
             yield Evidence("annotation devloop/build", text, digest=digest)
             return
-        text = f"{reference.ref} is {short(digest)} now, and was built"
+        text = f"{reference.ref} is {short(digest)} now, and was {registry.made}"
         at = registry.created
         yield Evidence("registry", text if at else text.partition(",")[0], at, digest)
 

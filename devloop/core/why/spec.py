@@ -164,7 +164,7 @@ def _moved_on(
     if verdict_of(registry.resolved.digest, tag.resolved, known, ()) is not Verdict.MISMATCH:
         return None
     message = f"asks for the digest {short(ref.digest)}, and {ref.with_digest('')} means another image by now"
-    text = f"{ref.with_digest('')} is {short(tag.resolved.digest)} now, and was built"
+    text = f"{ref.with_digest('')} is {short(tag.resolved.digest)} now, and was {tag.made}"
     evidence = Evidence("registry", text if tag.created else text.partition(",")[0], tag.created, tag.resolved.digest)
     return message, set_image(key, container, str(ref.with_digest(tag.resolved.digest))), evidence
 
@@ -264,6 +264,7 @@ def _registry_evidence(reference: Reference) -> Iterator[Evidence]:
     registry = reference.registry
     if isinstance(registry, RegistryImage):
         digest = registry.resolved.digest
-        yield Evidence("registry", f"{reference.ref} is {short(digest)}, built", registry.created, digest)
+        text = f"{reference.ref} is {short(digest)}, {registry.made}"
+        yield Evidence("registry", text, registry.created, digest)
     elif registry is None:
         yield Evidence("registry", f"has no {reference.ref}")

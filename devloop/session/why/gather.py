@@ -227,7 +227,8 @@ class Gatherer:
             why = self.note or "no service of a devloop.toml runs on this workload"
             return Unread(f"not known: {why}")
         built = _built(references.values(), pushes)
-        found = await in_daemon_thread(lambda: look(service.name, Area.of(service), built))
+        of_files = _is_of_files(references.values(), built)
+        found = await in_daemon_thread(lambda: look(service.name, Area.of(service), built, of_files=of_files))
         if found is None:
             return Unread(f"there is no folder {service.build.context}", "correct `build` of the service")
         return await in_daemon_thread(lambda: with_dockerfile(found, service.build))
@@ -316,3 +317,9 @@ def _built(references: Iterable[Reference], pushes: Sequence[Push]) -> float:
         if isinstance(local, LocalImage):
             times += [local.created, local.tagged]
     return max(times)
+
+
+def _is_of_files(references: Iterable[Reference], built: float) -> bool:
+    """Whether only the files in an image tell that it was made then."""
+    images = [each.registry for each in references]
+    return any(isinstance(each, RegistryImage) and each.assembled and each.created == built for each in images)

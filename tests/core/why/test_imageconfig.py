@@ -43,6 +43,32 @@ def test_a_config_that_tells_nothing(config: dict[str, Any]) -> None:
     assert (found.created, found.copies) == (0.0, ())
 
 
+BASE = {"created": "2026-01-01T00:00:00Z", "created_by": "CMD"}
+ASSEMBLED = {"created": "2026-01-02T00:00:00Z", "created_by": "COPY . . # devloop", "comment": "devloop"}
+DELTA = {"created": "2026-01-03T00:00:00Z", "created_by": "devloop delta", "comment": "devloop"}
+BUILT = {"created": "2026-01-02T00:00:00Z", "created_by": "COPY . . # buildkit", "comment": "buildkit.dockerfile.v0"}
+
+
+@pytest.mark.parametrize(
+    ("history", "of_files", "assembled"),
+    [
+        ((), False, False),
+        ((BASE, BUILT), False, False),
+        ((BASE, ASSEMBLED), True, True),
+        ((BASE, ASSEMBLED, DELTA), True, True),
+        ((ASSEMBLED,), True, True),
+        ((BASE, BUILT, DELTA), True, False),
+        ((BASE, BUILT, DELTA | {"created": BUILT["created"]}), False, False),
+        ((BASE, ASSEMBLED | {"created": BASE["created"]}), False, True),
+        ((BASE, ASSEMBLED, BUILT | {"created": "2026-01-04T00:00:00Z"}), False, False),
+    ],
+)
+def test_what_the_time_of_an_image_is(history: tuple[dict[str, str], ...], of_files: bool, assembled: bool) -> None:
+    created = history[-1]["created"] if history else "2026-01-05T00:00:00Z"
+    found = described(resolved("a"), {"created": created, "history": [*history]})
+    assert (found.of_files, found.assembled) == (of_files, assembled)
+
+
 def test_the_manifest_that_a_node_takes() -> None:
     amd, arm = (PlatformManifest(f"linux/{p}", digest(d), digest(d)) for p, d in (("amd64", "b"), ("arm64/v8", "c")))
     index = ResolvedImage(digest("a"), (amd, arm))

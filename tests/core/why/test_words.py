@@ -14,9 +14,10 @@ from devloop.core.workload import Pod
 from devloop.views import Tone
 from devloop.views.verdict import ruling
 from devloop.views.why import Answer, answer_lines, screen_lines, table_lines
-from tests.core.why.scenes import NOW, STARTED, facts, local, reference, running
+from tests.core.why.scenes import NOW, STARTED, facts, in_registry, local, reference, running
 from tests.core.why.test_newestsave import FAILED, WAITS, of
 from tests.core.why.test_workload_causes import pinned_to_digest, unfinished, unpulled
+from tests.core.workloads import DEV
 
 ONE_OF_TWO = facts(
     running("one", "b", at=STARTED + 5),
@@ -60,6 +61,14 @@ def test_an_answer() -> None:
 
 def test_what_was_not_today_has_its_date() -> None:
     assert "built 1970-01-01 00:15:00" in told(ONE_OF_TWO, NOW + 86_400)
+
+
+def test_an_image_that_is_dated_by_its_files_is_not_called_built_then() -> None:
+    found = reference(registry=in_registry(of_files=True), here=local())
+    said = told(replace(ONE_OF_TWO, references={DEV: found}))
+    assert "  ✔ registry tag   localhost:5001/shop/web:dev is aaaaaaaaaaaa, made of files of 00:15:00\n" in said
+    assert "is aaaaaaaaaaaa now, and was made of files of 00:15:00\n" in said
+    assert "is aaaaaaaaaaaa here, built 00:15:00\n" in said, "by the engine, for all that is known"
 
 
 def test_when_nothing_is_wrong() -> None:
