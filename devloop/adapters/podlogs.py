@@ -5,10 +5,12 @@ lines were already seen. A container that starts again begins a new stream; one 
 """
 
 import asyncio
+import math
 import random
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import itemgetter
 
 import aiohttp
 
@@ -31,6 +33,9 @@ FIRST_DELAY, LAST_DELAY = 0.2, 5.0
 """Seconds between attempts to read on, doubled each time, jittered."""
 OLD = 2.0
 """Seconds after which a line that is handed on is an old one: clocks of nodes differ by that much."""
+TOGETHER = 0.25
+"""Seconds that lines wait when Pods are first seen: each has a stream of its own, and what they wrote before is told in
+the order in which it was written."""
 CUT = " [...]"
 _AT_ONCE = 200
 """Lines that are handed on before anything else may run: a few milliseconds' worth; one chunk may hold 50,000."""
@@ -107,6 +112,9 @@ class PodLogs:
         self._tails: dict[_Id, _Tail] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._full: set[str] = set()
+        self._early: list[tuple[float, _Id, str, str, float]] | None = None
+        """When it was written, whose it is, the Pod, the text, and what is told of the time; None while nothing waits.
+        """
 
     def follow(self, service: str, snapshot: Snapshot, containers: Sequence[str]) -> None:
         """Follow `containers` (all when empty) of the snapshot's Pods, and no longer those of Pods that are gone."""
@@ -116,6 +124,9 @@ class PodLogs:
             if id_[0] == service and tail.workload == snapshot.key and unwanted:
                 self._let_go(id_, tail)
         lines = FIRST_LINES if (service, snapshot.key) in self._met else self._earlier
+        if (service, snapshot.key) not in self._met and self._early is None:
+            self._early = []
+            asyncio.get_running_loop().call_later(TOGETHER, self._tell_early)
         self._met.add((service, snapshot.key))
         for pod in snapshot.pods:
             self._follow_pod(service, snapshot.key, pod, containers, lines)
@@ -123,14 +134,17 @@ class PodLogs:
     def forget(self, service: str, kept: Collection[WorkloadKey] = ()) -> None:
         """Follow the service's Pods no longer, but for those of the workloads that it keeps."""
         self._met = {each for each in self._met if each[0] != service or each[1] in kept}
-        for id_, tail in list(self._tails.items()):
-            if id_[0] == service and tail.workload not in kept:
-                del self._tails[id_]
-                if tail.task is not None:
-                    tail.task.cancel()
+        unwanted = {id_: tail for id_, tail in self._tails.items() if id_[0] == service and tail.workload not in kept}
+        for id_, tail in unwanted.items():
+            del self._tails[id_]
+            if tail.task is not None:
+                tail.task.cancel()
+        if self._early is not None:
+            self._early = [each for each in self._early if each[1] not in unwanted]
 
     async def close(self) -> None:
         """End all streams."""
+        self._tell_early()
         self._tails.clear()
         for task in self._tasks:
             task.cancel()
@@ -251,13 +265,22 @@ class PodLogs:
             return  # the kubelet's own words about a log that it cannot read yet
         if time > caught_up:
             tail.seen = time
-            self._line(id_[0], tail.pod, id_[2], text, _long_ago(time, self._clock.now()))
+            written = _written(time)
+            old = round(written, 3) if self._clock.now() - written > OLD else 0.0
+            if self._early is None:
+                self._line(id_[0], tail.pod, id_[2], text, old)
+            else:
+                self._early.append((written, id_, tail.pod, text, old))
+
+    def _tell_early(self) -> None:
+        early, self._early = self._early, None
+        for _, id_, pod, text, old in sorted(early or (), key=itemgetter(0)):
+            self._line(id_[0], pod, id_[2], text, old)
 
 
-def _long_ago(time: str, now: float) -> float:
-    """When a line was written, where that is not about now."""
+def _written(time: str) -> float:
+    """When a line was written; never, where that is no time."""
     try:
-        written = datetime.fromisoformat(time).timestamp()
+        return datetime.fromisoformat(time).timestamp()
     except ValueError:
-        return 0.0
-    return round(written, 3) if now - written > OLD else 0.0
+        return math.inf

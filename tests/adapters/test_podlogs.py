@@ -129,6 +129,31 @@ async def test_a_stream_that_breaks_is_read_on_without_a_line_twice(api: FakeApi
     assert api.requests[0].query["timestamps"] == "true"
 
 
+async def test_what_pods_wrote_before_is_told_in_the_order_in_which_it_was_written(
+    api: FakeApi, logs: PodLogs, read: Read
+) -> None:
+    """Also where the stream of the one that wrote last is read first."""
+    texts = {"b": ("00:00:02", "00:00:04"), "a": ("00:00:01", "00:00:03")}
+    read_b = asyncio.Event()
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        pod = request.path.split("/")[-2]
+        if pod == "a":
+            await read_b.wait()
+        response = web.StreamResponse()
+        await response.prepare(request)
+        for at in texts[pod]:
+            await response.write(f"2026-01-01T{at}.000000001Z {at}\n".encode())
+        await response.write_eof()
+        read_b.set()
+        return response
+
+    api.handler = handler
+    logs.follow("shop", showing("a", "b"), ["web"])
+    await read.until(lambda: len(read.lines) == 4)
+    assert read.texts == [f"00:00:0{n}" for n in (1, 2, 3, 4)]
+
+
 async def test_only_an_old_line_says_when_it_was_written(api: FakeApi, logs: PodLogs, read: Read) -> None:
     now = datetime.now(UTC).isoformat()
     stamps = ["2026-01-01T00:00:01.000000001Z", "2026-01-01T01:00:02.250000001+01:00", now, "0000-00-00T"]
@@ -139,7 +164,7 @@ async def test_only_an_old_line_says_when_it_was_written(api: FakeApi, logs: Pod
     api.handler = handler
     logs.follow("shop", showing("a"), ["web"])
     await read.until(lambda: len(read.lines) == len(stamps))
-    assert read.written == [0.0, 1767225601.0, 1767225602.25, 0.0]
+    assert read.written == [1767225601.0, 1767225602.25, 0.0, 0.0]
 
 
 async def test_each_start_of_a_container_is_read_once_and_no_more_when_the_pod_is_gone(
