@@ -166,14 +166,16 @@ async def test_a_user_entry_that_impersonates_has_no_more_rights_here_than_in_ku
 async def test_passwords_and_proxies(api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     cluster = KubeCluster(pinned(tmp_path, api.url, {"username": "jane", "password": "p"}))
-    assert await cluster.read(KEY) is None
-    assert api.requests[0].headers["Authorization"] == "Basic amFuZTpw"
+    failure(await cluster.read(KEY), FailureCode.WORKLOAD_ABSENT)
+    assert [each.headers["Authorization"] for each in api.requests] == ["Basic amFuZTpw"] * 2, "the namespace, too"
     await cluster.close()
     there = KubeCluster(pinned(tmp_path, "http://192.0.2.1", {"token": "t"}))
     failure(await there.read(KEY), FailureCode.CLUSTER_UNREACHABLE)
     await there.close()
     monkeypatch.setenv("http_proxy", api.url)
     proxied = KubeCluster(pinned(tmp_path, "http://192.0.2.1", {"token": "t"}))
-    assert await proxied.read(KEY) is None
-    assert str(api.requests[-1].url).startswith("http://192.0.2.1/apis/apps/v1/")
+    failure(await proxied.read(KEY), FailureCode.WORKLOAD_ABSENT)
+    asked = [str(each.url) for each in api.requests[-2:]]
+    assert asked[0].startswith("http://192.0.2.1/apis/apps/v1/")
+    assert asked[1] == "http://192.0.2.1/api/v1/namespaces/shop"
     await proxied.close()
