@@ -33,7 +33,8 @@ def verdict(service: ServiceState) -> Verdict | None:
     if failed is not None:
         return Verdict(service.name, failed.exit_code, failed.message, failed.hint)
     if service.drift is not None and (service.restored or not _all_serve_it(service)):
-        message = f"it was {last.outcome}, but since then: {service.drift.what}"
+        what = service.drift.what
+        message = what if service.restored else f"it was {last.outcome}, but since then: {what}"
         again = f"`devloop trigger {service.name}`, or a save, lets devloop take over again"
         undo = f"`devloop trigger {service.name}` rolls out what devloop built again"
         return Verdict(service.name, ExitCode.UNPROVEN, message, again if service.restored else undo)

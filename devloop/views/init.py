@@ -10,6 +10,7 @@ from devloop.core.init.match import Matched, Matching, Unmatched
 from devloop.core.init.workload import Live
 from devloop.core.problems import quoted
 from devloop.core.resolve import LOCAL_TAG, SHARED_TAG
+from devloop.core.toml import value_text
 from devloop.core.values import fill
 
 _MOST_LISTED = 6
@@ -137,5 +138,5 @@ def unpermitted(context: str) -> tuple[str, str]:
     """For a context that is no known local cluster."""
     return (
         f"context {context} is no known local cluster, so nothing permits devloop to write there yet",
-        "→ if that is meant, uncomment `context` in devloop.local.toml",
+        f"→ if that is meant, set `context = {value_text(context)}` under `[cluster]` in devloop.local.toml",
     )

@@ -105,7 +105,7 @@ def test_what_was_restored_is_not_called_proved_while_the_pods_from_before_still
     found = verdict(service(*PROVED, seen(DIGEST), back))
     assert found is not None
     assert found.code is ExitCode.UNPROVEN
-    assert found.message == "it was verified, but since then: restored to what it was"
+    assert found.message == "restored to what it was"
 
 
 def test_scaled_to_nothing_there_is_nothing_to_prove() -> None:

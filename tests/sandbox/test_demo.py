@@ -189,6 +189,20 @@ def test_make_which_hears_the_interrupt_too_is_spoken_for(home: Path) -> None:
 
 
 @pytest.mark.timeout(120)
+def test_an_edit_of_last_time_that_breaks_the_build_is_told_as_that(home: Path) -> None:
+    folder = DemoFolder(home.parent / "devloop-demo")
+    folder.own.mkdir(parents=True)
+    folder.put_app(VALUES | {"context": "context-of-before", "namespace": "namespace-of-before"})
+    with (folder.path / "web" / "Dockerfile").open("a") as file:
+        file.write("RUN make\n")
+    with demo(home, "--headless") as process:
+        said, _ = process.communicate()
+    assert process.returncode == 1
+    assert "web cannot be built: Dockerfile, line" in said
+    assert f"what was edited in {folder.path} before is still there: mend it, or delete the folder" in said
+
+
+@pytest.mark.timeout(120)
 def test_on_the_screen_what_there_is_not_is_said(home: Path) -> None:
     with on_terminal(home) as screen:
         screen.until("Enter lets devloop take over")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from devloop.core.events import Outcome, Trigger, WorkloadDrifted
+from devloop.core.events import Outcome, Trigger, WorkloadDrifted, WorkloadObserved
 from devloop.core.state import FinishedCycle, ServiceState, SessionState, Want
 from devloop.session.demo import telling
 from devloop.session.demo.sandboxed import Sandbox
@@ -60,7 +60,24 @@ def test_what_was_restored_is_not_proposed_again() -> None:
     said = tip(SANDBOX, Path.cwd() / "demo")(SessionState({"web": ServiceState("web"), "api": api}), past)
     assert "R puts back" not in said
     assert "q in the log ends all of it" in said
-    assert "the page is new" in said, "what is put back is the workload, and the tag has moved"
+    assert "the page is new" not in said, "the page is the other one's"
+
+
+@pytest.mark.parametrize(("ready", "new"), [(2, True), (0, False)])
+def test_where_the_page_was_restored_it_is_new_when_its_pods_serve(ready: int, new: bool) -> None:
+    """What is put back is the workload, and the tag has moved."""
+    restored = WorkloadDrifted("web", "deployment/web", "devloop restore", "restored", restored=True)
+    seen = WorkloadObserved("web", "deployment/web", True, 2, 2, ready, 0, ())
+    web = ServiceState("web", drift=restored, workloads={"deployment/web": seen})
+    said = tip(SANDBOX, Path.cwd() / "demo")(SessionState({"web": web}), Past())
+    assert ("the page is new" in said) == new
+    assert "b takes over again" in said
+
+
+def test_who_paused_it_is_told_what_lets_it_go_on() -> None:
+    web = ServiceState("web", paused=True)
+    said = tip(SANDBOX, Path.cwd() / "demo")(SessionState({"web": web}), Past((FILES, Outcome.FAILED)))
+    assert "space lets it go on" in said
 
 
 def test_before_a_session_runs_nobody_is_told_to_ask_for_its_status() -> None:

@@ -87,7 +87,10 @@ class ByHand:
         """Build it and push it to its tag; the short digest."""
         request = BuildRequest(service.build, service.push, own_platform())
         built = await AssemblingBuilder(self._registry).build(request, lambda _: None)
-        return short(_so(built).digest)
+        if isinstance(built, Failure):
+            kept = f"what was edited in {self.folder.path} before is still there: mend it, or delete the folder"
+            raise NotAsToldError(f"{service.name} cannot be built: {built.message}; {kept}")
+        return short(built.digest)
 
     async def restart(self, service: Service) -> None:
         """`kubectl rollout restart`, and until that is over."""

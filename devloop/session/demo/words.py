@@ -92,14 +92,23 @@ def tip(sandbox: Sandbox, folder: Path) -> Tip:
     source, recipe = Path(near) / SOURCE, Path(near) / RECIPE
 
     def next_one(state: SessionState, past: Chronicle) -> str:
-        restored = any(service.restored for service in state.services.values())
-        what = _RESTORED if restored else _next(past.cycles("web"))
+        what = _now(state) or _next(past.cycles("web"))
         return f"sandbox, not Kubernetes · {what}".format(url=sandbox.urls["web"], source=source, recipe=recipe)
 
     return next_one
 
 
-_RESTORED = "its tag moved, so the page is new; b takes over again, q in the log ends all of it"
+def _now(state: SessionState) -> str:
+    """What counts more than the next thing to try."""
+    web = state.services.get("web")
+    if web is not None and web.paused:
+        return "web is paused: space lets it go on, with what was saved meanwhile"
+    if not any(service.restored for service in state.services.values()):
+        return ""
+    seen = web.workloads.values() if web is not None and web.restored else ()
+    is_new = bool(seen) and all(each.exists and each.ready >= each.desired > 0 for each in seen)
+    page = "its tag moved, so the page is new" if is_new else "what was there is put back"
+    return f"{page}; b takes over again, q in the log ends all of it"
 
 
 def _next(cycles: tuple[FinishedCycle, ...]) -> str:

@@ -55,7 +55,7 @@ def init(request: InitRequest) -> ExitCode:
         message = f"{name} is there and cannot be read ({error.strerror}), so nothing was written"
         return _refused(Refusal(ExitCode.USAGE, (message, f"→ move {name} away, or make it a file that you may read")))
     if request.mode is Mode.DIFF:
-        return _diff(compared)
+        return _diff(compared, proposal)
     return _write(compared, proposal, request)
 
 
@@ -149,14 +149,20 @@ def _print(proposal: Draft) -> ExitCode:
     return ExitCode.DONE
 
 
-def _diff(compared: files.Files) -> ExitCode:
+def _diff(compared: files.Files, proposal: Draft) -> ExitCode:
     for change in (*compared.changes, compared.ignoring):
         if change.needed:
             say.out(change.diff())
     for change in (compared.project, compared.local):
         if not change.needed:
             say.err(f"{change.name} says so already")
+    if absent := proposal.kept.absent:
+        say.err(*say.fitting(_to_correct(absent)))
     return ExitCode.DONE
+
+
+def _to_correct(absent: Sequence[str]) -> str:
+    return f"→ {words.to_correct(absent)}; `devloop doctor` checks it"
 
 
 def _write(compared: files.Files, proposal: Draft, request: InitRequest) -> ExitCode:
@@ -174,7 +180,7 @@ def _write(compared: files.Files, proposal: Draft, request: InitRequest) -> Exit
     if not proposal.target.permitted:
         say.out("", *say.fitting(*words.unpermitted(proposal.target.context)))
     if absent := proposal.kept.absent:
-        say.out("", *say.fitting(f"→ {words.to_correct(absent)}; `devloop doctor` checks it"))
+        say.out("", *say.fitting(_to_correct(absent)))
     elif not person:  # who can be asked is offered them
         say.out("", *words.next_steps(request.context))
     return ExitCode.DONE
