@@ -108,7 +108,7 @@ def test_of_several_workloads_the_one_that_is_not_there_is_told(project: Project
     code, _, err = project.run("init", "--print")
     assert code == 0
     assert "devloop.toml has it already\n      its deployment/webb was not found in namespace shop\n" in err
-    assert "→ correct `workload` of web in devloop.toml" in project.run("init", "--diff")[2]
+    assert "→ correct `workload` of `web` in devloop.toml" in project.run("init", "--diff")[2]
 
 
 def test_a_service_is_looked_for_in_the_namespace_that_it_names(project: Project, cluster: Cluster) -> None:
