@@ -23,7 +23,7 @@ from devloop.adapters.threads import in_daemon_thread
 from devloop.core.delta import Folder
 from devloop.core.failure import Failure
 from devloop.core.image import DOCKER_HUB, platform_of, sha256_of
-from devloop.core.why.imageconfig import time_of
+from devloop.core.why.imageconfig import OWN_COMMENT, time_of
 
 _T = TypeVar("_T")
 GZIPPED = {
@@ -174,7 +174,7 @@ def _documents(base: Appendable, layer: Layer) -> tuple[bytes, bytes]:
     saved = datetime.fromtimestamp(layer.newest, UTC)
     if time_of(config.get("created")) < layer.newest:
         config["created"] = saved.strftime("%Y-%m-%dT%H:%M:%SZ")
-    step = {"created": config.get("created"), "created_by": "devloop delta", "comment": "devloop"}
+    step = {"created": config.get("created"), "created_by": "devloop delta", "comment": OWN_COMMENT}
     config["history"] = [*(config.get("history") or ()), {key: value for key, value in step.items() if value}]
     config_body = _encoded(config)
     described = {**base.manifest["config"], "size": len(config_body), "digest": sha256_of(config_body)}

@@ -35,7 +35,7 @@ from devloop.core.picture import EntryType, Picture
 from devloop.core.plan import ASSEMBLED
 from devloop.core.ports import BuildProgress, BuildRequest, Built, PushStarted, StepProgress
 from devloop.core.service import BuildSpec
-from devloop.core.why.imageconfig import time_of
+from devloop.core.why.imageconfig import OWN_BUILDER, OWN_COMMENT, time_of
 
 _OCI = "application/vnd.oci.image.manifest.v1+json"
 _OCI_CONFIG = "application/vnd.oci.image.config.v1+json"
@@ -92,7 +92,7 @@ class AssemblingBuilder:
         """One for each instruction that makes one."""
         layers: list[Layer | None] = []
         for number, made in enumerate(assembled.made, 2):
-            name = f"[{number}/{len(assembled.made) + 1}] {made.created_by.removesuffix(' # devloop')}"
+            name = f"[{number}/{len(assembled.made) + 1}] {made.created_by.removesuffix(OWN_BUILDER)}"
             step, began = partial(StepProgress, str(number), name, builder=self.name), time.monotonic()
             progress(step(StepState.STARTED))
             layer = None
@@ -216,7 +216,7 @@ def _image(base: Appendable, assembled: Assembled, layers: list[Layer | None]) -
     created = _created(base, real)
     history = [*(base.config.get("history") or ())]
     for made, layer in zip(assembled.made, layers, strict=True):
-        step = {"created": created, "created_by": made.created_by, "comment": "devloop"}
+        step = {"created": created, "created_by": made.created_by, "comment": OWN_COMMENT}
         history.append({**step, "empty_layer": True} if layer is None else step)
     rootfs = base.config.get("rootfs") or {}
     diffs = [*(rootfs.get("diff_ids") or ()), *(each.diff_id for each in real)]

@@ -110,20 +110,16 @@ def left_of(problems: Problems, cwd: Path, environ: Mapping[str, str]) -> Left |
     overlay = found.with_name(OVERLAY)
     below, own = (_read(path, cwd, environ) if path.exists() else None for path in (found, overlay))
     told = any(problem.file == os.path.relpath(overlay, cwd) for problem in problems)
-    checked = validate({"cluster": _cluster(own)})
+    checked = validate({"cluster": _table(own, "cluster")})
     unread = isinstance(own, Problem) or (own is not None and bool(own.findings))
     faulty = told or unread or bool(checked.findings)
-    cluster = merge(_cluster(below), _cluster(own))
+    cluster = merge(_table(below, "cluster"), _table(own, "cluster"))
     context, namespace = (
         value if isinstance(value := cluster.get(key), str) else "" for key in ("context", "namespace")
     )
     return Left(
         os.path.relpath(found, cwd), context, namespace, ClusterConfig() if faulty else checked.config.cluster, faulty
     )
-
-
-def _cluster(source: _Source | Problem | None) -> dict[str, Any]:
-    return _table(source, "cluster")
 
 
 def _table(source: _Source | Problem | None, name: str) -> dict[str, Any]:

@@ -123,8 +123,9 @@ class PodLogs:
             unwanted = id_[:2] not in shown or (containers and id_[2] not in containers)
             if id_[0] == service and tail.workload == snapshot.key and unwanted:
                 self._let_go(id_, tail)
-        lines = FIRST_LINES if (service, snapshot.key) in self._met else self._earlier
-        if (service, snapshot.key) not in self._met and self._early is None:
+        is_met = (service, snapshot.key) in self._met
+        lines = FIRST_LINES if is_met else self._earlier
+        if not is_met and self._early is None:
             self._early = []
             asyncio.get_running_loop().call_later(TOGETHER, self._tell_early)
         self._met.add((service, snapshot.key))

@@ -16,6 +16,7 @@ from devloop.core.assemble_words import CannotAssembleError, NeedsEngineError, s
 from devloop.core.dockerfile import Dockerfile, Instruction, Stage
 from devloop.core.dockerfile_words import BadWordError, expand
 from devloop.core.picture import Picture
+from devloop.core.why.imageconfig import OWN_BUILDER
 
 SCRATCH = "scratch"
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -143,7 +144,7 @@ class _Assembling:
             copying = Copying(instruction, flags, self.metadata.folder, tree, self.picture)
             placed = tuple(copying.copied(words))
             self.tree.lay(placed)
-            return Made(f"{said(instruction)} # devloop", placed, instruction.name == "ADD")
+            return Made(f"{said(instruction)}{OWN_BUILDER}", placed, instruction.name == "ADD")
         self.metadata.take(instruction, lambda word: self._expanded(word, instruction))
         return Made(said(instruction), None)
 

@@ -33,11 +33,14 @@ def verdict(service: ServiceState) -> Verdict | None:
     if failed is not None:
         return Verdict(service.name, failed.exit_code, failed.message, failed.hint)
     if service.drift is not None and (service.restored or not _all_serve_it(service)):
-        what = service.drift.what
-        message = what if service.restored else f"it was {last.outcome}, but since then: {what}"
-        again = f"`devloop trigger {service.name}`, or a save, lets devloop take over again"
-        undo = f"`devloop trigger {service.name}` rolls out what devloop built again"
-        return Verdict(service.name, ExitCode.UNPROVEN, message, again if service.restored else undo)
+        what, trigger = service.drift.what, f"`devloop trigger {service.name}`"
+        if service.restored:
+            return Verdict(service.name, ExitCode.UNPROVEN, what, f"{trigger}, or a save, lets devloop take over again")
+        message, hint = (
+            f"it was {last.outcome}, but since then: {what}",
+            f"{trigger} rolls out what devloop built again",
+        )
+        return Verdict(service.name, ExitCode.UNPROVEN, message, hint)
     pods = len({each.pod for each in last.verdicts})
     where = f" in {pods} Pod{'' if pods == 1 else 's'}" if pods else ""
     return Verdict(service.name, ExitCode.DONE, f"{last.outcome} {short(last.digest)}{where}")

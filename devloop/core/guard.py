@@ -96,18 +96,18 @@ def declined(context: str, way: str) -> Failure:
 
 def remedy(context: str, namespaces: Sequence[str], written: Written) -> str:
     """What to write, and where, so that the context is allowed in these namespaces for good."""
-    named = to_toml(Config(cluster=ClusterConfig(context=context))).partition("\n")[2].strip()
     if written.faulty:
         return f"correct the mistakes in {written.faulty}: what that allows does not count before"
+    line = _line(ClusterConfig(context=context))
     if not written.overlay:
         return (
             "let `devloop init` write a devloop.toml, "
-            f"and set `{named}` under `[cluster]` in the devloop.local.toml beside it"
+            f"and set `{line}` under `[cluster]` in the devloop.local.toml beside it"
         )
     # To name the context would move everything there from the one that the files name, or a session that runs.
     if written.cluster.context or written.in_use:
-        named = allowing_line(context, *namespaces, present=written.cluster.allow)
-    return f"set `{named}` under `[cluster]` in {written.overlay}"
+        line = allowing_line(context, *namespaces, present=written.cluster.allow)
+    return f"set `{line}` under `[cluster]` in {written.overlay}"
 
 
 def allowing_line(context: str, *namespaces: str, present: Sequence[AllowedPlace] = ()) -> str:
@@ -116,7 +116,12 @@ def allowing_line(context: str, *namespaces: str, present: Sequence[AllowedPlace
     A list in the overlay takes the place of the one below it, so what is allowed already is said again.
     """
     places = [AllowedPlace(context=context, namespace=each or "*") for each in namespaces]
-    return to_toml(Config(cluster=ClusterConfig(allow=(*present, *places)))).partition("\n")[2].strip()
+    return _line(ClusterConfig(allow=(*present, *places)))
+
+
+def _line(cluster: ClusterConfig) -> str:
+    """The one line that says this, without the table's head."""
+    return to_toml(Config(cluster=cluster)).partition("\n")[2].strip()
 
 
 def _objection(context: str, addresses: Sequence[str]) -> str:

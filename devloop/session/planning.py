@@ -30,8 +30,8 @@ TO_BE_BUILT = "sha256:" + "0" * 64
 """Stands for the digest that only a build can tell."""
 PLAN = "plan"
 """Stands for the session that only `up` has."""
-
-
+_CONTAINERS = "spec.template.spec."
+"""How the paths of what a patch changes in containers begin; marks are elsewhere."""
 _ASSEMBLED = BuilderChoice(ASSEMBLED, f"{NO_ENGINE}; FROM, COPY, ADD of files and metadata need none")
 
 
@@ -140,9 +140,6 @@ def _rows(one: ServicePlan) -> list[str]:
     for workload in one.workloads:
         lines += _workload_lines(workload)
     return [*lines, ""]
-
-
-_CONTAINERS = "spec.template.spec."
 
 
 def _workload_lines(workload: WorkloadPlan) -> Sequence[str]:

@@ -25,7 +25,7 @@ from devloop.core.settings import with_fixed
 from devloop.core.values import InvalidValueError, parse_workload
 from devloop.core.workload import Deployment, absent
 from devloop.session.request import Confirm, Request
-from devloop.session.trial import demo_is_over, sandbox_here
+from devloop.session.trial import demo_is_over
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +111,8 @@ def chosen_context(loaded: LoadedConfig | None, request: Request) -> PinnedConte
     """The context that was asked for, else the file's, else the current one."""
     named = loaded.config.cluster.context if loaded else ""
     found = kubeconfig.resolve(request.context or named or None)
-    sandbox = sandbox_here()
-    if isinstance(found, Failure) and sandbox is not None and not any(map(Path.exists, kubeconfig.kubeconfig_files())):
-        return replace(found, hint=demo_is_over(sandbox))
-    return found
+    over = demo_is_over() if isinstance(found, Failure) else ""
+    return replace(found, hint=over) if isinstance(found, Failure) and over else found
 
 
 async def place_of(loaded: LoadedConfig | None, request: Request, pinned: PinnedContext) -> Place:
@@ -151,7 +149,7 @@ async def open_project(request: Request) -> Project | Refusal:
     return Project(place, services, reason, adopted, names, request.namespace, request.typed())
 
 
-def named_at_fault(problems: Problems) -> str:
+def named_at_fault(problems: Iterable[Problem]) -> str:
     """The files with those mistakes, for a sentence."""
     return " and ".join(dict.fromkeys(problem.file for problem in problems))
 

@@ -12,7 +12,6 @@ from devloop.adapters.configfile import find
 from devloop.adapters.sessionsocket import Message, Running, ask, running
 from devloop.adapters.statefolder import default_root
 from devloop.core.failure import ExitCode
-from devloop.sandbox.folder import KUBECONFIG
 from devloop.session import say
 from devloop.session.request import Asked, Request
 from devloop.session.trial import demo_is_over, sandbox_here
@@ -134,9 +133,7 @@ def _how_one_begins(asked: Asked) -> str:
     sandbox = sandbox_here()
     if sandbox is None or sandbox.parent.resolve() != _root(asked):
         return f"start one: {_start(asked)}"
-    if (sandbox / KUBECONFIG).exists():
-        return "the demo begins one by itself; before its screen it waits for Enter in its terminal"
-    return demo_is_over(sandbox)
+    return demo_is_over() or "the demo begins one by itself; before its screen it waits for Enter in its terminal"
 
 
 def _start(asked: Asked) -> str:

@@ -28,8 +28,11 @@ def sandbox_here() -> Path | None:
     return Path(named) if named and Path(os.environ.get("KUBECONFIG", "")).parent == Path(named) else None
 
 
-def demo_is_over(sandbox: Path) -> str:
-    """What to do where the cluster of that folder is gone."""
+def demo_is_over() -> str:
+    """What to do where the sandbox's cluster is gone; empty where it is there, or there is no sandbox."""
+    sandbox = sandbox_here()
+    if sandbox is None or Path(os.environ["KUBECONFIG"]).exists():
+        return ""
     return f"the demo is over; start it again: devloop demo --folder {shlex.quote(str(sandbox.parent))}"
 
 

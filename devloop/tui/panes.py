@@ -21,6 +21,7 @@ from devloop.views.loglines import harmless
 from devloop.views.times import moment
 from devloop.views.wrapping import hanging
 
+_Cycle = RunningCycle | FinishedCycle | None
 _STEP_MARKS = {
     StepState.STARTED: ("…", Tone.BUSY),
     StepState.RUNNING: ("…", Tone.BUSY),
@@ -79,19 +80,20 @@ class TextPane(VerticalScroll, can_focus=True):
 def build_text(service: ServiceState, past: Chronicle, width: int) -> Text:
     """The newest build; where the newest cycle has none, it says so and shows the one before."""
     newest, earlier = past.build(service.name), past.build_before(service.name)
-    if newest.steps.steps or _broken(newest, service, past) is not None:
-        lines = _build(newest, service, past, width)
+    cycle = _cycle_of(newest, service, past)
+    if newest.steps.steps or _broken(cycle) is not None:
+        lines = _build(newest, cycle, service, width)
     elif earlier is not None:
         said = styled(f" {_without(service, newest.steps.cycle)}", Tone.QUIET)
-        lines = [said, Text(), *_build(earlier, service, past, width)]
+        lines = [said, Text(), *_build(earlier, _cycle_of(earlier, service, past), service, width)]
     else:
         lines = [styled(" no build of this service was seen yet", Tone.QUIET)]
     return Text("\n").join(lines)
 
 
-def _build(build: Build, service: ServiceState, past: Chronicle, width: int) -> list[Text]:
+def _build(build: Build, cycle: _Cycle, service: ServiceState, width: int) -> list[Text]:
     """What failed with its lines, BuildKit's steps, and while it builds the lines that came last."""
-    steps, cycle, failure = build.steps, _cycle_of(build, service, past), _broken(build, service, past)
+    steps, failure = build.steps, _broken(cycle)
     what = files(cycle.want.files, cycle.want.count) if cycle is not None else ""
     lines = [styled(f" cycle {steps.cycle}{f' · {what}' if what else ''}", Tone.QUIET)]
     if steps.failed is not None:
@@ -105,16 +107,14 @@ def _build(build: Build, service: ServiceState, past: Chronicle, width: int) -> 
     return lines
 
 
-def _cycle_of(build: Build, service: ServiceState, past: Chronicle) -> RunningCycle | FinishedCycle | None:
+def _cycle_of(build: Build, service: ServiceState, past: Chronicle) -> _Cycle:
     known = (service.running, *reversed(past.cycles(service.name)))
     return next((cycle for cycle in known if cycle is not None and cycle.number == build.steps.cycle), None)
 
 
-def _broken(build: Build, service: ServiceState, past: Chronicle) -> Failure | None:
+def _broken(cycle: _Cycle) -> Failure | None:
     """What the builder said; not every one tells in which step that was."""
-    cycle = _cycle_of(build, service, past)
-    is_over = isinstance(cycle, FinishedCycle) and failed_phase(cycle) == Phase.BUILD
-    return cycle.failure if is_over and isinstance(cycle, FinishedCycle) else None
+    return cycle.failure if isinstance(cycle, FinishedCycle) and failed_phase(cycle) == Phase.BUILD else None
 
 
 def _failed(failure: Failure, width: int) -> list[Text]:

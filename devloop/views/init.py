@@ -3,6 +3,8 @@
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 
+from devloop.core.config import ClusterConfig
+from devloop.core.guard import Written, remedy
 from devloop.core.image import short
 from devloop.core.init.draft import Draft, Proposal
 from devloop.core.init.kept import Stated
@@ -10,7 +12,6 @@ from devloop.core.init.match import Matched, Matching, Unmatched
 from devloop.core.init.workload import Live
 from devloop.core.problems import quoted
 from devloop.core.resolve import LOCAL_TAG, SHARED_TAG
-from devloop.core.toml import value_text
 from devloop.core.values import fill
 
 _MOST_LISTED = 6
@@ -138,5 +139,5 @@ def unpermitted(context: str) -> tuple[str, str]:
     """For a context that is no known local cluster."""
     return (
         f"context {context} is no known local cluster, so nothing permits devloop to write there yet",
-        f"→ if that is meant, set `context = {value_text(context)}` under `[cluster]` in devloop.local.toml",
+        f"→ if that is meant, {remedy(context, (), Written(ClusterConfig(), 'devloop.local.toml'))}",
     )

@@ -41,7 +41,7 @@ class LastWords:
     """Those of the containers of one service."""
 
     def __init__(self) -> None:
-        self.quoted: _Quoted | None = None
+        self._quoted: _Quoted | None = None
         self.marked = 0
         """How often a line that is shown turned out to be one of the last."""
         self._tailed: deque[Line] = deque(maxlen=TAILED)
@@ -50,7 +50,7 @@ class LastWords:
 
     def is_plain(self, line: Line) -> bool:
         """Take in what was just written, if there is nothing to compare it with."""
-        if self.quoted is not None or self._owed:
+        if self._quoted is not None or self._owed:
             return False
         self._tailed.append(line)
         return True
@@ -93,17 +93,17 @@ class LastWords:
 
     def end(self) -> None:
         """No more of these last words come. Those that stand above are not there for the next ones."""
-        quoted, self.quoted = self.quoted, None
+        quoted, self._quoted = self._quoted, None
         if quoted is not None and not quoted.is_told:
             told = {*quoted.stands[: quoted.starts[0] + len(quoted.words)]}
             self._tailed = deque((line for line in self._tailed if line not in told), TAILED)
 
     def _quote(self, line: Line) -> _Quoted:
-        if self.quoted is None or self.quoted.source != _source(line):
+        if self._quoted is None or self._quoted.source != _source(line):
             self.end()
             stands = [each for each in self._tailed if _source(each) == _source(line)]
-            self.quoted = _Quoted(_source(line), stands, [*range(len(stands))])
-        return self.quoted
+            self._quoted = _Quoted(_source(line), stands, [*range(len(stands))])
+        return self._quoted
 
     def _mark(self, line: Line) -> None:
         line.is_last = True

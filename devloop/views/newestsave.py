@@ -43,7 +43,7 @@ def _settled(service: ServiceState, past: Chronicle, session: str, context: str)
     if last is None:
         return None
     # A cycle that a key or a command asked for brings no save: the newest one is of a cycle before.
-    saves = (cycle.want for cycle in reversed(past.cycles(service.name)) if cycle.want.count)
+    saves = (cycle.want for cycle in reversed(past.cycles(service.name)) if cycle.want.is_save)
     want = next(saves, last.want)
     back = service.drifted if service.restored is not None else 0.0
     return Settled(session, service.name, context, files(want.files, want.count), want.since, back)

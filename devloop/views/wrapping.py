@@ -19,6 +19,7 @@ _MARK = re.compile(r" *(?:[✔✘!·→+-] )?")
 _HEAD = re.compile(r" *(?:[✔✘!·→+-] )?(?:(?:\S+ ){0,3}\S* {2,}(?=\S)| +(?=\S))?")
 """What stands before the words of a line: its indent, its mark, and the name of its row with the space after it."""
 _MENDS = re.compile(r"→ (?:.*: )?(?:docker|kubectl|sudo|devloop|helm|flux|argocd|kind|k3d|minikube|crictl) ")
+"""A hint that is a command, or ends with one: not wrapped. Others are sentences."""
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 
 

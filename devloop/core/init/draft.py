@@ -99,15 +99,10 @@ def draft(
         if each.source in kept.stated:
             services.append(_kept(kept.stated[each.source], each, chosen))
             continue
-        taken = next((s for s in services if chosen and _clash(s.image, chosen)), None)
         if chosen is None:
             homeless.append(_declined(each, around) if declined else _without_registry(each))
-        elif not kept.images.isdisjoint({chosen.image, chosen.push or chosen.image}):
-            why = f"its image would be {chosen.image}, which a service of devloop.toml makes"
-            homeless.append(Unmatched(each.source, why, (each.spots[0],)))
-            if_right[each.source] = chosen
-        elif taken is not None:
-            why = f"its image would be {chosen.image}, which is what `{taken.name}` makes"
+        elif maker := _maker(chosen, kept, services):
+            why = f"its image would be {chosen.image}, which {maker}"
             homeless.append(Unmatched(each.source, why, (each.spots[0],)))
             if_right[each.source] = chosen
         else:
@@ -175,9 +170,17 @@ def _declined(matched: Matched, around: Surroundings) -> Unmatched:
     return Unmatched(matched.source, why, is_answered=True, is_declined=True)
 
 
-def _clash(one: Chosen, other: Chosen) -> bool:
-    """Whether two builds would move the same tag."""
-    return not {one.image, one.push or one.image}.isdisjoint({other.image, other.push or other.image})
+def _maker(chosen: Chosen, kept: Kept, services: Sequence[Proposal]) -> str:
+    """What moves the same tag already; empty where nothing does. Read after `which`."""
+    if not kept.images.isdisjoint(_moved(chosen)):
+        return "a service of devloop.toml makes"
+    taken = next((each for each in services if not _moved(each.image).isdisjoint(_moved(chosen))), None)
+    return f"is what `{taken.name}` makes" if taken is not None else ""
+
+
+def _moved(image: Chosen) -> set[str]:
+    """Under which names a build moves its tag."""
+    return {image.image, image.push or image.image}
 
 
 def _proposal(name: str, matched: Matched, chosen: Chosen, target: Target, by_call: Mapping[str, str]) -> Proposal:

@@ -13,8 +13,10 @@ from devloop.core.why.facts import RegistryImage
 _LEGACY = "/bin/sh -c #(nop) "
 _BUILDER = re.compile(r" # \w[\w ]*$")
 """Who built it: `# buildkit`, `# devloop`."""
-_ASSEMBLED = " # devloop"
-"""Ends each step of an image that was made without an engine."""
+OWN_COMMENT = "devloop"
+"""Of each layer that devloop made, in an image's history."""
+OWN_BUILDER = " # devloop"
+"""Ends what made such a layer where all of the image was made without an engine."""
 _FIRST_IMAGE = datetime(1985, 1, 1, tzinfo=UTC).timestamp()
 """No image is as old as this: an earlier time was made up."""
 
@@ -23,13 +25,13 @@ def described(resolved: ResolvedImage, config: Mapping[str, Any]) -> RegistryIma
     """The image with what its config tells; an empty config tells nothing."""
     own, history = config.get("config") or {}, config.get("history") or []
     created = time_of(config.get("created"))
-    steps = [*takewhile(lambda step: step.get("comment") == "devloop", reversed(history))]
+    steps = [*takewhile(lambda step: step.get("comment") == OWN_COMMENT, reversed(history))]
     below = [time_of(step.get("created")) for step in history[: len(history) - len(steps)]]
     return RegistryImage(
         resolved,
         created,
         bool(steps) and created > max(below, default=0.0),
-        any(str(step.get("created_by")).endswith(_ASSEMBLED) for step in steps),
+        any(str(step.get("created_by")).endswith(OWN_BUILDER) for step in steps),
         tuple(path.rstrip("/") for path in own.get("Volumes") or {}),
         tuple(_copies(history)),
     )

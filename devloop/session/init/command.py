@@ -7,7 +7,6 @@ from pathlib import Path
 
 from devloop.adapters import configfile
 from devloop.core.failure import ExitCode, Failure, FailureCode
-from devloop.core.guard import allowing_line
 from devloop.core.init.draft import Draft, Target, draft
 from devloop.core.init.evidence import Spot
 from devloop.core.init.match import Matching
@@ -106,7 +105,7 @@ def _permitted(proposal: Draft, person: Person | None) -> Draft:
     if target.permitted or person is None:
         return proposal
     message = f"context {name} is no known local cluster; without your word devloop will not write there"
-    failure = Failure(FailureCode.CONTEXT_REFUSED, message, allowing_line(name, ""))
+    failure = Failure(FailureCode.CONTEXT_REFUSED, message)
     return replace(proposal, target=replace(target, permitted=person.permit(name, failure)))
 
 

@@ -29,7 +29,7 @@ from devloop.core.init.workload import Live, live
 from devloop.core.load import images_without_registry, proven_target
 from devloop.core.workload import no_namespace
 from devloop.session.init.request import InitRequest
-from devloop.session.project import Place, Refusal, chosen_context, place_of
+from devloop.session.project import Place, Refusal, chosen_context, named_at_fault, place_of
 from devloop.session.request import Request
 
 _SYSTEM = "kube-"
@@ -172,8 +172,7 @@ def _mistakes(loaded: LoadedConfig | Problems | None, root: Path) -> list[Proble
 
 
 def _with_mistakes(problems: Sequence[Problem]) -> Refusal:
-    names = " and ".join(dict.fromkeys(each.file for each in problems))
-    way = f"→ correct that, or move {names} away, and run `devloop init` again"
+    way = f"→ correct that, or move {named_at_fault(problems)} away, and run `devloop init` again"
     return Refusal(ExitCode.USAGE, (*map(str, problems), way))
 
 
@@ -234,11 +233,10 @@ def _no_namespace(request: InitRequest, place: Place) -> Failure | None:
     return replace(no_namespace(named, place.pinned.name), hint=hint)
 
 
-def _naming_namespace(place: Place) -> Path:
+def _naming_namespace(place: Place) -> str:
     """The file that has the last word on it."""
-    overlay = Path(place.file).with_name(configfile.OVERLAY)
-    tables = tables_of(read_text(Path.cwd() / overlay) or "") or {}
-    return overlay if "namespace" in tables.get("cluster", {}) else Path(place.file)
+    tables = tables_of(read_text(Path.cwd() / place.overlay) or "") or {}
+    return place.overlay if "namespace" in tables.get("cluster", {}) else place.file
 
 
 async def _wider(
