@@ -36,11 +36,8 @@ def verdict(service: ServiceState) -> Verdict | None:
         what, trigger = service.drift.what, f"`devloop trigger {service.name}`"
         if service.restored:
             return Verdict(service.name, ExitCode.UNPROVEN, what, f"{trigger}, or a save, lets devloop take over again")
-        message, hint = (
-            f"it was {last.outcome}, but since then: {what}",
-            f"{trigger} rolls out what devloop built again",
-        )
-        return Verdict(service.name, ExitCode.UNPROVEN, message, hint)
+        message = f"it was {last.outcome}, but since then: {what}"
+        return Verdict(service.name, ExitCode.UNPROVEN, message, f"{trigger} rolls out what devloop built again")
     pods = len({each.pod for each in last.verdicts})
     where = f" in {pods} Pod{'' if pods == 1 else 's'}" if pods else ""
     return Verdict(service.name, ExitCode.DONE, f"{last.outcome} {short(last.digest)}{where}")
