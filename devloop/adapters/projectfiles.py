@@ -22,7 +22,7 @@ def checkout_of(folder: Path) -> Path | None:
 def read_text(path: Path) -> str | None:
     """What a file holds; None where there is none. Raises `OSError`, with its name, for one that cannot be read."""
     try:
-        return path.read_text("utf-8", errors="replace")
+        return path.read_text("utf-8-sig", errors="replace")
     except FileNotFoundError:
         return None
     except OSError as error:

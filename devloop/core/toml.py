@@ -135,14 +135,15 @@ def write(document: Mapping[str, Any]) -> str:
 def _blocks(place: tuple[str, ...], table: Mapping[str, Any]) -> Iterator[str]:
     plain = {key: value for key, value in table.items() if not isinstance(value, Mapping)}
     if plain or (place and not table):
-        header = f"[{'.'.join(_key_text(part) for part in place)}]\n" if place else ""
-        yield header + "".join(f"{_key_text(key)} = {value_text(value)}\n" for key, value in plain.items())
+        header = f"[{'.'.join(key_text(part) for part in place)}]\n" if place else ""
+        yield header + "".join(f"{key_text(key)} = {value_text(value)}\n" for key, value in plain.items())
     for key, value in table.items():
         if isinstance(value, Mapping):
             yield from _blocks((*place, key), value)
 
 
-def _key_text(key: str) -> str:
+def key_text(key: str) -> str:
+    """A key, quoted where it has to be."""
     return key if _BARE_KEY.fullmatch(key) else _string(key)
 
 
@@ -151,7 +152,7 @@ def value_text(value: Any) -> str:
     if isinstance(value, str):
         return _string(value)
     if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{_key_text(key)} = {value_text(item)}" for key, item in value.items()) + " }"
+        return "{ " + ", ".join(f"{key_text(key)} = {value_text(item)}" for key, item in value.items()) + " }"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(value_text(item) for item in value) + "]"
     return json.dumps(value)

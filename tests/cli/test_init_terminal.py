@@ -1,5 +1,6 @@
 """The conversation of `devloop init` on a terminal."""
 
+import re
 import subprocess
 from contextlib import suppress
 
@@ -54,17 +55,17 @@ def test_ctrl_c_writes_nothing(project: Project) -> None:
     assert project.files == set()
 
 
-def test_replacing_a_file_takes_a_yes(project: Project) -> None:
+def test_adding_to_a_file_can_be_declined(project: Project) -> None:
     own = '[services.mine]\nimage = "localhost:1/mine"\nbuild = "web"\n'
     (project.root / "devloop.toml").write_text(own)
     with project.terminal("init") as terminal:
-        terminal.until("devloop.toml is there and does not have all of it. Add that? [y/N]")
-        terminal.press(b"\n")
+        terminal.until("devloop.toml is there and does not have all of it. Add that? [Y/n]")
+        terminal.press(b"n\n")
         assert terminal.finish() == 2
     assert (project.root / "devloop.toml").read_text() == own
     with project.terminal("init") as terminal:
-        terminal.until("Add that? [y/N]")
-        terminal.press(b"y\n")
+        terminal.until("Add that? [Y/n]")
+        terminal.press(b"\n")
         terminal.until("Write devloop.local.toml")
         terminal.press(b"\n")
         terminal.until("doctor")
@@ -73,6 +74,42 @@ def test_replacing_a_file_takes_a_yes(project: Project) -> None:
         assert terminal.finish() == 0
     assert set(project.read()["services"]) == {"mine", "api"}
     assert (project.root / "devloop.toml").read_text().startswith(own)
+
+
+def test_a_line_that_lacks_is_added_to_what_a_person_wrote(project: Project) -> None:
+    assert project.run("init", "--yes")[0] == 0
+    path = project.root / "devloop.local.toml"
+    written = path.read_text()
+    own = "# mine\n" + written.replace("\ncontext", "\n# context") + "\n[ui]\nnotify = false # mine\n"
+    path.write_text(own)
+    with project.terminal("init") as terminal:
+        terminal.until("-# context")
+        terminal.until("devloop.local.toml is there and does not have all of it. Add that? [Y/n]")
+        terminal.press(b"\n")
+        terminal.until("wrote devloop.local.toml")
+        terminal.until("doctor")
+        terminal.press(b"n\n")
+        assert terminal.finish() == 0
+    assert path.read_text() == own.replace("\n# context", "\ncontext")
+
+
+def test_what_a_person_says_otherwise_is_changed_after_a_yes_alone(project: Project) -> None:
+    assert project.run("init", "--yes")[0] == 0
+    path = project.root / "devloop.local.toml"
+    written = path.read_text()
+    context = re.search(r'context = (".*")', written)
+    assert context
+    own = written.replace(context[1], '"another" # of last year')
+    path.write_text(own)
+    for answer, code, text in ((b"\n", 2, own), (b"y\n", 0, own.replace('"another"', context[1]))):
+        with project.terminal("init", "--context", context[1].strip('"')) as terminal:
+            terminal.until("devloop.local.toml is there and says something else. Change it as shown? [y/N]")
+            terminal.press(answer)
+            if not code:
+                terminal.until("doctor")
+                terminal.press(b"n\n")
+            assert terminal.finish() == code
+        assert path.read_text() == text
 
 
 def test_what_is_not_clear_is_asked(project: Project, cluster: Cluster) -> None:

@@ -2,9 +2,10 @@
 
 import posixpath
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
+from devloop.core.init.complete import Block
 from devloop.core.init.draft import Draft, Proposal
 from devloop.core.init.match import Unmatched
 from devloop.core.init.registry import Chosen
@@ -50,24 +51,24 @@ def _with_new(draft: Draft) -> str:
 
 def local_file(draft: Draft) -> str:
     """`devloop.local.toml`: a person's own cluster, and names that hold on this machine alone."""
-    blocks = [_comment(_HEAD_LOCAL), _cluster(draft)]
+    return "\n".join([_comment(_HEAD_LOCAL), *(block.text for block in local_blocks(draft))])
+
+
+def local_blocks(draft: Draft) -> Iterator[Block]:
+    """The same, table by table."""
+    yield _cluster(draft)
     named = {service.name for service in draft.services}
     overlay = {name: table for name, table in draft.kept.overlay.items() if name in named | draft.kept.names}
-    blocks += [_table(name, table) for name, table in overlay.items()]
+    # As it is there: what begins with `${` is a variable, and stays one.
+    yield from (Block(("services", name), table) for name, table in overlay.items())
     for service in draft.services:
-        image = service.image
+        place, image = ("services", service.name), service.image
         if service.name in overlay:
             continue
         if image.push:
-            blocks.append(f"{_noted(image.push_note)}[services.{service.name}]\npush_image = {_value(image.push)}\n")
+            yield Block(place, {"push_image": _escaped(image.push)}, _noted(image.push_note))
         elif image.loads_here:
-            blocks.append(f"{_loaded(image)}[services.{service.name}]\nload = {_value(Load.AUTO.value)}\n")
-    return "\n".join(blocks)
-
-
-def _table(name: str, table: Mapping[str, Any]) -> str:
-    """As it is there: what begins with `${` is a variable, and stays one."""
-    return f"[services.{name}]\n" + "".join(f"{key} = {value_text(value)}\n" for key, value in table.items())
+            yield Block(place, {"load": Load.AUTO.value}, _loaded(image))
 
 
 def _loaded(image: Chosen) -> str:
@@ -78,18 +79,21 @@ def _noted(text: str) -> str:
     return _comment(text) if text else ""
 
 
-def _cluster(draft: Draft) -> str:
+def _cluster(draft: Draft) -> Block:
     target = draft.target
+    values: dict[str, Any] = {}
     if target.permitted:
-        text = "[cluster]\n# devloop writes through this kube context and no other; naming it here permits that.\n"
-        text += f"context = {_value(target.context)}\n"
+        notes = "# devloop writes through this kube context and no other; naming it here permits that.\n"
+        values["context"] = _escaped(target.context)
     else:
-        text = "[cluster]\n" + _comment(
+        notes = _comment(
             f"{target.context} is no known local cluster: without this line devloop asks before it writes there, and "
             "refuses where it cannot ask."
         )
-        text += f"# context = {_value(target.context)}\n"
-    return text + (f"namespace = {_value(draft.namespace)}\n" if draft.shared else "")
+        notes += f"# context = {_value(target.context)}\n"
+    if draft.shared:
+        values["namespace"] = _escaped(draft.namespace)
+    return Block(("cluster",), values, notes=notes)
 
 
 def _service(service: Proposal, draft: Draft) -> str:

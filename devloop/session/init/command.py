@@ -196,17 +196,17 @@ def _in_the_way(compared: files.Files) -> Refusal:
         f"{names} {'are' if many else 'is'} there and {'say' if many else 'says'} something else: nothing was written"
     )
     way = (
-        f"→ `devloop init --diff` shows the difference; to replace {'them' if many else 'it'}, run `devloop init` on a "
+        f"→ `devloop init --diff` shows the difference; to change {'them' if many else 'it'}, run `devloop init` on a "
     )
     return Refusal(ExitCode.USAGE, (message, f"{way}terminal, or move {'them' if many else 'it'} away first"))
 
 
 def _agreed(person: Person, compared: files.Files) -> bool:
-    """Enter writes what is not there yet, and never replaces anything."""
+    """Enter writes what is not there yet, and never changes anything that is."""
     for change in compared.replaced:
         say.out("", change.diff(), "")
-        differs = "does not have all of it. Add that" if change.adds else "says something else. Replace it"
-        if not person.yes(f"{change.name} is there and {differs}?", False):
+        differs = "does not have all of it. Add that" if change.adds else "says something else. Change it as shown"
+        if not person.yes(f"{change.name} is there and {differs}?", change.adds):
             return False
     new = [change.name for change in compared.changes if not change.replaces]
     if not new:

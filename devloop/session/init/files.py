@@ -10,8 +10,9 @@ from typing import Any
 from devloop.adapters import configfile
 from devloop.adapters.projectfiles import GITIGNORE, append_line, is_ignored, read_text, tables_of, with_line, write
 from devloop.core.config import Problems
+from devloop.core.init.complete import completed
 from devloop.core.init.draft import Draft
-from devloop.core.init.render import local_file, project_file
+from devloop.core.init.render import local_blocks, local_file, project_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +33,18 @@ class Change:
 
     @property
     def adds(self) -> bool:
-        """Whether all that is there stays, and something comes below it."""
-        return self.replaces and self.text.startswith(self.before or "")
+        """Whether all that is there stays; a line that was commented out may become one."""
+        lines = self._lines()[2:]  # without the two names
+        new = {line[1:] for line in lines if line.startswith("+")}
+        return self.replaces and all(line.removeprefix("-# ") in new for line in lines if line.startswith("-"))
 
     def diff(self) -> str:
+        return "\n".join(self._lines())
+
+    def _lines(self) -> list[str]:
         old, new = (self.before or "").splitlines(), self.text.splitlines()
         source = "/dev/null" if self.before is None else self.name
-        return "\n".join(difflib.unified_diff(old, new, source, self.name, lineterm=""))
+        return list(difflib.unified_diff(old, new, source, self.name, lineterm=""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,22 +68,28 @@ class Files:
 
 def compare(draft: Draft, root: Path) -> Files:
     """Raises `OSError` for a file that cannot be read."""
-    project, local = project_file(draft), local_file(draft)
+    project, needed = project_file(draft), local_file(_needed(draft))
     before, own, ignored = (read_text(root / name) for name in (configfile.FILE, configfile.OVERLAY, GITIGNORE))
     return Files(
         root,
         Change(configfile.FILE, project, before, before is None or not _says(before, project)),
-        Change(configfile.OVERLAY, local, own, own is None or not _says(own, _least(draft))),
+        Change(configfile.OVERLAY, _overlay(draft, own), own, own is None or not _says(own, needed)),
         Change(
             GITIGNORE, with_line(ignored or "", configfile.OVERLAY), ignored, not is_ignored(root, configfile.OVERLAY)
         ),
     )
 
 
-def _least(draft: Draft) -> str:
-    """What an overlay has to say that is there already."""
+def _needed(draft: Draft) -> Draft:
+    """The same without what an overlay that is there need not say."""
     target = draft.target
-    return local_file(replace(draft, target=replace(target, permitted=target.permitted and not target.in_files)))
+    return replace(draft, target=replace(target, permitted=target.permitted and not target.in_files))
+
+
+def _overlay(draft: Draft, own: str | None) -> str:
+    """The whole of one where there is none, else what is there with what it lacks."""
+    made = None if own is None else completed(own, local_blocks(_needed(draft)))
+    return local_file(draft) if made is None else made
 
 
 def check(draft: Draft, root: Path) -> Problems | None:
