@@ -71,13 +71,18 @@ def _is_file(path: Path) -> bool:
         return False
 
 
+def _chosen(path: Path | None, cwd: Path) -> Path | None:
+    """The file that was named, whether or not it is there, else the one that is found."""
+    found = cwd / path if path else find(cwd)
+    return Path(os.path.normpath(found)) if found else None
+
+
 def load(path: Path | None, cwd: Path, environ: Mapping[str, str]) -> LoadedConfig | Problems | None:
     """Read the file (found from `cwd` when none is named; None when there is none) and its overlay."""
     cwd = cwd.absolute()
-    found = cwd / path if path else find(cwd)
+    found = _chosen(path, cwd)
     if found is None:
         return None
-    found = Path(os.path.normpath(found))
     overlay = found.with_name(OVERLAY)
     paths = [found, overlay] if overlay.exists() and overlay != found else [found]
     read = [_read(each, cwd, environ) for each in paths]
@@ -102,13 +107,13 @@ def check_texts(texts: Mapping[str, str], root: Path, environ: Mapping[str, str]
     return Problems(problems) if problems else config
 
 
-def left_of(problems: Problems, cwd: Path, environ: Mapping[str, str]) -> Left | None:
-    """What the files with those mistakes say all the same; None where there is no file any more."""
-    found = find(cwd.absolute())
+def left_of(problems: Problems, path: Path | None, cwd: Path, environ: Mapping[str, str]) -> Left | None:
+    """What the files that `load` found those mistakes in say all the same; None where there is no file any more."""
+    found = _chosen(path, cwd.absolute())
     if found is None:
         return None
     overlay = found.with_name(OVERLAY)
-    below, own = (_read(path, cwd, environ) if path.exists() else None for path in (found, overlay))
+    below, own = (_read(each, cwd, environ) if each.exists() else None for each in (found, overlay))
     told = any(problem.file == os.path.relpath(overlay, cwd) for problem in problems)
     checked = validate({"cluster": _table(own, "cluster")})
     unread = isinstance(own, Problem) or (own is not None and bool(own.findings))

@@ -44,7 +44,8 @@ class Topic(Enum):
     caches."""
     CONFIG = ("project", "configuration")
     """`devloop.toml`, its overlay, and the services that were named. All problems are told, each with its line; the
-    rest is looked at as if there were no file. Fix: correct them; `devloop validate` checks the file alone."""
+    rest is looked at all the same, in the context and the namespace that the files name as far as they can be read.
+    Fix: correct them; `devloop validate` checks the file alone."""
     CONTEXT_SIZE = ("source", "build context")
     """Files and bytes that a build may send, after `.dockerignore`, and the ten largest entries: a note from 100 MB on,
     or when something cannot be read. Fix: leave out what the image does not need in `.dockerignore`."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from devloop.adapters import configfile, kubeconfig
-from devloop.adapters.configfile import LoadedConfig
+from devloop.adapters.configfile import Left, LoadedConfig
 from devloop.adapters.kubeconfig import PinnedContext
 from devloop.core.adopt import addition, adopt, beside, match_deployments, to_toml
 from devloop.core.config import Config, Problems
@@ -122,6 +122,17 @@ async def place_of(loaded: LoadedConfig | None, request: Request, pinned: Pinned
     namespace = request.namespace or config.cluster.namespace or pinned.namespace
     shown, root = _relative(loaded.path, cwd) if loaded else "", loaded.root if loaded else cwd
     return Place(config, shown, root, pinned, addresses, namespace, request.context, _branch(root))
+
+
+def as_sent(left: Left, request: Request) -> Request:
+    """What files with mistakes would have it be, as far as they can be read, where the command line does not say."""
+    return replace(request, context=request.context or left.context, namespace=request.namespace or left.namespace)
+
+
+async def place_beside(left: Left, request: Request, pinned: PinnedContext) -> Place:
+    """That context beside files with mistakes: allowed is what an overlay without mistakes allows, and no more."""
+    place = await place_of(None, as_sent(left, request), pinned)
+    return replace(place, config=Config(cluster=left.own), file=left.file, chosen=request.context)
 
 
 async def open_project(request: Request) -> Project | Refusal:

@@ -14,7 +14,7 @@ from devloop.adapters.kube import KubeCluster
 from devloop.adapters.kubeconfig import PinnedContext
 from devloop.adapters.kubelease import KubeLeases
 from devloop.adapters.observer import KubeObserver
-from devloop.core.config import Config, Problems
+from devloop.core.config import Problems
 from devloop.core.failure import ExitCode, Failure, FailureCode
 from devloop.core.manifest import deployment as parse_deployment
 from devloop.core.restore import RestorePlan, plan_restore, strip_managed_fields
@@ -28,12 +28,13 @@ from devloop.session.leases import leaseholder, let_go, others
 from devloop.session.project import (
     Place,
     Refusal,
+    as_sent,
     ask_guard,
     chosen_context,
     find_place,
     named_at_fault,
     parse_key,
-    place_of,
+    place_beside,
     resolve_services,
 )
 from devloop.session.request import Request
@@ -248,14 +249,13 @@ def _in_the_way(request: Request, *, everything: bool) -> Problems | None:
 
 async def _without_file(request: Request, problems: Problems) -> Place | Refusal:
     """Beside files with mistakes: where they would have it, and allowed is what an overlay without mistakes allows."""
-    left = configfile.left_of(problems, Path.cwd(), os.environ)
+    left = configfile.left_of(problems, request.file, Path.cwd(), os.environ)
     if left is None:
         return await find_place(request)
-    asked = replace(request, context=request.context or left.context, namespace=request.namespace or left.namespace)
-    pinned = chosen_context(None, asked)
+    pinned = chosen_context(None, as_sent(left, request))
     if isinstance(pinned, Failure):
         return Refusal.of(pinned)
-    place = replace(await place_of(None, asked, pinned), config=Config(cluster=left.own), file=left.file)
+    place = await place_beside(left, request, pinned)
     names = named_at_fault(problems)
     have, them = ("have", "them") if " and " in names else ("has", "it")
     say.err(

@@ -13,9 +13,11 @@ from devloop.core.service import Service
 from devloop.session.project import (
     Place,
     Refusal,
+    as_sent,
     chosen_context,
     named_at_fault,
     open_project,
+    place_beside,
     place_of,
     resolve_services,
 )
@@ -54,23 +56,34 @@ class Subject:
 async def open_subject(request: Request) -> Subject:
     """Never refuses: what is wrong becomes a check, and the rest is looked at all the same."""
     loaded = configfile.load(request.file, Path.cwd(), os.environ)
-    usable = None if isinstance(loaded, Problems) else loaded
-    pinned = chosen_context(usable, request)
-    place = await place_of(usable, request, _NOWHERE if isinstance(pinned, Failure) else pinned)
-    is_pinned = isinstance(pinned, PinnedContext)
-    checks = [Topic.KUBE_CONTEXT.because(pinned)] if isinstance(pinned, Failure) else []
-    services: tuple[Service, ...] | Refusal = ()
     if isinstance(loaded, Problems):
-        fix = "mend that; `devloop validate` checks the file alone"
-        checks.append(Topic.CONFIG.failed(str(loaded), fix))
-        place = replace(place, faulty=named_at_fault(loaded))
-    else:
-        services = await _services(request, place, is_pinned=is_pinned)
+        return await _beside(loaded, request)
+    pinned = chosen_context(loaded, request)
+    place = await place_of(loaded, request, _NOWHERE if isinstance(pinned, Failure) else pinned)
+    is_pinned = isinstance(pinned, PinnedContext)
+    checks = _of_no_context(pinned)
+    services = await _services(request, place, is_pinned=is_pinned)
     if isinstance(services, Refusal):
         return Subject(place, is_pinned, (), (*checks, _refused(services)))
     if services:
         checks.append(Topic.CONFIG.ok(_named(place, services)))
     return Subject(place, is_pinned, services, tuple(checks))
+
+
+async def _beside(problems: Problems, request: Request) -> Subject:
+    """No services beside files with mistakes, but the cluster where those would send a command."""
+    left = configfile.left_of(problems, request.file, Path.cwd(), os.environ)
+    pinned = chosen_context(None, as_sent(left, request) if left else request)
+    there = _NOWHERE if isinstance(pinned, Failure) else pinned
+    place = await (place_beside(left, request, there) if left else place_of(None, request, there))
+    wrong = Topic.CONFIG.failed(str(problems), "mend that; `devloop validate` checks the file alone")
+    # `up` needs them mended anyway, and what they allow beside an intact overlay is not known before.
+    place = replace(place, faulty=named_at_fault(problems))
+    return Subject(place, isinstance(pinned, PinnedContext), (), (*_of_no_context(pinned), wrong))
+
+
+def _of_no_context(pinned: PinnedContext | Failure) -> list[Check]:
+    return [Topic.KUBE_CONTEXT.because(pinned)] if isinstance(pinned, Failure) else []
 
 
 async def _services(request: Request, place: Place, *, is_pinned: bool) -> tuple[Service, ...] | Refusal:
