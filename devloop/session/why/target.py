@@ -10,7 +10,7 @@ from devloop.core.config import Problems
 from devloop.core.failure import ExitCode, Failure
 from devloop.core.service import Service
 from devloop.core.why.fixes import POD
-from devloop.session.project import Place, Refusal, chosen_context, place_of, resolve_services
+from devloop.session.project import Place, Refusal, as_sent, chosen_context, place_of, resolve_services
 from devloop.session.request import Request
 
 _KINDS = {
@@ -52,6 +52,8 @@ async def read_question(request: Request, *, everything: bool) -> Question | Ref
     if isinstance(loaded, Problems):
         if request.file or not all("/" in name for name in request.names):
             return Refusal(ExitCode.USAGE, tuple(str(problem) for problem in loaded))
+        left = configfile.left_of(loaded, request.file, Path.cwd(), os.environ)
+        request = as_sent(left, request) if left else request
         loaded, note = None, "devloop.toml has mistakes (`devloop validate` tells them)"
     pinned = chosen_context(loaded, request)
     if isinstance(pinned, Failure):

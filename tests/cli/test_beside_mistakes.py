@@ -1,7 +1,9 @@
-"""Where `devloop doctor` looks beside files with mistakes: where they would send it, as far as they can be read."""
+"""Where `doctor` and `why` look beside files with mistakes: where they would send it, as far as they can be read."""
 
 import asyncio
 import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -163,3 +165,18 @@ async def test_what_was_left_behind_there_is_undone_without_a_context(world: Wor
     world.prod.handler = answer
     (check,) = (await world.doctor())["cluster", "left behind"]
     assert (check["level"], check["fix"]) == ("note", "devloop restore deployment/web -n mine")
+
+
+@pytest.mark.parametrize(
+    ("args", "asked"), [((), "mine"), (("-n", "other"), "other"), (("--context", "colima"), "mine")]
+)
+async def test_why_looks_there_too(args: tuple[str, ...], asked: str, world: World) -> None:
+    world.write(MISSPELT, NAMED)
+    command = (sys.executable, "-m", "devloop", "why", "deployment/web", *args)
+    done = await asyncio.to_thread(
+        subprocess.run, command, cwd=world.folder, env=world.env, capture_output=True, timeout=50, check=False
+    )
+    assert b"Traceback" not in done.stderr
+    there, elsewhere = (world.colima, world.prod) if "colima" in args else (world.prod, world.colima)
+    assert any(f"/namespaces/{asked}/" in request.path for request in there.requests)
+    assert elsewhere.requests == []
