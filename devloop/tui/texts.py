@@ -7,15 +7,28 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+from rich.cells import cell_len
 from rich.style import Style
 from rich.text import Text
 
 from devloop.core.events import CheckFinished
 from devloop.core.state import SessionState
-from devloop.tui.painted import columns, cut, spread, styled, widest
+from devloop.tui.painted import GAP, columns, cut, spread, styled, widest
 from devloop.views import Tone
 from devloop.views.band import Band
-from devloop.views.board import FINE, NOTHING_SERVES, Row, headline, others, overall, phases_line, rows, summed, trouble
+from devloop.views.board import (
+    FINE,
+    NOTHING_SERVES,
+    Row,
+    brief,
+    headline,
+    others,
+    overall,
+    phases_line,
+    rows,
+    summed,
+    trouble,
+)
 from devloop.views.chronicle import Chronicle
 
 LOW = 16
@@ -148,6 +161,10 @@ def _lines(shown: Sequence[Row], chosen: str, width: int) -> list[Text]:
     widths = [widest(table, 0, 6, max(12, width // 4)), widest(table, 1, 15, 24)]
     if width >= _NARROW:
         widths += [widest(table, 2, 10, 24), widest(table, 3, 0, 16)]
+    room = width - sum(each + len(GAP) for each in widths)
+    for cells in table:
+        detail, tone = cells[len(widths)]
+        cells[len(widths)] = (detail if cell_len(detail) <= room else brief(detail), tone)
     lines = columns(table, widths, width)
     for each, line in zip(shown, lines, strict=True):
         line.append(" " * max(0, width - line.cell_len))

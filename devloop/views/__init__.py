@@ -65,8 +65,6 @@ def phrases(event: ev.Event, state: SessionState) -> list[Phrase]:
     return words(event, state) if words else []
 
 
-BACK = "the next save, or a build that is asked for, lets devloop take over again"
-"""What becomes of a workload that was restored while a session watches it."""
 AUDITED = "audit: the newest layer is what a full build gives"
 
 
@@ -217,14 +215,23 @@ def _warned(event: ev.WarningRaised, _: SessionState) -> list[Phrase]:
     return [Phrase(line, Tone.WARN) for line in with_hint(f"warning: {event.message}", event.hint)]
 
 
+def takes_over(service: ServiceState | None) -> str:
+    """What becomes of a workload that was restored while a session watches it; a save that waits is built first."""
+    sooner = "the next save"
+    if service is not None and service.paused:
+        sooner = "resuming it" if service.want is not None and service.want.is_save else "a save after resuming it"
+    return f"{sooner}, or a build that is asked for, lets devloop take over again"
+
+
 def what_is_back(event: ev.WorkloadDrifted) -> str:
     """Which workload was restored, and to what; stands after that word."""
     return f"{event.workload} {event.what.removeprefix('restored ')}"
 
 
-def _drifted(event: ev.WorkloadDrifted, _: SessionState) -> list[Phrase]:
+def _drifted(event: ev.WorkloadDrifted, state: SessionState) -> list[Phrase]:
     if event.restored:
-        return [Phrase(f"RESTORED {what_is_back(event)}"), Phrase(f"→ {BACK}", Tone.QUIET)]
+        hint = takes_over(state.services.get(event.service))
+        return [Phrase(f"RESTORED {what_is_back(event)}"), Phrase(f"→ {hint}", Tone.QUIET)]
     by = f", by {event.who}" if event.who else ""
     return [Phrase(f"{event.workload} is no longer as it was proved: {event.what}{by}", Tone.WARN)]
 

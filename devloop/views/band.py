@@ -12,7 +12,7 @@ from devloop.core.events import Phase, WorkloadDrifted
 from devloop.core.failure import Failure, FailureCode
 from devloop.core.problems import Problem
 from devloop.core.state import FinishedCycle, ServiceState, SessionState
-from devloop.views import BACK, what_is_back
+from devloop.views import takes_over, what_is_back
 from devloop.views.board import failed_phase
 from devloop.views.chronicle import Chronicle
 from devloop.views.loglines import without_colour
@@ -80,8 +80,8 @@ def band(state: SessionState, past: Chronicle, chosen: str = "") -> Band | None:
     for service in sorted(drifted, key=lambda each: each.name != chosen):
         assert service.drift is not None
         return _of_drift(service.drift, len(drifted) - 1)
-    found = (service.restored for service in idle if service.name == chosen or len(state.services) == 1)
-    return next((_of_restored(restored) for restored in found if restored), None)
+    found = (service for service in idle if service.name == chosen or len(state.services) == 1)
+    return next((_of_restored(each, each.restored) for each in found if each.restored), None)
 
 
 def place_of(service: ServiceState, past: Chronicle) -> str:
@@ -115,8 +115,8 @@ def _of_drift(drift: WorkloadDrifted, others: int) -> Band:
     return Band(drift.service, "", f"{drift.workload}: {drift.what}{by}", others=others, warns=True)
 
 
-def _of_restored(drift: WorkloadDrifted) -> Band:
-    return Band(drift.service, "", what_is_back(drift), hint=BACK, restored=True)
+def _of_restored(service: ServiceState, drift: WorkloadDrifted) -> Band:
+    return Band(service.name, "", what_is_back(drift), hint=takes_over(service), restored=True)
 
 
 def _of(service: ServiceState, last: FinishedCycle, failure: Failure, past: Chronicle, others: int) -> Band:

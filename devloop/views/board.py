@@ -24,6 +24,9 @@ _RUNNING = {
 }
 FAILED, STOPPED, BUSY, WAITING, FINE = range(5)
 """Ranks: where there is no room for all, the lower ones are shown."""
+_AND_PAUSED = "FAILED, paused"
+_BRIEFLY = (("saved file", "file"), ("the cluster runs", "runs"), ("the workload is", "is"))
+"""What goes without saying in a row of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,7 @@ class Row:
 
     service: str
     word: str
-    """`VERIFIED`, `rolling out`, `FAILED build`, `waiting for db`."""
+    """`VERIFIED`, `rolling out`, `FAILED build`, `FAILED, paused`, `waiting for db`."""
     tone: Tone
     pods: str = ""
     """`1/3`: ready Pods of the newest revision."""
@@ -58,9 +61,12 @@ def row(service: ServiceState, past: Chronicle, now: float) -> Row:
         return _of_running(service, service.running, past, now)
     if service.restored is not None and not service.paused and _waits_for_nothing_here(service):
         return _of_restored(service, now)
+    given_up = past.given_up(service.name)
+    if service.paused and service.last is not None and given_up is None and _is_broken(service):
+        return _of_failed(service, service.last, now)
     if service.hold is not None or service.paused:
         return _of_held(service, now)
-    if (given_up := past.given_up(service.name)) is not None:
+    if given_up is not None:
         shown = files(given_up.files, given_up.count)
         return Row(service.name, "STOPPED", Tone.WARN, "", shown, "", meanwhile(service, now), rank=STOPPED)
     if service.last is None:
@@ -73,6 +79,18 @@ def row(service: ServiceState, past: Chronicle, now: float) -> Row:
 def _waits_for_nothing_here(service: ServiceState) -> bool:
     """Whether it does not wait, or for what is away: then it is no less what it was before devloop."""
     return service.hold is None or service.hold.code is HoldCode.CONNECTION
+
+
+def _is_broken(service: ServiceState) -> bool:
+    """Whether there is something to mend here: what is somebody else's, or a dependency's, is mended elsewhere."""
+    return service.failure is not None and service.restored is None and not (service.blocked or service.looks_on)
+
+
+def brief(detail: str) -> str:
+    """The detail of a row in fewer words, where there is no room for all."""
+    for words, fewer in _BRIEFLY:
+        detail = detail.replace(words, fewer)
+    return detail
 
 
 def overall(state: SessionState, past: Chronicle, now: float) -> list[tuple[str, Tone]]:
@@ -107,7 +125,7 @@ def _kind(each: Row) -> str:
     """What a row is counted as: only what needs somebody stays in capitals."""
     word = each.word.partition(" for ")[0]
     if each.rank == FAILED and word.startswith("FAILED"):
-        return "FAILED"
+        return word if word == _AND_PAUSED else "FAILED"
     return word if each.rank <= STOPPED else word.lower()
 
 
@@ -133,11 +151,11 @@ def headline(service: ServiceState, past: Chronicle, now: float) -> tuple[list[t
     """The first line where there is one service: its parts, each with how soon it may be left out (0: never)."""
     found = row(service, past, now)
     if found.rank == FAILED and service.last is not None:
-        what = found.word.removeprefix("FAILED").strip() or "the last cycle"
+        what = failed_phase(service.last) or "the last cycle"
         verb = "has failed" if what == "the last cycle" else "failed"
-        ended = (f"failed {moment(service.last.finished, now)}", 3)
+        ended = (f"failed {moment(service.last.finished, now)}", 4)
         first = f"{_how_bad(service)}: {what} {verb}; {meanwhile(service, now)}"
-        told = [(first, 0), (found.files, 1), (found.saved, 2), ended]
+        told = [(first, 0), (_waiting(service), 1), (found.files, 2), (found.saved, 3), ended]
         return [part for part in told if part[0]], found.tone
     is_one = found.word in {"VERIFIED", *_RUNNING.values()}  # `building routes.py`, but `paused · routes.py`
     pods = (f"{found.pods} Pods" if found.pods else "", 0 if found.rank == BUSY else 1)
@@ -168,11 +186,12 @@ def phases_line(service: ServiceState, past: Chronicle, now: float) -> str:
 
 def _how_bad(service: ServiceState) -> str:
     """Of a service whose newest save does not run: nothing does, some Pods have it, or what ran before still does."""
+    paused = ", paused" if service.paused else ""
     if service.serving is not None and not service.serving:
-        return "DOWN"
+        return f"DOWN{paused}"
     verdicts = service.last.verdicts if service.last else ()
     others, pods = another(verdicts)
-    return "PARTLY LIVE" if 0 < others < pods else "NOT LIVE"
+    return f"{'PARTLY' if 0 < others < pods else 'NOT'} LIVE{paused}"
 
 
 def short_pod(pod: str) -> str:
@@ -224,8 +243,8 @@ def _of_held(service: ServiceState, now: float) -> Row:
     looks_on = service.looks_on
     if service.paused and not looks_on:
         text = "PAUSED"
-    if service.paused or (looks_on and service.want and service.want.count):
-        still = f"{_waiting(service.want)}; {still}" if service.want else still
+    if waiting := _waiting(service):
+        still = f"{waiting}; {still}"
     word, rest = (text, "") if len(text) <= 24 else (text.partition(" ")[0].rstrip(":;"), text)
     if looks_on:
         word, rest = "READ-ONLY", text.partition(": ")[2]
@@ -234,19 +253,24 @@ def _of_held(service: ServiceState, now: float) -> Row:
     return Row(service.name, word, tone, "", _files(want), _saved(want, now), detail, rank=WAITING)
 
 
-def _waiting(want: Want) -> str:
-    """What gathers while it is paused."""
-    return (
-        f"{want.count} saved file{'' if want.count == 1 else 's'} wait{'s' if want.count == 1 else ''}"
-        if want.count
-        else "a cycle waits"
-    )
+def _waiting(service: ServiceState) -> str:
+    """What gathers while it is paused, or somebody else works on its workload; empty where nothing does."""
+    want = service.want
+    if want is None or not (service.paused or (service.looks_on and want.count)):
+        return ""
+    if not want.count:
+        return "a cycle waits"
+    return "1 saved file waits" if want.count == 1 else f"{want.count} saved files wait"
 
 
 def _of_failed(service: ServiceState, last: FinishedCycle, now: float) -> Row:
-    word, runs = f"FAILED {failed_phase(last)}".rstrip(), meanwhile(service, now)
+    """Where what was saved since then waits, that is what is told of saves."""
+    word = _AND_PAUSED if service.paused else f"FAILED {failed_phase(last)}".rstrip()
+    waiting, runs = _waiting(service), meanwhile(service, now)
+    want = service.want if service.want is not None and waiting else last.want
     still = runs.replace("the cluster runs", "cluster still runs") if runs.startswith("the") else runs
-    return Row(service.name, word, Tone.BAD, "", _files(last.want), _saved(last.want, now), still, rank=FAILED)
+    detail = f"{waiting}; {runs}" if waiting else still
+    return Row(service.name, word, Tone.BAD, "", _files(want), _saved(want, now), detail, rank=FAILED)
 
 
 def failed_phase(last: FinishedCycle) -> str:

@@ -168,6 +168,25 @@ def test_what_was_restored_is_told_without_alarm_whatever_was_before(state: str)
     assert band_of(STATES[state]().tell(RESTORED).begin("web")) is None
 
 
+_OR_ASKED = ", or a build that is asked for, lets devloop take over again"
+
+
+def test_while_it_is_paused_a_save_takes_nothing_over() -> None:
+    """It only gathers, and is built when somebody resumes."""
+    story = STATES["broken_build"]().tell(ev.ServicePaused("web", True)).tell(RESTORED)
+    for told in (
+        f"a save after resuming it{_OR_ASKED}",
+        f"resuming it{_OR_ASKED}",
+    ):
+        found = band_of(story)
+        assert found is not None
+        assert found.hint == told
+        story.saved("web", "server.py").hold("web", ev.HoldCode.PAUSED, "", "paused")
+    found = band_of(story.tell(ev.ServicePaused("web", False)))
+    assert found is not None
+    assert found.hint == f"the next save{_OR_ASKED}"
+
+
 def test_of_several_services_only_the_chosen_one_says_that_it_was_restored_and_after_what_failed() -> None:
     story = Story("web", "db").whole("web").whole("db").tell(RESTORED)
     assert band_of(story, "db") is None

@@ -66,6 +66,19 @@ def _restored_without_a_registry() -> Story:
     return story.tell(ev.WorkloadDrifted("web", "deployment/web", "devloop restore", what, restored=True))
 
 
+def _broken_and_paused() -> Story:
+    return STATES["broken_build"]().tell(ev.ServicePaused("web", True)).wait(2)
+
+
+def _broken_and_mended_while_paused() -> Story:
+    return _broken_and_paused().saved("web", "server.py").hold("web", HoldCode.PAUSED, "", "paused").wait(2)
+
+
+def _paused_with_what_is_mended_elsewhere() -> Story:
+    story = _started().failed("web", FailureCode.DEPENDENCY_FAILED, "db, which it depends on, failed", "")
+    return story.tell(ev.ServicePaused("web", True))
+
+
 ROWS: list[tuple[str, Callable[[], Story], tuple[object, ...]]] = [
     ("before anything", lambda: Story("web"), ("starting", Tone.QUIET, "", "", "", "")),
     ("build", lambda: _started().phase("web", Phase.BUILD).wait(1.5), ("building", Tone.BUSY, "", "", "", "1.5s")),
@@ -108,6 +121,15 @@ ROWS: list[tuple[str, Callable[[], Story], tuple[object, ...]]] = [
     ("paused with a save", STATES["paused"],
      ("PAUSED", Tone.WARN, "", "server.py +1", "saved 14:01:07",
       "2 saved files wait; the cluster runs your 14:01:01 save")),
+    ("failed and paused", _broken_and_paused,
+     ("FAILED, paused", Tone.BAD, "", "jobs.py", "saved 14:06:04", "cluster still runs your 14:01 save")),
+    ("failed and paused with a save", _broken_and_mended_while_paused,
+     ("FAILED, paused", Tone.BAD, "", "server.py", "saved 14:06:07",
+      "1 saved file waits; the cluster runs your 14:01 save")),
+    ("paused after a dependency failed", _paused_with_what_is_mended_elsewhere,
+     ("PAUSED", Tone.WARN, "", "", "", "a cycle waits; the cluster runs what it ran before")),
+    ("stopped and paused", lambda: _broken_and_paused().begin("web", "x.py").finished("web", Outcome.STOPPED),
+     ("PAUSED", Tone.WARN, "", "jobs.py", "saved 14:06:04", "the cluster runs your 14:01 save")),
     ("lost", lambda: _held(HoldCode.CONNECTION, "waiting for the cluster"),
      ("waiting for the cluster", Tone.BUSY, "", "x.py", "saved 14:01:33", "the cluster runs your 14:01:01 save")),
     ("a hold that is a sentence", lambda: _held(HoldCode.LOOP, "stopped: each build changes x.py; ignore it"),
@@ -143,6 +165,11 @@ HEADLINES: list[tuple[Callable[[], Story], str]] = [
      "building routes.py · saved 14:01:04 · 1.4s, usually 1.7s · [3/3] RUN pip install -r requirements.txt"),
     (STATES["paused"],
      "PAUSED · server.py +1 · saved 14:01:07 · 2 saved files wait; the cluster runs your 14:01:01 save"),
+    (_broken_and_mended_while_paused,
+     "NOT LIVE, paused: build failed; the cluster runs your 14:01 save"
+     " · 1 saved file waits · server.py · saved 14:06:07 · failed 14:06:05"),
+    (lambda: STATES["crash_loop"]().tell(ev.ServicePaused("web", True)),
+     "DOWN, paused: rollout failed; no Pod is ready · server.py · saved 14:06:04 · failed 14:06:06"),
     (STATES["drifted"], "NOT AS PROVED · server.py · saved 14:01:01 · was live 14:01:03 · 3/3 Pods"),
     (STATES["restored"],
      "RESTORED · as it was before devloop, since 14:06:25 · cycle 3 had FAILED build · 3/3 Pods"),
@@ -191,6 +218,17 @@ COUNTS = [
 def test_counts_begin_with_the_worst(state: str, counts: list[str]) -> None:
     story = STATES[state]()
     assert [text for text, _ in overall(*folded(story), story.now)] == counts
+
+
+def test_a_failure_is_counted_as_one_whoever_is_paused() -> None:
+    story = STATES["mixed"]().tell(ev.ServicePaused("worker", True)).tell(ev.ServicePaused("web", True))
+    known = folded(story)
+    told = ["1 FAILED, paused", "1 rolling out", "1 waiting", "1 paused"]
+    assert [text for text, _ in overall(*known, story.now)] == told
+    assert title(*known, story.now) == "✘ 1 FAILED, paused · devloop"
+    assert rows(*known, story.now)[0].service == "worker"
+    story.tell(ev.ServicePaused("worker", False))
+    assert overall(*folded(story), story.now)[0] == ("1 FAILED", Tone.BAD)
 
 
 NAMED = [

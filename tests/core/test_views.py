@@ -236,6 +236,9 @@ def test_what_was_restored_is_told_as_that_with_what_devloop_does_next() -> None
         "→ the next save, or a build that is asked for, lets devloop take over again",
     ]
     assert not {Tone.WARN, Tone.BAD} & {*tones(restored)}
+    assert told(restored, ev.ServicePaused("web", True))[1:] == [
+        "→ a save after resuming it, or a build that is asked for, lets devloop take over again"
+    ]
 
 
 def test_connections() -> None:

@@ -3,6 +3,7 @@
 import pytest
 from rich.style import Style
 
+from devloop.core import events as ev
 from devloop.tui import texts
 from devloop.tui.keys import Where, foot
 from devloop.views.band import Band
@@ -125,3 +126,19 @@ def test_what_can_be_clicked_has_its_action() -> None:
     text = texts.tabs_text([("l", "logs"), ("p", "pods")], "logs", "web", "following", 80)
     actions = [span.style.meta["@click"] for span in text.spans if isinstance(span.style, Style)]
     assert actions == ["app.pane('logs')", "app.pane('pods')"]
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_what_waits_and_what_runs_are_told_whole_of_a_service_that_failed_and_is_paused(width: int) -> None:
+    story = STATES["mixed"]().tell(ev.ServicePaused("worker", True)).wait(2)
+    story.saved("worker", "jobs.py").hold("worker", ev.HoldCode.PAUSED, "", "paused")
+    table = texts.services_text(*folded(story), story.now, "worker", width, 30, 4).plain.split("\n")
+    assert table[0].startswith(">worker  FAILED, paused ")
+    assert table[0].rstrip().endswith("  1 file waits; runs your 14:01 save")
+
+
+def test_where_there_is_room_a_row_is_told_in_all_its_words() -> None:
+    story = STATES["mixed"]().tell(ev.ServicePaused("worker", True)).wait(2)
+    story.saved("worker", "jobs.py").hold("worker", ev.HoldCode.PAUSED, "", "paused")
+    first, *_ = texts.services_text(*folded(story), story.now, "worker", 140, 30, 4).plain.split("\n")
+    assert first.rstrip().endswith("  1 saved file waits; the cluster runs your 14:01 save")

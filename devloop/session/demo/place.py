@@ -6,6 +6,7 @@ import os
 import shlex
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from devloop.session.trial import VARIABLE
 DEFAULT = "devloop-demo"
 _OWN = ".sandbox"
 _VALUES = "values.json"
+_INSTANT = 1_000
+"""Nanoseconds: no time that is shown or compared tells it, and most file systems keep it."""
 BY_MAKE = "DEVLOOP_DEMO_BY_MAKE"
 """The variable that `make demo` sets."""
 _UNWRITABLE = {
@@ -47,7 +50,7 @@ class DemoFolder:
         before = _values(file)
         for path in (self.path / name for name in steered() if before):
             if path.is_file():
-                path.write_text(_moved(path.read_text("utf-8"), before, values), "utf-8")
+                _move(path, before, values)
         beside = file.with_name(f"{_VALUES}.new")
         beside.write_text(json.dumps(dict(values)), "utf-8")
         beside.replace(file)
@@ -113,6 +116,20 @@ def _values(file: Path) -> dict[str, str]:
 
 def _foreign(path: Path) -> list[str]:
     return [name for name in os.listdir(path) if name != _OWN]  # noqa: PTH208 - raises where it is no folder
+
+
+def _move(path: Path, before: Mapping[str, str], now: Mapping[str, str]) -> None:
+    """Bring the addresses in a file up to date, as of when it was saved: nobody saves it now, and `why` tells of saves.
+
+    All but its very time: an address seldom changes a file's size, and BuildKit, unlike pictures, goes by both alone.
+    """
+    text, status = path.read_text("utf-8"), path.stat()
+    moved = _moved(text, before, now)
+    if moved == text:
+        return
+    path.write_text(moved, "utf-8")
+    with suppress(PermissionError):  # a time is only its owner's to set
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns + _INSTANT))
 
 
 def _moved(text: str, before: Mapping[str, str], now: Mapping[str, str]) -> str:
