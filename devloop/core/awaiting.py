@@ -35,7 +35,8 @@ def verdict(service: ServiceState) -> Verdict | None:
     if service.drift is not None and (service.restored or not _all_serve_it(service)):
         what, trigger = service.drift.what, f"`devloop trigger {service.name}`"
         if service.restored:
-            return Verdict(service.name, ExitCode.UNPROVEN, what, f"{trigger}, or a save, lets devloop take over again")
+            sooner = trigger if service.paused else f"{trigger}, or a save,"
+            return Verdict(service.name, ExitCode.UNPROVEN, what, f"{sooner} lets devloop take over again")
         message = f"it was {last.outcome}, but since then: {what}"
         return Verdict(service.name, ExitCode.UNPROVEN, message, f"{trigger} rolls out what devloop built again")
     pods = len({each.pod for each in last.verdicts})

@@ -46,7 +46,7 @@ def _settled(service: ServiceState, past: Chronicle, session: str, context: str)
     saves = (cycle.want for cycle in reversed(past.cycles(service.name)) if cycle.want.is_save)
     want = next(saves, last.want)
     back = service.drifted if service.restored is not None else 0.0
-    return Settled(session, service.name, context, files(want.files, want.count), want.since, back)
+    return Settled(session, service.name, context, files(want.files, want.count), want.since, back, service.paused)
 
 
 def _on_its_way(service: ServiceState, save: _Save) -> NewestSave | None:

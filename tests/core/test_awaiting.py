@@ -106,6 +106,10 @@ def test_what_was_restored_is_not_called_proved_while_the_pods_from_before_still
     assert found is not None
     assert found.code is ExitCode.UNPROVEN
     assert found.message == "restored to what it was"
+    assert found.hint == "`devloop trigger web`, or a save, lets devloop take over again"
+    found = verdict(service(*PROVED, seen(DIGEST), back, ev.ServicePaused("web", paused=True)))
+    assert found is not None
+    assert found.hint == "`devloop trigger web` lets devloop take over again", "a save would only gather"
 
 
 def test_scaled_to_nothing_there_is_nothing_to_prove() -> None:

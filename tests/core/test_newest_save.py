@@ -1,5 +1,7 @@
 """What a session tells `why` of the newest save, in the states that matter."""
 
+from dataclasses import replace
+
 import pytest
 
 from devloop.core import events as ev
@@ -60,6 +62,10 @@ def test_a_session_says_that_what_was_there_before_it_is_back() -> None:
     told = standing(web, scene.past, "1a2b", "/work/web", 0.0)
     assert isinstance(told, Settled)
     assert told.restored == web.drifted > 0
+    assert not told.paused
+    told = standing(replace(web, paused=True), scene.past, "1a2b", "/work/web", 0.0)
+    assert isinstance(told, Settled)
+    assert told.paused
 
 
 def test_a_build_that_was_asked_for_is_no_newer_save() -> None:

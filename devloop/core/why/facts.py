@@ -182,6 +182,8 @@ class Settled:
     """When that was; else when the last cycle was asked for."""
     restored: float = 0.0
     """Since when the workload is what it was before devloop; 0.0 where it is not."""
+    paused: bool = False
+    """Whether saves gather, so that only what is asked for is built."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,8 @@ def restored(facts: Facts, deployment: Deployment) -> Cause | None:
     policies = [spec.pull_policy for spec in specs if "@" not in spec.image and spec.pull_policy in _ASKS_NOBODY]
     missed = f"; {policies[0]} is back, so nodes may miss the next push to the tag" if policies else ""
     evidence = Evidence(f"devloop up, session {settled.session}", "saw it restored at", settled.restored)
-    fix = f"to let devloop take over again: save a change, or devloop trigger {settled.service}"
+    trigger = f"devloop trigger {settled.service}"
+    fix = f"to let devloop take over again: {trigger if settled.paused else f'save a change, or {trigger}'}"
     return Cause(CauseCode.RESTORED, f"{facts.key} is what it was before devloop{missed}", (evidence,), fix)
 
 

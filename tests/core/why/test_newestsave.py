@@ -136,6 +136,8 @@ def test_a_workload_that_was_restored_is_told_so_and_how_devloop_takes_over_agai
     assert [(each.source, each.time) for each in cause.evidence] == [("devloop up, session 1a2b", AFTER + 1)]
     assert cause.fix == "to let devloop take over again: save a change, or devloop trigger web"
     assert exit_code(causes) is ExitCode.DONE
+    (cause,) = diagnose(replace(FINE, settled=replace(settled, paused=True), pushes=pushes))
+    assert cause.fix == "to let devloop take over again: devloop trigger web", "a save would only gather"
     (always,) = diagnose(replace(facts(running("one", "a", policy="Always"), template=ALWAYS), settled=settled))
     assert always.message == "deployment/web is what it was before devloop"
 
