@@ -1,6 +1,6 @@
 """Putting a workload back: only what still holds what devloop wrote, and every mark of devloop."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 from devloop.core.events import Change
 from devloop.core.managers import field_writer
 from devloop.core.original import Original, Written
+from devloop.core.patch import IMAGE
 from devloop.core.workload import ACTIVE, BUILD, FIELD_MANAGER, ORIGINAL, Deployment
 
 
@@ -18,6 +19,8 @@ class RestorePlan:
     body: Mapping[str, Any] | None
     changes: tuple[Change, ...]
     kept: tuple[str, ...]
+    moved: tuple[str, ...] = ()
+    """In words: the images that were there before under the very tag that devloop moved, and so stay what they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,7 @@ def plan_restore(deployment: Deployment, tz: tzinfo = UTC) -> RestorePlan:
     marks = _marks(deployment)
     changes = (*(_change(f) for f in ours), *marks)
     kept = tuple(_kept(deployment, f, tz) for f in fields if f.foreign)
-    return RestorePlan(_body(deployment, ours, marks) if changes else None, changes, kept)
+    return RestorePlan(_body(deployment, ours, marks) if changes else None, changes, kept, _moved(deployment, fields))
 
 
 def strip_managed_fields(raw: Mapping[str, Any]) -> list[dict[str, Any]] | None:
@@ -86,6 +89,12 @@ def _marks(deployment: Deployment) -> list[Change]:
         (f"metadata.labels[{ACTIVE}]", deployment.labels.get(ACTIVE)),
     )
     return [Change(path, value, "", "devloop's mark is removed") for path, value in found if value is not None]
+
+
+def _moved(deployment: Deployment, fields: Sequence[_Field]) -> tuple[str, ...]:
+    own = {found.container for found in fields} - {found.container for found in fields if found.key == IMAGE}
+    specs = (spec for spec in map(deployment.template.container, sorted(own)) if spec is not None)
+    return tuple(f"container {spec.name}: {spec.image} stays, with what was pushed to it last" for spec in specs)
 
 
 def _change(found: _Field) -> Change:

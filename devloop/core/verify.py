@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from devloop.core.events import Verdict
 from devloop.core.failure import Failure, FailureCode
 from devloop.core.image import PushedImage, ResolvedImage, digest_of, same_image, short
-from devloop.core.patch import POLICY, STRATEGIES, differences, loaded_into
+from devloop.core.patch import POLICY, STRATEGIES, FieldPlan, differences, loaded_into
 from devloop.core.proof import Known, is_ours, verdict_of
 from devloop.core.pulls import pull_seconds
 from devloop.core.rollout import is_complete
@@ -134,8 +134,10 @@ def unchanged(
     deployment = snapshot.deployment
     if deployment is None:
         return f"{snapshot.key} does not exist"
-    template = _template_reason(deployment, containers, image, pin)
-    if deployment.replicas == 0:
+    found = differences(deployment, tuple(containers), image, pin)
+    template = ", ".join(map(_difference, found))
+    # Pods whose template names another image run what they were told to.
+    if deployment.replicas == 0 or any(each.key != POLICY for each in found):
         return template
     revision = _settled(snapshot, deployment)
     if revision is None:
@@ -224,15 +226,10 @@ def _sentence(verdict: PodVerdict, others: int) -> str:
     return f"container {verdict.container} of Pod {verdict.pod} on {verdict.node} {verdict.text}{more}"
 
 
-def _template_reason(deployment: Deployment, containers: Sequence[str], image: PushedImage, pin: Pin) -> str:
-    found = differences(deployment, tuple(containers), image, pin)
-    phrases = [
-        f"pull policy of container {p.container.name} is {p.live or 'unset'}"
-        if p.key == POLICY
-        else f"image of container {p.container.name} is {p.live}, not {p.wanted}"
-        for p in found
-    ]
-    return ", ".join(phrases)
+def _difference(found: FieldPlan) -> str:
+    if found.key == POLICY:
+        return f"pull policy of container {found.container.name} is {found.live or 'unset'}"
+    return f"image of container {found.container.name} is {found.live}, not {found.wanted}"
 
 
 def _settled(snapshot: Snapshot, deployment: Deployment) -> Revision | None:

@@ -54,10 +54,12 @@ class Restored:
     """What went back, in words. Empty when there was nothing to put back, and so no rollout to wait for."""
     kept: tuple[str, ...] = ()
     """What somebody else had changed meanwhile."""
+    moved: tuple[str, ...] = ()
+    """What a restore of the workload does not bring back, in words."""
 
     @property
     def lines(self) -> tuple[str, ...]:
-        return (*self.changes, *self.kept) or ("nothing of devloop's was left on it",)
+        return (*self.changes, *self.kept, *self.moved) or ("nothing of devloop's was left on it",)
 
 
 async def restore(cluster: KubeCluster, key: WorkloadKey) -> Restored | Failure:
@@ -77,7 +79,7 @@ async def restore(cluster: KubeCluster, key: WorkloadKey) -> Restored | Failure:
     failure = await _disown(cluster, key)
     if failure:
         return failure
-    return Restored(key, deployment.uid, deployment.generation, _told(plan), plan.kept)
+    return Restored(key, deployment.uid, deployment.generation, _told(plan), plan.kept, plan.moved)
 
 
 def _told(plan: RestorePlan) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from devloop.core.image import short
 from devloop.core.init.draft import Draft, Proposal
 from devloop.core.init.kept import Stated
 from devloop.core.init.match import Matched, Matching, Unmatched
-from devloop.core.init.workload import Live
+from devloop.core.init.workload import Live, full_name, reference
 from devloop.core.problems import quoted
 from devloop.core.resolve import LOCAL_TAG, SHARED_TAG
 from devloop.core.values import fill
@@ -95,6 +95,16 @@ def _default_tag(draft: Draft, user: str) -> Iterator[str]:
     why = "the usual one on a local cluster" if draft.target.local else why
     word = "tags that begin with" if all(service.image.load_why for service in services) else "tag"
     yield f"  · {word} {tag} for {', '.join(service.name for service in services)}: {why}; the key `tag` names another"
+    if moved := [service.name for service in services if _runs(service, tag)]:
+        verb = "runs" if len(moved) == 1 else "run"
+        yield f"  ! {', '.join(moved)} {verb} tag {tag} now: a build moves it, and `devloop restore` does not move it back"
+
+
+def _runs(service: Proposal, tag: str) -> bool:
+    """Whether a workload runs now what a build is going to replace in the registry."""
+    refs = (reference(spot.container.image) for spot in service.matched.spots)
+    moved = (service.image.image, tag)
+    return not service.image.load_why and any(ref and (full_name(ref), ref.effective_tag) == moved for ref in refs)
 
 
 def _inner(sentence: str) -> str:

@@ -71,6 +71,18 @@ def test_a_field_that_was_not_set_is_not_set_again() -> None:
     assert body["spec"]["template"]["spec"]["containers"] == [{"name": "web", "imagePullPolicy": None}]
 
 
+@pytest.mark.parametrize(
+    ("image", "pin", "moved"),
+    [
+        (DEV, Pin.TAG, (f"container web: {DEV} stays, with what was pushed to it last",)),
+        (DEV, Pin.DIGEST, ()),
+        ("localhost:5001/shop/web:v1", Pin.TAG, ()),
+    ],
+)
+def test_a_tag_that_was_there_before_is_not_moved_back(image: str, pin: Pin, moved: tuple[str, ...]) -> None:
+    assert plan_restore(patched(deployment(container(image=image)), ("web",), pin)).moved == moved
+
+
 def managed(name: str, time: str, field: str = "f:image", **extra: Any) -> dict[str, Any]:
     fields: dict[str, Any] = {"f:spec": {"f:template": {"f:spec": {"f:containers": {'k:{"name":"web"}': {field: {}}}}}}}
     return {"manager": name, "operation": "Update", "time": time, "fieldsV1": fields, **extra}

@@ -290,6 +290,14 @@ def test_pinned_by_digest_the_policy_may_be_any() -> None:
     assert why(picture).startswith(f"image of container web is {ref}, not {DEV}, pull policy of container web is")
 
 
+def test_pods_whose_template_names_another_image_run_what_they_were_told_to() -> None:
+    """No cache and no mirror is at fault for that."""
+    template = replace(TEMPLATE, containers=(ContainerSpec("web", "busybox:1", "Always"),))
+    found = replace(pod(), specs=template.containers)
+    picture = snapshot(found, template=template, revisions=(revision(template=template),))
+    assert why(picture, image=pushed("b")) == f"image of container web is busybox:1, not {DEV}"
+
+
 @pytest.mark.parametrize(
     ("picture", "reason"),
     [

@@ -272,6 +272,26 @@ def test_what_is_said_of_it() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("image", "told"),
+    [
+        (
+            f"{R}/shop/web:dev",
+            ["  ! web runs tag dev now: a build moves it, and `devloop restore` does not move it back"],
+        ),
+        (f"{R}/shop/web:v1", []),
+        (
+            f"{R}/other/web:dev",
+            ["  ! web runs tag dev now: a build moves it, and `devloop restore` does not move it back"],
+        ),
+        ("nginx:dev", []),
+    ],
+)
+def test_a_tag_that_runs_and_will_be_moved_is_told(image: str, told: list[str]) -> None:
+    draft = drafted(project("web/Dockerfile"), running("web", image))
+    assert [line for line in report(draft, ()) if "does not move it back" in line] == told
+
+
 @pytest.mark.parametrize(("user", "tag"), [("Jo Doe", "dev-Jo-Doe"), ("", "dev-{user}")])
 def test_the_tag_that_a_shared_cluster_will_have_is_said(user: str, tag: str) -> None:
     found = drafted(project("web/Dockerfile"), running("web", f"{R}/shop/web:1"), target=FAR)
