@@ -1,10 +1,10 @@
 """The files that `devloop init` writes: what is there now, and writing them without losing anything of a person's."""
 
+import codecs
+import errno
 import os
-import tomllib
-from collections.abc import Mapping
+import shutil
 from pathlib import Path
-from typing import Any
 
 from devloop.core.gitignore import patterns
 from devloop.core.ignore import Matcher
@@ -28,14 +28,6 @@ def read_text(path: Path) -> str | None:
     except OSError as error:
         error.filename = error.filename or str(path)  # one that can be opened, and then not be read, has none
         raise
-
-
-def tables_of(text: str) -> Mapping[str, Any] | None:
-    """The tables of a TOML text; None when it is none."""
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
-        return None
 
 
 def is_ignored(folder: Path, name: str) -> bool:
@@ -72,11 +64,23 @@ def append_line(path: Path, line: str) -> None:
 
 
 def write(path: Path, text: str, *, replaces: bool) -> None:
-    """Write it whole or not at all; raises `FileExistsError` for one that has appeared meanwhile."""
+    """Write it whole or not at all; raises `FileExistsError` for one that has appeared meanwhile.
+
+    One that is replaced keeps its mode, its line ends and its byte order mark, and a link stays one.
+    """
     if not replaces:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
         return
-    beside = path.with_name(f".{path.name}.new")
-    beside.write_text(text, encoding="utf-8")
-    os.replace(beside, path.resolve())  # noqa: PTH105 - a link stays one
+    target = path.resolve()
+    if not os.access(target, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+    before = target.read_bytes()
+    beside = target.with_name(f".{target.name}.new")
+    try:
+        encoding = "utf-8-sig" if before.startswith(codecs.BOM_UTF8) else "utf-8"
+        beside.write_text(text, encoding, newline="\r\n" if b"\r\n" in before else "\n")
+        shutil.copymode(target, beside)
+        beside.replace(target)
+    finally:
+        beside.unlink(missing_ok=True)

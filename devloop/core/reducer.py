@@ -189,7 +189,7 @@ def _cycle_finished(service: ServiceState, event: ev.CycleFinished, time: float)
     settled = service.settled or event.outcome.settles
     unproved = None if event.outcome.settles or running.on_workloads else service.unproved
     ended = replace(service, last=finished, live=live, settled=settled, unproved=unproved)
-    if ended.lost or ended.blocked or ended.held:
+    if ended.mended_elsewhere:
         # Nothing is lost: the same cycle is wanted again as soon as what it failed on is mended.
         return replace(ended, want=_again(running.want, service.want))
     return ended

@@ -221,6 +221,11 @@ class ServiceState:
         """Whether the last cycle ended because of a dependency."""
         return self.failure is not None and self.failure.code is FailureCode.DEPENDENCY_FAILED
 
+    @property
+    def mended_elsewhere(self) -> bool:
+        """Whether the last cycle failed on what is not this service's: it is wanted again when that is over."""
+        return bool(self.lost or self.blocked or self.held)
+
 
 @dataclass(frozen=True, slots=True)
 class SessionState:

@@ -7,7 +7,7 @@ https://toml.io/en/v1.0.0.
 import json
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from devloop.core.problems import Place
@@ -122,6 +122,14 @@ def _tokens(text: str) -> Iterator[tuple[str, int]]:
         line += piece.count("\n")
 
 
+def tables_of(text: str) -> dict[str, Any] | None:
+    """The tables of a TOML text; None when it is none."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return None
+
+
 def key_lines(text: str) -> dict[Place, int]:
     """The line, from 1, at which each table, key and list item of a valid TOML text first appears."""
     return _Scanner(text).scan()
@@ -135,15 +143,24 @@ def write(document: Mapping[str, Any]) -> str:
 def _blocks(place: tuple[str, ...], table: Mapping[str, Any]) -> Iterator[str]:
     plain = {key: value for key, value in table.items() if not isinstance(value, Mapping)}
     if plain or (place and not table):
-        header = f"[{'.'.join(key_text(part) for part in place)}]\n" if place else ""
-        yield header + "".join(f"{key_text(key)} = {value_text(value)}\n" for key, value in plain.items())
+        above = f"{header(place)}\n" if place else ""
+        yield above + "".join(f"{line(key, value)}\n" for key, value in plain.items())
     for key, value in table.items():
         if isinstance(value, Mapping):
             yield from _blocks((*place, key), value)
 
 
-def key_text(key: str) -> str:
-    """A key, quoted where it has to be."""
+def header(place: Sequence[str]) -> str:
+    """What a table begins with."""
+    return f"[{'.'.join(map(_key_text, place))}]"
+
+
+def line(key: str, value: Any) -> str:
+    """One key with its value."""
+    return f"{_key_text(key)} = {value_text(value)}"
+
+
+def _key_text(key: str) -> str:
     return key if _BARE_KEY.fullmatch(key) else _string(key)
 
 
@@ -152,7 +169,7 @@ def value_text(value: Any) -> str:
     if isinstance(value, str):
         return _string(value)
     if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{key_text(key)} = {value_text(item)}" for key, item in value.items()) + " }"
+        return "{ " + ", ".join(f"{_key_text(key)} = {value_text(item)}" for key, item in value.items()) + " }"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(value_text(item) for item in value) + "]"
     return json.dumps(value)

@@ -14,7 +14,7 @@ from devloop.adapters import configfile, kubeconfig
 from devloop.adapters.configfile import Left, LoadedConfig
 from devloop.adapters.kubeconfig import PinnedContext
 from devloop.core.adopt import addition, adopt, beside, match_deployments, to_toml
-from devloop.core.config import Config, Problems
+from devloop.core.config import ClusterConfig, Config, Problems
 from devloop.core.failure import ExitCode, Failure
 from devloop.core.guard import Allowed, Refused, Written, declined, is_local, judge, remedy
 from devloop.core.manifest import deployment as parse_deployment
@@ -124,14 +124,28 @@ async def place_of(loaded: LoadedConfig | None, request: Request, pinned: Pinned
     return Place(config, shown, root, pinned, addresses, namespace, request.context, _branch(root))
 
 
-def as_sent(left: Left, request: Request) -> Request:
-    """What files with mistakes would have it be, as far as they can be read, where the command line does not say."""
-    return replace(request, context=request.context or left.context, namespace=request.namespace or left.namespace)
+def have_mistakes(problems: Problems) -> str:
+    """As the subject and verb of a sentence: which files."""
+    names = named_at_fault(problems)
+    return f"{names} {'have' if ' and ' in names else 'has'} mistakes (`devloop validate` tells them)"
 
 
-async def place_beside(left: Left, request: Request, pinned: PinnedContext) -> Place:
-    """That context beside files with mistakes: allowed is what an overlay without mistakes allows, and no more."""
-    place = await place_of(None, as_sent(left, request), pinned)
+def despite(command: str) -> str:
+    """What can be done with a service while the file has mistakes."""
+    return f"→ correct that, or name its workload, which needs no file: devloop {command} deployment/NAME -n NAMESPACE"
+
+
+async def place_beside(left: Left | None, request: Request) -> Place | Failure:
+    """Where files with mistakes would send a command, as far as they can be read and the command line does not say.
+
+    Allowed is what an overlay without mistakes allows, and no more.
+    """
+    left = left or Left("", "", "", ClusterConfig(), faulty=False)
+    sent = replace(request, context=request.context or left.context, namespace=request.namespace or left.namespace)
+    pinned = chosen_context(None, sent)
+    if isinstance(pinned, Failure):
+        return pinned
+    place = await place_of(None, sent, pinned)
     return replace(place, config=Config(cluster=left.own), file=left.file, chosen=request.context)
 
 

@@ -28,10 +28,10 @@ from devloop.session.leases import leaseholder, let_go, others
 from devloop.session.project import (
     Place,
     Refusal,
-    as_sent,
     ask_guard,
-    chosen_context,
+    despite,
     find_place,
+    have_mistakes,
     named_at_fault,
     parse_key,
     place_beside,
@@ -215,9 +215,10 @@ async def _open(request: Request, *, everything: bool) -> _Opened | Refusal:
     problems = _in_the_way(request, everything=everything)
     place = await _without_file(request, problems) if problems else await find_place(request)
     if isinstance(place, Refusal):
-        alone = everything and not request.namespace and not request.file and not place.failure
+        if request.file or place.failure or (everything and request.namespace):
+            return place
         way = "→ correct that, or name the namespace, which needs no file: devloop restore --all -n NAMESPACE"
-        return replace(place, lines=(*place.lines, way)) if alone else place
+        return replace(place, lines=(*place.lines, way if everything else despite("restore")))
     keys: list[WorkloadKey] = []
     names = [name for name in request.names if "/" not in name]
     if names and not place.file:
@@ -252,22 +253,18 @@ def _in_the_way(request: Request, *, everything: bool) -> Problems | None:
 async def _without_file(request: Request, problems: Problems) -> Place | Refusal:
     """Beside files with mistakes: where they would have it, and allowed is what an overlay without mistakes allows."""
     left = configfile.left_of(problems, request.file, Path.cwd(), os.environ)
-    if left is None:
-        return await find_place(request)
-    pinned = chosen_context(None, as_sent(left, request))
-    if isinstance(pinned, Failure):
-        return Refusal.of(pinned)
-    place = await place_beside(left, request, pinned)
+    place = await place_beside(left, request)
+    if isinstance(place, Failure):
+        return Refusal.of(place)
     names = named_at_fault(problems)
-    have, them = ("have", "them") if " and " in names else ("has", "it")
-    say.err(
-        f"{names} {have} mistakes (`devloop validate` tells them); restoring without {them}: "
-        f"context {pinned.name}, namespace {place.namespace}"
-    )
+    without = f"restoring without {'them' if ' and ' in names else 'it'}"
+    say.err(f"{have_mistakes(problems)}; {without}: context {place.pinned.name}, namespace {place.namespace}")
+    if left is None:
+        return place
     if left.faulty:
         return replace(place, faulty=place.overlay)
     # Where the file meant another context, what to add depends on all that it says of contexts.
-    return place if left.context in {"", pinned.name} else replace(place, faulty=names)
+    return place if left.context in {"", place.pinned.name} else replace(place, faulty=names)
 
 
 async def _restore_one(

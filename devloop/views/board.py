@@ -82,8 +82,9 @@ def _waits_for_nothing_here(service: ServiceState) -> bool:
 
 
 def _is_broken(service: ServiceState) -> bool:
-    """Whether there is something to mend here: what is somebody else's, or a dependency's, is mended elsewhere."""
-    return service.failure is not None and service.restored is None and not (service.blocked or service.looks_on)
+    """Whether there is something to mend here."""
+    here = not (service.mended_elsewhere or service.looks_on)
+    return service.failure is not None and service.restored is None and here
 
 
 def brief(detail: str) -> str:

@@ -96,8 +96,8 @@ def _default_tag(draft: Draft, user: str) -> Iterator[str]:
     word = "tags that begin with" if all(service.image.load_why for service in services) else "tag"
     yield f"  · {word} {tag} for {', '.join(service.name for service in services)}: {why}; the key `tag` names another"
     if moved := [service.name for service in services if _runs(service, tag)]:
-        verb = "runs" if len(moved) == 1 else "run"
-        yield f"  ! {', '.join(moved)} {verb} tag {tag} now: a build moves it, and `devloop restore` does not move it back"
+        runs = f"{', '.join(moved)} {'runs' if len(moved) == 1 else 'run'}"
+        yield f"  ! {runs} tag {tag} now: a build moves it, and `devloop restore` does not move it back"
 
 
 def _runs(service: Proposal, tag: str) -> bool:

@@ -1,10 +1,11 @@
 """The files that `devloop init` writes, without losing anything of a person's."""
 
+import os
 from pathlib import Path
 
 import pytest
 
-from devloop.adapters.projectfiles import append_line, checkout_of, is_ignored, read_text, tables_of, write
+from devloop.adapters.projectfiles import append_line, checkout_of, is_ignored, read_text, write
 
 NAME = "devloop.local.toml"
 
@@ -81,5 +82,35 @@ def test_a_link_stays_one(tmp_path: Path) -> None:
 
 def test_reading(tmp_path: Path) -> None:
     assert read_text(tmp_path / "none") is None
-    assert tables_of("a = 1") == {"a": 1}
-    assert tables_of("a = ") is None
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b"a\nb\n", b"a\nc\n"),
+        (b"a\r\nb\r\n", b"a\r\nc\r\n"),
+        (b"\xef\xbb\xbfa\nb\n", b"\xef\xbb\xbfa\nc\n"),
+    ],
+)
+def test_what_is_not_text_stays_as_it_was(before: bytes, after: bytes, tmp_path: Path) -> None:
+    (folder := tmp_path / "dotfiles").mkdir()
+    target, link = folder / "mine.toml", tmp_path / "devloop.local.toml"
+    target.write_bytes(before)
+    target.chmod(0o600)
+    link.symlink_to(target)
+    assert read_text(link) == before.decode("utf-8-sig").replace("\r\n", "\n")
+    write(link, "a\nc\n", replaces=True)
+    assert link.is_symlink()
+    assert target.read_bytes() == after
+    assert target.stat().st_mode & 0o777 == 0o600
+    assert [each.name for each in folder.iterdir()] == ["mine.toml"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everything")
+def test_a_file_that_may_not_be_written_stays(tmp_path: Path) -> None:
+    path = tmp_path / "devloop.local.toml"
+    path.write_text("a")
+    path.chmod(0o400)
+    with pytest.raises(PermissionError, match="devloop"):
+        write(path, "b", replaces=True)
+    assert path.read_text() == "a"

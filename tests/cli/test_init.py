@@ -41,6 +41,40 @@ def test_a_second_time_nothing_has_to_be_written(project: Project) -> None:
     assert "devloop.toml says so already" in err
 
 
+def test_an_overlay_need_not_say_what_devloop_toml_says(project: Project) -> None:
+    assert project.run("init", "--yes")[0] == 0
+    shared = project.root / "devloop.toml"
+    rest = shared.read_text().partition("[services.")
+    shared.write_text('[cluster]\ncontext = "colima"\nnamespace = "shop"\n\n' + "".join(rest[1:]))
+    own = project.root / "devloop.local.toml"
+    own.write_text("# mine\n[ui]\nnotify = false\n")
+    code, out, err = project.run("init", "--diff")
+    assert (code, out) == (0, ""), err
+    assert "devloop.local.toml says so already" in err
+
+
+@pytest.mark.parametrize("mode", ["--yes", "--diff"])
+def test_what_cannot_be_added_line_by_line_is_told(mode: str, project: Project) -> None:
+    own = '# mine\ncluster = { namespace = "shop" }\n[ui]\nnotify = false\n'
+    (project.root / "devloop.local.toml").write_text(own)
+    code, _, err = project.run("init", mode)
+    assert code == 2
+    lacks = 'devloop.local.toml does not say [cluster] context = "colima", and that cannot be added line by line'
+    assert f"{lacks}: nothing was written\n→ add that yourself, or move devloop.local.toml away, and run" in err
+    assert (project.root / "devloop.local.toml").read_text() == own
+    assert project.files == {"devloop.local.toml"}
+
+
+def test_what_is_written_is_valid_with_what_a_person_wrote(project: Project) -> None:
+    own = '[cluster]\ncontext = "colima"\n\n[services.gone]\ntag = "x"\n'
+    (project.root / "devloop.local.toml").write_text(own)
+    code, _, err = project.run("init", "--yes")
+    assert code == 2
+    assert "devloop.local.toml:4: services.gone" in err
+    assert "→ correct that, or move devloop.local.toml away, and run `devloop init` again" in err
+    assert project.files == {"devloop.local.toml"}
+
+
 def test_what_the_file_says_is_an_answer(project: Project, cluster: Cluster) -> None:
     """A workload that only a person could name, an image and a comment of their own: none of it is asked or changed."""
     cluster.deploy("mail-worker", "127.0.0.1:1/shop/jobs")

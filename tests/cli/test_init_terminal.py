@@ -59,12 +59,12 @@ def test_adding_to_a_file_can_be_declined(project: Project) -> None:
     own = '[services.mine]\nimage = "localhost:1/mine"\nbuild = "web"\n'
     (project.root / "devloop.toml").write_text(own)
     with project.terminal("init") as terminal:
-        terminal.until("devloop.toml is there and does not have all of it. Add that? [Y/n]")
+        terminal.until("devloop.toml is there and does not have that yet. Add it? [Y/n]")
         terminal.press(b"n\n")
         assert terminal.finish() == 2
     assert (project.root / "devloop.toml").read_text() == own
     with project.terminal("init") as terminal:
-        terminal.until("Add that? [Y/n]")
+        terminal.until("Add it? [Y/n]")
         terminal.press(b"\n")
         terminal.until("Write devloop.local.toml")
         terminal.press(b"\n")
@@ -84,7 +84,7 @@ def test_a_line_that_lacks_is_added_to_what_a_person_wrote(project: Project) -> 
     path.write_text(own)
     with project.terminal("init") as terminal:
         terminal.until("-# context")
-        terminal.until("devloop.local.toml is there and does not have all of it. Add that? [Y/n]")
+        terminal.until("devloop.local.toml is there and does not have that yet. Add it? [Y/n]")
         terminal.press(b"\n")
         terminal.until("wrote devloop.local.toml")
         terminal.until("doctor")

@@ -1,15 +1,16 @@
-"""What a TOML file lacks, put into it line by line: the rest of it, a person's comments too, stays as it is."""
+"""What a TOML file lacks, put into it line by line: the rest of it, a person's comments too, stays as it is.
+
+There are several ways to put a value into a file. Each is tried, and the first is taken after which the parser finds
+that value there, and all else as before.
+"""
 
 import re
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from devloop.core.layers import merge
-from devloop.core.toml import key_lines, key_text, value_text
-
-_STRING = re.compile(r'"(?:\\.|[^"\\])*"|\'[^\']*\'')
+from devloop.core.toml import header, key_lines, line, tables_of, value_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,76 +25,80 @@ class Block:
     """Comment lines below its header."""
 
     @property
-    def header(self) -> str:
-        return f"[{'.'.join(map(key_text, self.place))}]"
-
-    @property
     def text(self) -> str:
-        lines = (f"{line}\n" for line in map(_line, self.values.items()))
-        return f"{self.head}{self.header}\n{self.notes}{''.join(lines)}"
+        lines = "".join(f"{line(key, value)}\n" for key, value in self.values.items())
+        return f"{self.head}{header(self.place)}\n{self.notes}{lines}"
 
 
 def completed(text: str, blocks: Iterable[Block]) -> str | None:
     """The text with all that the blocks say; None where that would take more than lines that are new or changed."""
-    made: str | None = text
+    made = text
     for block in blocks:
-        made = None if made is None else _with_block(made, block)
+        there = _table(made, block.place) is not None
+        for part in [replace(block, values={key: block.values[key]}) for key in block.values] if there else [block]:
+            way = _with(made, part)
+            if way is None:
+                return None
+            made = way
     return made
 
 
-def _with_block(text: str, block: Block) -> str | None:
-    if not block.values:
-        return text
-    if not _has_table(text, block.place):
-        return _first(text, block.place, block.values, [f"{text.rstrip()}\n\n{block.text}".lstrip()])
-    made: str | None = text
-    for key, value in block.values.items():
-        made = None if made is None else _first(made, block.place, {key: value}, _ways(made, block.place, key, value))
-    return made
+def lacking(text: str, blocks: Iterable[Block]) -> list[str]:
+    """What they say and the text does not, as one writes it in a sentence: `[cluster] context = "kind-dev"`."""
+    return [
+        f"{header(block.place)} {line(key, value)}"
+        for block in blocks
+        for key, value in block.values.items()
+        if (_table(text, block.place) or {}).get(key) != value
+    ]
 
 
-def _ways(text: str, table: tuple[str, ...], key: str, value: Any) -> Iterator[str]:
-    """What could come of it, the best first: as it is, with another value, uncommented, or below the table's header."""
-    yield text
-    lines, at, line = text.splitlines(), key_lines(text), _line((key, value))
-    if (*table, key) in at:
-        index = at[*table, key] - 1
-        yield _with_lines(lines, index, _STRING.sub(lambda _: value_text(value), lines[index], count=1))
-        return
-    for index, each in enumerate(lines):
-        if each == f"# {line}":
-            yield _with_lines(lines, index, line)
-    index = at[table] - 1
-    yield _with_lines(lines, index, lines[index], line)
-
-
-def _with_lines(lines: list[str], index: int, *instead: str) -> str:
-    return "\n".join([*lines[:index], *instead, *lines[index + 1 :], ""])
-
-
-def _first(text: str, table: tuple[str, ...], values: Mapping[str, Any], ways: Iterable[str]) -> str | None:
-    """The first that says what the text says with these values laid over it, and nothing else."""
-    addition = values
-    for part in reversed(table):
+def _with(text: str, block: Block) -> str | None:
+    tables = tables_of(text)
+    if tables is None or not block.values:
+        return None if tables is None else text
+    addition = block.values
+    for part in reversed(block.place):
         addition = {part: addition}
-    wanted = merge(tomllib.loads(text), addition)
-    return next((way for way in ways if _loads(way) == wanted), None)
+    wanted = merge(tables, addition)
+    return next((way for way in _ways(text, block) if tables_of(way) == wanted), None)
 
 
-def _has_table(text: str, place: tuple[str, ...]) -> bool:
-    table: Any = tomllib.loads(text)
+def _ways(text: str, block: Block) -> Iterator[str]:
+    """What could come of it, the best first; `block` has one value where there is such a table."""
+    yield text
+    lines, at = text.split("\n"), key_lines(text)
+    for key, value in block.values.items():
+        if (*block.place, key) in at:
+            yield _with_value(lines, at[*block.place, key] - 1, key, value)
+        for index, each in enumerate(lines):
+            if each == f"# {line(key, value)}":
+                yield _instead(lines, index, line(key, value))
+        if block.place in at:
+            index = at[block.place] - 1
+            for note in block.notes.splitlines()[-1:]:
+                if note in lines[index:]:
+                    yield _instead(lines, lines.index(note, index), note, line(key, value))
+            # Below a header, or below a line that names the table by dotted keys.
+            for above in range(len(block.place), -1, -1):
+                dotted = ".".join((*block.place[above:], line(key, value)))
+                yield _instead(lines, index, lines[index], dotted)
+    yield f"{text.rstrip()}\n\n{block.text}".lstrip()
+
+
+def _with_value(lines: list[str], index: int, key: str, value: Any) -> str:
+    """The string after that key replaced, and all else on its line as it was."""
+    string = r'"(?:\\.|[^"\\])*"|\'[^\']*\''
+    found = re.compile(rf"(\b{re.escape(key)}[\"']?\s*=\s*)(?:{string})")
+    return _instead(lines, index, found.sub(lambda match: f"{match[1]}{value_text(value)}", lines[index], count=1))
+
+
+def _instead(lines: list[str], index: int, *new: str) -> str:
+    return "\n".join([*lines[:index], *new, *lines[index + 1 :]])
+
+
+def _table(text: str, place: tuple[str, ...]) -> Mapping[str, Any] | None:
+    table: Any = tables_of(text)
     for part in place:
         table = table.get(part) if isinstance(table, dict) else None
-    return isinstance(table, dict)
-
-
-def _loads(text: str) -> dict[str, Any] | None:
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
-        return None
-
-
-def _line(item: tuple[str, Any]) -> str:
-    key, value = item
-    return f"{key_text(key)} = {value_text(value)}"
+    return table if isinstance(table, dict) else None

@@ -3,6 +3,7 @@
 import posixpath
 import textwrap
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from devloop.core.init.complete import Block
@@ -54,8 +55,20 @@ def local_file(draft: Draft) -> str:
     return "\n".join([_comment(_HEAD_LOCAL), *(block.text for block in local_blocks(draft))])
 
 
+def needed_blocks(draft: Draft) -> Iterator[Block]:
+    """What an overlay that is there has to say: not what the files say or permit already."""
+    cluster, *services = local_blocks(draft)
+    values = dict(cluster.values)
+    if draft.target.in_files:
+        values.pop("context", None)
+    if draft.kept.namespace == draft.namespace:
+        values.pop("namespace", None)
+    yield replace(cluster, values=values, notes=cluster.notes if "context" in values else "")
+    yield from services
+
+
 def local_blocks(draft: Draft) -> Iterator[Block]:
-    """The same, table by table."""
+    """The tables of the overlay."""
     yield _cluster(draft)
     named = {service.name for service in draft.services}
     overlay = {name: table for name, table in draft.kept.overlay.items() if name in named | draft.kept.names}
@@ -103,8 +116,7 @@ def _service(service: Proposal, draft: Draft) -> str:
     image = service.image
     lines += "".join(map(_noted, (*image.notes, service.tag_note)))
     lines += "" if image.loads_here else _loaded(image)
-    lines += f"[services.{service.name}]\n"
-    return lines + "".join(f"{key} = {_value(value)}\n" for key, value in keys.items())
+    return Block(("services", service.name), {key: _escaped(value) for key, value in keys.items()}, lines).text
 
 
 def _keys(service: Proposal, draft: Draft) -> Iterator[tuple[str, Any]]:

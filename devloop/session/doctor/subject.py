@@ -13,7 +13,6 @@ from devloop.core.service import Service
 from devloop.session.project import (
     Place,
     Refusal,
-    as_sent,
     chosen_context,
     named_at_fault,
     open_project,
@@ -73,17 +72,16 @@ async def open_subject(request: Request) -> Subject:
 async def _beside(problems: Problems, request: Request) -> Subject:
     """No services beside files with mistakes, but the cluster where those would send a command."""
     left = configfile.left_of(problems, request.file, Path.cwd(), os.environ)
-    pinned = chosen_context(None, as_sent(left, request) if left else request)
-    there = _NOWHERE if isinstance(pinned, Failure) else pinned
-    place = await (place_beside(left, request, there) if left else place_of(None, request, there))
+    found = await place_beside(left, request)
+    place = await place_of(None, request, _NOWHERE) if isinstance(found, Failure) else found
     wrong = Topic.CONFIG.failed(str(problems), "mend that; `devloop validate` checks the file alone")
     # `up` needs them mended anyway, and what they allow beside an intact overlay is not known before.
     place = replace(place, faulty=named_at_fault(problems))
-    return Subject(place, isinstance(pinned, PinnedContext), (), (*_of_no_context(pinned), wrong))
+    return Subject(place, isinstance(found, Place), (), (*_of_no_context(found), wrong))
 
 
-def _of_no_context(pinned: PinnedContext | Failure) -> list[Check]:
-    return [Topic.KUBE_CONTEXT.because(pinned)] if isinstance(pinned, Failure) else []
+def _of_no_context(found: PinnedContext | Place | Failure) -> list[Check]:
+    return [Topic.KUBE_CONTEXT.because(found)] if isinstance(found, Failure) else []
 
 
 async def _services(request: Request, place: Place, *, is_pinned: bool) -> tuple[Service, ...] | Refusal:

@@ -53,6 +53,8 @@ def init(request: InitRequest) -> ExitCode:
         name = Path(error.filename or root).name
         message = f"{name} is there and cannot be read ({error.strerror}), so nothing was written"
         return _refused(Refusal(ExitCode.USAGE, (message, f"→ move {name} away, or make it a file that you may read")))
+    if refusal := _unfit(compared):
+        return _refused(refusal)
     if request.mode is Mode.DIFF:
         return _diff(compared, proposal)
     return _write(compared, proposal, request)
@@ -185,6 +187,18 @@ def _write(compared: files.Files, proposal: Draft, request: InitRequest) -> Exit
     return ExitCode.DONE
 
 
+def _unfit(compared: files.Files) -> Refusal | None:
+    """Where a person's overlay would be in the way of what is written beside it."""
+    again = f"or move {configfile.OVERLAY} away, and run `devloop init` again"
+    if compared.by_hand:
+        message = (
+            f"{configfile.OVERLAY} does not say {' and '.join(compared.by_hand)}, and that cannot be added line by line"
+        )
+        return Refusal(ExitCode.USAGE, (f"{message}: nothing was written", f"→ add that yourself, {again}"))
+    problems = files.check_whole(compared)
+    return Refusal(ExitCode.USAGE, (*map(str, problems), f"→ correct that, {again}")) if problems else None
+
+
 def _in_the_way(compared: files.Files) -> Refusal:
     if all(change.adds for change in compared.replaced):
         message = f"{compared.replaced[0].name} is there and does not have all of it: nothing was written"
@@ -205,7 +219,7 @@ def _agreed(person: Person, compared: files.Files) -> bool:
     """Enter writes what is not there yet, and never changes anything that is."""
     for change in compared.replaced:
         say.out("", change.diff(), "")
-        differs = "does not have all of it. Add that" if change.adds else "says something else. Change it as shown"
+        differs = "does not have that yet. Add it" if change.adds else "says something else. Change it as shown"
         if not person.yes(f"{change.name} is there and {differs}?", change.adds):
             return False
     new = [change.name for change in compared.changes if not change.replaces]

@@ -3,16 +3,17 @@
 import difflib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from devloop.adapters import configfile
-from devloop.adapters.projectfiles import GITIGNORE, append_line, is_ignored, read_text, tables_of, with_line, write
+from devloop.adapters.projectfiles import GITIGNORE, append_line, is_ignored, read_text, with_line, write
 from devloop.core.config import Problems
-from devloop.core.init.complete import completed
+from devloop.core.init.complete import completed, lacking
 from devloop.core.init.draft import Draft
-from devloop.core.init.render import local_blocks, local_file, project_file
+from devloop.core.init.render import local_file, needed_blocks, project_file
+from devloop.core.toml import tables_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,23 +29,23 @@ class Change:
 
     @property
     def replaces(self) -> bool:
-        """Whether somebody's text would go."""
+        """Whether a file that is there is written anew."""
         return self.needed and self.before is not None
 
     @property
     def adds(self) -> bool:
-        """Whether all that is there stays; a line that was commented out may become one."""
-        lines = self._lines()[2:]  # without the two names
-        new = {line[1:] for line in lines if line.startswith("+")}
-        return self.replaces and all(line.removeprefix("-# ") in new for line in lines if line.startswith("-"))
+        """Whether all lines that are there stay; one that was commented out may become one."""
+        old, new = self._lines
+        rest = iter(new)  # looked through once, so the order stays as well
+        return self.replaces and all(any(line in {own, own.removeprefix("# ")} for line in rest) for own in old)
 
     def diff(self) -> str:
-        return "\n".join(self._lines())
-
-    def _lines(self) -> list[str]:
-        old, new = (self.before or "").splitlines(), self.text.splitlines()
         source = "/dev/null" if self.before is None else self.name
-        return list(difflib.unified_diff(old, new, source, self.name, lineterm=""))
+        return "\n".join(difflib.unified_diff(*self._lines, source, self.name, lineterm=""))
+
+    @property
+    def _lines(self) -> tuple[list[str], list[str]]:
+        return (self.before or "").splitlines(), self.text.splitlines()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,8 @@ class Files:
     local: Change
     ignoring: Change
     """`.gitignore`, with the line for the overlay."""
+    by_hand: tuple[str, ...] = ()
+    """What the overlay has to say, and is written too unlike to be given."""
 
     @property
     def changes(self) -> tuple[Change, ...]:
@@ -68,34 +71,34 @@ class Files:
 
 def compare(draft: Draft, root: Path) -> Files:
     """Raises `OSError` for a file that cannot be read."""
-    project, needed = project_file(draft), local_file(_needed(draft))
     before, own, ignored = (read_text(root / name) for name in (configfile.FILE, configfile.OVERLAY, GITIGNORE))
+    project, needed = project_file(draft), list(needed_blocks(draft))
+    local = local_file(draft) if own is None else completed(own, needed)
+    by_hand = lacking(own or "", needed) if local is None else ()
     return Files(
         root,
         Change(configfile.FILE, project, before, before is None or not _says(before, project)),
-        Change(configfile.OVERLAY, _overlay(draft, own), own, own is None or not _says(own, needed)),
+        Change(configfile.OVERLAY, local or "", own, local not in {own, None}),
         Change(
             GITIGNORE, with_line(ignored or "", configfile.OVERLAY), ignored, not is_ignored(root, configfile.OVERLAY)
         ),
+        tuple(by_hand),
     )
-
-
-def _needed(draft: Draft) -> Draft:
-    """The same without what an overlay that is there need not say."""
-    target = draft.target
-    return replace(draft, target=replace(target, permitted=target.permitted and not target.in_files))
-
-
-def _overlay(draft: Draft, own: str | None) -> str:
-    """The whole of one where there is none, else what is there with what it lacks."""
-    made = None if own is None else completed(own, local_blocks(_needed(draft)))
-    return local_file(draft) if made is None else made
 
 
 def check(draft: Draft, root: Path) -> Problems | None:
     """What devloop's own loader has against the proposal: nothing, or `init` made a mistake."""
-    texts = {configfile.FILE: project_file(draft), configfile.OVERLAY: local_file(draft)}
-    found = configfile.check_texts(texts, root, os.environ)
+    return _mistakes(root, project_file(draft), local_file(draft))
+
+
+def check_whole(files: Files) -> Problems | None:
+    """What it has against the files as they will be, with what a person wrote in them."""
+    texts = (change.text if change.needed else change.before or "" for change in (files.project, files.local))
+    return _mistakes(files.root, *texts)
+
+
+def _mistakes(root: Path, project: str, local: str) -> Problems | None:
+    found = configfile.check_texts({configfile.FILE: project, configfile.OVERLAY: local}, root, os.environ)
     return found if isinstance(found, Problems) else None
 
 

@@ -13,7 +13,7 @@ from devloop.adapters.dockerconfig import DockerConfig
 from devloop.adapters.dockerfiles import find_dockerfiles, read_dockerfile
 from devloop.adapters.engine import DockerEngine
 from devloop.adapters.kube import PLURALS, KubeCluster, Raw
-from devloop.adapters.projectfiles import checkout_of, read_text, tables_of
+from devloop.adapters.projectfiles import checkout_of, read_text
 from devloop.adapters.registry import HttpRegistry
 from devloop.adapters.statedbuilds import read_stated
 from devloop.adapters.threads import in_daemon_thread
@@ -27,6 +27,7 @@ from devloop.core.init.source import Source, sources
 from devloop.core.init.surroundings import Surroundings
 from devloop.core.init.workload import Live, live
 from devloop.core.load import images_without_registry, proven_target
+from devloop.core.toml import tables_of
 from devloop.core.workload import no_namespace
 from devloop.session.init.request import InitRequest
 from devloop.session.project import Place, Refusal, chosen_context, named_at_fault, place_of

@@ -10,7 +10,16 @@ from devloop.core.config import Problems
 from devloop.core.failure import ExitCode, Failure
 from devloop.core.service import Service
 from devloop.core.why.fixes import POD
-from devloop.session.project import Place, Refusal, as_sent, chosen_context, place_of, resolve_services
+from devloop.session.project import (
+    Place,
+    Refusal,
+    chosen_context,
+    despite,
+    have_mistakes,
+    place_beside,
+    place_of,
+    resolve_services,
+)
 from devloop.session.request import Request
 
 _KINDS = {
@@ -49,17 +58,20 @@ class Question:
 async def read_question(request: Request, *, everything: bool) -> Question | Refusal:
     """`request.names` are targets. A broken devloop.toml stands in the way only of services of it."""
     loaded, note = configfile.load(request.file, Path.cwd(), os.environ), ""
+    services: tuple[Service, ...] | Refusal = ()
     if isinstance(loaded, Problems):
         if request.file or not all("/" in name for name in request.names):
-            return Refusal(ExitCode.USAGE, tuple(str(problem) for problem in loaded))
-        left = configfile.left_of(loaded, request.file, Path.cwd(), os.environ)
-        request = as_sent(left, request) if left else request
-        loaded, note = None, "devloop.toml has mistakes (`devloop validate` tells them)"
-    pinned = chosen_context(loaded, request)
-    if isinstance(pinned, Failure):
-        return Refusal.of(pinned)
-    place = await place_of(loaded, request, pinned)
-    services = resolve_services(place, (), request.namespace) if place.file else ()
+            way = () if request.file or everything else (despite("why"),)
+            return Refusal(ExitCode.USAGE, (*map(str, loaded), *way))
+        place = await place_beside(configfile.left_of(loaded, None, Path.cwd(), os.environ), request)
+        note = have_mistakes(loaded)
+    else:
+        pinned = chosen_context(loaded, request)
+        place = pinned if isinstance(pinned, Failure) else await place_of(loaded, request, pinned)
+    if isinstance(place, Failure):
+        return Refusal.of(place)
+    if place.file and not note:
+        services = resolve_services(place, (), request.namespace)
     if isinstance(services, Refusal):
         return services
     if everything:
