@@ -180,3 +180,14 @@ async def test_why_looks_there_too(args: tuple[str, ...], asked: str, world: Wor
     there, elsewhere = (world.colima, world.prod) if "colima" in args else (world.prod, world.colima)
     assert any(f"/namespaces/{asked}/" in request.path for request in there.requests)
     assert elsewhere.requests == []
+
+
+@pytest.mark.parametrize("command", ["why", "restore"])
+def test_a_service_of_a_file_with_mistakes_can_be_named_as_a_workload(command: str, tmp_path: Path) -> None:
+    (tmp_path / "devloop.toml").write_text(MISSPELT)
+    line = (sys.executable, "-m", "devloop", command, "web")
+    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, timeout=50, check=False)
+    assert done.returncode == 2
+    *_, way = done.stderr.splitlines()
+    needs = f"name its workload, which needs no file: devloop {command} deployment/NAME -n NAMESPACE"
+    assert way == f"→ correct that, or {needs}"

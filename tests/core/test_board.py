@@ -231,6 +231,21 @@ def test_a_failure_is_counted_as_one_whoever_is_paused() -> None:
     assert overall(*folded(story), story.now)[0] == ("1 FAILED", Tone.BAD)
 
 
+@pytest.mark.parametrize(
+    ("code", "word"),
+    [
+        (FailureCode.BUILD_FAILED, "FAILED, paused"),
+        (FailureCode.CLUSTER_UNREACHABLE, "PAUSED"),
+        (FailureCode.WORKLOAD_HELD, "PAUSED"),
+        (FailureCode.DEPENDENCY_FAILED, "PAUSED"),
+    ],
+)
+def test_what_is_mended_elsewhere_is_no_failure_of_what_is_paused(code: FailureCode, word: str) -> None:
+    story = Story("web").whole("web", "a.py").wait(5).begin("web", "b.py").wait(1)
+    story.failed("web", code, "it is away", "").tell(ev.ServicePaused("web", True))
+    assert rows(*folded(story), story.now)[0].word == word
+
+
 NAMED = [
     ("mixed", "web", 80, ["worker FAILED build", "api rolling out 1/3", "1 waiting", "1 verified"]),
     ("mixed", "web", 90, ["worker FAILED build", "api rolling out 1/3", "cron waiting for worker", "1 verified"]),
