@@ -34,6 +34,8 @@ class Scope:
     user: str
     branch: str
     """Of the source's git checkout; empty when there is none."""
+    is_guessed: bool = False
+    """Whether that namespace is the context's, as nothing else says one."""
 
 
 def resolve(
@@ -52,7 +54,8 @@ def resolve(
 
     A service's own `namespace` wins, then `namespace` (the command line's), then the file's, then the context's.
     """
-    scope = Scope(root, namespace or config.cluster.namespace or context_namespace or "default", local, user, branch)
+    said = namespace or config.cluster.namespace
+    scope = Scope(root, said or context_namespace or "default", local, user, branch, is_guessed=not said)
     findings = _unknown_names(config, only)
     if not findings:
         services, findings = examine(config, scope, only=only)
@@ -147,6 +150,7 @@ def _service(name: str, config: ServiceConfig, scope: Scope, findings: list[Find
         ignore=config.ignore,
         depends_on=config.depends_on,
         load=None if config.load is Load.NONE else config.load,
+        is_guessed=scope.is_guessed and not config.namespace,
     )
 
 

@@ -1,6 +1,6 @@
 """What one cycle needs to know of a service: the configuration, resolved for the pinned cluster."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
@@ -83,6 +83,8 @@ class Service:
     depends_on: tuple[str, ...] = ()
     load: Load | None = None
     """None: the image is pushed."""
+    is_guessed: bool = field(default=False, compare=False)
+    """Whether nothing says the namespace of its workloads, so that it is the context's own."""
 
     @property
     def build_key(self) -> tuple[BuildSpec, str, Load | None]:

@@ -6,7 +6,7 @@ sources can make snapshots by hand. Times are Unix seconds, 0.0 when absent.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from devloop.core.failure import Failure, FailureCode
@@ -254,6 +254,15 @@ def absent(key: WorkloadKey) -> Failure:
     there = f"see what there is: kubectl get {key.kind}s -n {key.namespace}"
     hint = f"{there}; -n names another namespace, and `workload` in devloop.toml another workload"
     return Failure(FailureCode.WORKLOAD_ABSENT, message, hint)
+
+
+def where_guessed(failure: Failure) -> Failure:
+    """The same of a workload whose namespace is just the context's own, beside a file that does not say it: so it is in
+    a fresh checkout, where nobody thinks of a namespace."""
+    if failure.code is not FailureCode.WORKLOAD_ABSENT:
+        return failure
+    found = "no file says the namespace: `devloop init` finds it and writes it down"
+    return replace(failure, hint="; else ".join(filter(None, (found, failure.hint))))
 
 
 def no_namespace(namespace: str, context: str) -> Failure:

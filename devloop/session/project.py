@@ -23,7 +23,7 @@ from devloop.core.resolve import resolve
 from devloop.core.service import Service, WorkloadKey
 from devloop.core.settings import with_fixed
 from devloop.core.values import InvalidValueError, parse_workload
-from devloop.core.workload import Deployment, absent
+from devloop.core.workload import Deployment, absent, where_guessed
 from devloop.session.request import Confirm, Request
 from devloop.session.trial import demo_is_over
 
@@ -47,11 +47,18 @@ class Place:
     """Of the source when the command began: what is tagged with it keeps its tag."""
     faulty: str = ""
     """The files with mistakes, where a command goes on without what they say."""
+    asked: str = ""
+    """The namespace as it was chosen on the command line; empty when it was not."""
 
     @property
     def overlay(self) -> str:
         """Where a person's own settings go, as shown to the user; empty where there is no file."""
         return str(Path(self.file).parent / configfile.OVERLAY) if self.file else ""
+
+    @property
+    def is_guessed(self) -> bool:
+        """Whether the namespace is just the context's own: there are services, and nothing says where they are."""
+        return bool(self.config.services) and not (self.asked or self.config.cluster.namespace)
 
     @property
     def local(self) -> bool:
@@ -121,7 +128,8 @@ async def place_of(loaded: LoadedConfig | None, request: Request, pinned: Pinned
     addresses = await kubeconfig.server_addresses(pinned.server)
     namespace = request.namespace or config.cluster.namespace or pinned.namespace
     shown, root = _relative(loaded.path, cwd) if loaded else "", loaded.root if loaded else cwd
-    return Place(config, shown, root, pinned, addresses, namespace, request.context, _branch(root))
+    branch, asked = _branch(root), request.namespace
+    return Place(config, shown, root, pinned, addresses, namespace, request.context, branch, asked=asked)
 
 
 def have_mistakes(problems: Problems) -> str:
@@ -297,7 +305,10 @@ async def _live(place: Place, key: WorkloadKey | None, folder: str, request: Req
     try:
         if key:
             raw = await cluster.read(key)
-            return raw if isinstance(raw, Failure) else parse_deployment(raw) if raw else absent(key)
+            if raw and not isinstance(raw, Failure):
+                return parse_deployment(raw)
+            failure = raw if isinstance(raw, Failure) else absent(key)
+            return where_guessed(failure) if place.is_guessed else failure
         listed = await cluster.list_deployments(place.namespace)
         if isinstance(listed, Failure):
             return listed

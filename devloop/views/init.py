@@ -7,7 +7,7 @@ from devloop.core.config import ClusterConfig
 from devloop.core.guard import Written, remedy
 from devloop.core.image import short
 from devloop.core.init.draft import Draft, Proposal
-from devloop.core.init.kept import Stated
+from devloop.core.init.kept import Kept, Stated
 from devloop.core.init.match import Matched, Matching, Unmatched
 from devloop.core.init.workload import Live, full_name, reference
 from devloop.core.problems import quoted
@@ -15,6 +15,7 @@ from devloop.core.resolve import LOCAL_TAG, SHARED_TAG
 from devloop.core.values import fill
 
 _MOST_LISTED = 6
+_MOST_NAMED = 4
 
 
 def counted(number: int, noun: str) -> str:
@@ -37,7 +38,7 @@ def report(draft: Draft, left: Sequence[Live], user: str = "") -> Iterator[str]:
     for each in draft.unmatched:
         yield _of_unmatched(each, draft)
     asked = {spot.live.key for each in draft.unmatched for spot in each.candidates}
-    if others := [live for live in left if live.key not in asked]:
+    if others := [live for live in left if live.key not in asked and not draft.kept.makes(live)]:
         yield f"  · nothing here builds {_listed(others)}"
 
 
@@ -54,11 +55,22 @@ def _absent(stated: Stated) -> Iterator[str]:
         yield f"its {' and '.join(stated.absent)} {was} not found in namespace {stated.namespace}"
 
 
-def to_correct(services: Sequence[str]) -> str:
-    """What ends that workloads of these services of devloop.toml are not found."""
-    return (
-        f"correct `workload` of {quoted(services)} in devloop.toml, or deploy {'it' if len(services) == 1 else 'them'}"
-    )
+def to_correct(kept: Kept) -> str:
+    """What ends that workloads of services of devloop.toml are not found."""
+    if kept.home.elsewhere:
+        commands = [f"devloop init -n {name}" for name in kept.home.elsewhere[:_MOST_NAMED]]
+        return f"say in which namespace they are: {quoted(commands, 'or')}"
+    deploy = f"deploy {'it' if len(kept.absent) == 1 else 'them'}"
+    return f"correct `workload` of {quoted(kept.absent)} in devloop.toml, or {deploy}"
+
+
+def to_deploy(draft: Draft) -> Iterator[str]:
+    """What gets those into the file that nothing runs."""
+    idle = [each for each in draft.unmatched if not (each.is_answered or each.candidates or each.lacks_registry)]
+    if idle:
+        names = [str(each.source) for each in idle[:_MOST_NAMED]]
+        more = f" and {len(idle) - len(names)} more" if len(idle) > len(names) else ""
+        yield f"→ to have {', '.join(names)}{more} too: deploy what runs it, then `devloop init` again"
 
 
 def found(matching: Matching) -> Iterator[str]:

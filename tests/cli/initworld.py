@@ -69,8 +69,13 @@ class Cluster:
         if path == "/api/v1/namespaces":
             names = sorted({namespace for _, namespace, _, _ in self.workloads})
             return 200, {"items": [{"metadata": {"name": name}} for name in names]}
+        if parts[-1] in {"pods", "events"}:
+            return 200, {"items": []}
         if path.startswith("/api/v1/namespaces/"):
             return (200, {}) if any(parts[-1] == namespace for _, namespace, _, _ in self.workloads) else (404, {})
+        if path.startswith("/apis/apps/v1/namespaces/") and len(parts) == 7:
+            named = [w for w in self.workloads if [w[1], w[0], w[2]] == parts[4:]]
+            return (200, _workload(*named[0])) if named else (404, {"message": "not found"})
         if path.startswith("/apis/apps/v1/"):
             within = parts[4] if "namespaces" in parts else None
             found = [w for w in self.workloads if w[0] == parts[-1] and within in {None, w[1]}]

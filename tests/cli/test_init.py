@@ -33,12 +33,12 @@ def test_a_second_time_nothing_has_to_be_written(project: Project) -> None:
     before = {name: (project.root / name).read_text() for name in WRITTEN}
     code, out, err = project.run("init", "--yes")
     assert code == 0, err
-    assert "devloop.toml says so already" in out
-    assert "devloop.local.toml says so already" in out
+    assert "devloop.toml stays as it is" in out
+    assert "devloop.local.toml stays as it is" in out
     assert {name: (project.root / name).read_text() for name in WRITTEN} == before
     code, out, err = project.run("init", "--diff")
     assert (code, out) == (0, "")
-    assert "devloop.toml says so already" in err
+    assert "devloop.toml stays as it is" in err
 
 
 def test_an_overlay_need_not_say_what_devloop_toml_says(project: Project) -> None:
@@ -122,7 +122,7 @@ def test_a_service_whose_workload_is_not_there_is_kept_and_told(project: Project
     assert code == 0, err
     said = "! api/Dockerfile: devloop.toml has it already; its deployment/api was not found in namespace shop\n"
     assert said in out
-    assert "devloop.toml says so already" in out
+    assert "devloop.toml stays as it is" in out
     assert out.endswith("→ correct `workload` of `api` in devloop.toml, or deploy it; `devloop doctor` checks it\n")
     assert "builds, pushes and proves" not in out
     cluster.workloads = []
@@ -454,7 +454,7 @@ def test_a_context_that_the_file_allows_need_not_be_in_an_overlay_that_is_there(
     before = {name: (project.root / name).read_text() for name in WRITTEN}
     code, out, err = project.run("init", "--yes")
     assert code == 0, err
-    assert "devloop.local.toml says so already" in out
+    assert "devloop.local.toml stays as it is" in out
     assert {name: (project.root / name).read_text() for name in WRITTEN} == before
     (project.root / "devloop.local.toml").write_text('[services.web]\ntag = "mine"\n')
     assert project.run("init", "--yes")[0] == 0, "nor its table"

@@ -279,3 +279,18 @@ def test_an_image_that_is_pushed_names_its_registry() -> None:
     (problem,) = problems({"web": {"image": "shop/web"}})
     assert "services.web.image: `shop/web` names no registry host" in problem
     assert problem.endswith('or set `load = "auto"`')
+
+
+@pytest.mark.parametrize(
+    ("table", "scope", "guessed"),
+    [
+        ({}, {}, True),
+        ({"namespace": "own"}, {}, False),
+        ({}, {"namespace": "asked"}, False),
+        ({}, {"cluster": {"namespace": "file"}}, False),
+    ],
+)
+def test_a_namespace_that_nothing_says_is_known_as_the_contexts(
+    table: dict[str, Any], scope: dict[str, Any], guessed: bool
+) -> None:
+    assert one(table, **scope).is_guessed is guessed

@@ -85,7 +85,7 @@ def test_init_and_up_are_all_it_takes(deployed: Shop) -> None:
 
     code, out, err = deployed.devloop("init", "--yes", "-n", deployed.namespace)
     assert code == 0, out + err
-    assert "devloop.toml says so already" in out, "what devloop changed is still the same project"
+    assert "devloop.toml stays as it is" in out, "what devloop changed is still the same project"
 
 
 def test_print_is_what_is_written_and_doctor_finds_nothing_wrong(deployed: Shop) -> None:

@@ -275,4 +275,4 @@ def test_init_proposes_loading_where_no_registry_is_known(
     assert "web: verified" in done.stdout + done.stderr
     again = run(tmp_path, "init", "--yes", env=env)
     assert again.returncode == 0, again.stdout + again.stderr
-    assert "devloop.toml says so already" in again.stdout
+    assert "devloop.toml stays as it is" in again.stdout

@@ -224,3 +224,17 @@ async def checked_twice(world: World, *services: Service) -> tuple[ExitCode, lis
         services, world.builder, world.registry, world.cluster, world.cluster.ping, "linux/amd64", events.append
     )
     return code, [event for event in events if isinstance(event, CheckFinished)]
+
+
+async def test_a_workload_of_a_guessed_namespace_is_looked_for_with_init() -> None:
+    missing = World(cluster=Cluster(workload=None))
+    said, guessed = service(), replace(service(), is_guessed=True)
+    _, checks = await checked(missing, said)
+    plain = checks["workload deployment/web"].hint
+    assert "devloop init" not in plain
+    _, checks = await checked(missing, guessed)
+    assert checks["workload deployment/web"].hint.startswith("no file says the namespace: `devloop init` finds it")
+    assert checks["workload deployment/web"].hint.endswith(plain)
+    denied = World(cluster=Cluster(workload=Failure(FailureCode.CLUSTER_DENIED, "you may not", "ask for it")))
+    _, checks = await checked(denied, guessed)
+    assert checks["workload deployment/web"].hint == "ask for it"

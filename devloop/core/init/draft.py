@@ -111,8 +111,10 @@ def draft(
             homeless += others
     ordered = _in_order(services)
     unmatched = (*matching.unmatched, *homeless)
-    namespace = kept.namespace or _namespace(ordered)
-    if kept.text and not shared and not kept.namespace:
+    namespace = kept.home.namespace or kept.namespace or _namespace(ordered)
+    if kept.home.is_news:
+        shared = True  # the overlay says it, whatever devloop.toml says
+    elif kept.text and not shared and not kept.namespace:
         namespace = ""  # the file names none, and none is put into it: each new service names its own
     if_right |= {each.source: chosen for each in matching.unmatched
                  if (meant := _first(each)) and (chosen := image_of(meant, (*matching.matched, meant)))}  # fmt: skip

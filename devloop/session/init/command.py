@@ -1,7 +1,7 @@
 """`devloop init`, from reading to writing. Questions are asked between the two, while no event loop runs."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from devloop.core.init.source import Source, plain
 from devloop.core.problems import quoted
 from devloop.session import say
 from devloop.session.init import dialogue, files
-from devloop.session.init.gather import Seen, answering, look
+from devloop.session.init.gather import Seen, answering, look, naming_namespace
 from devloop.session.init.request import InitRequest, Mode, Person
 from devloop.session.project import Refusal, own_name
 from devloop.views import init as words
@@ -137,10 +137,22 @@ def _not_found(seen: Seen, proposal: Draft) -> Failure:
         message = "no registry was found to push images to, so there is nothing to write"
         hint = "`docker login HOST` to one that the nodes pull from, or name it: `devloop init` asks on a terminal"
         return Failure(FailureCode.WORKLOAD_ABSENT, message, hint)
-    first = words.to_correct(proposal.kept.absent) if proposal.kept.absent else "deploy it first"
+    if seen.kept.home.elsewhere and seen.kept.absent:
+        return _lost(seen)
+    first = words.to_correct(proposal.kept) if proposal.kept.absent else "deploy it first"
     hint = f"{first}, or {_elsewhere(seen)}"
     message = f"none of the workloads in {seen.looked} runs what is built here, so there is nothing to write"
     return Failure(FailureCode.WORKLOAD_ABSENT, message, hint)
+
+
+def _lost(seen: Seen) -> Failure:
+    """There is no guessing whose it is where a file says another one, or several would do, or run other images."""
+    place, elsewhere = seen.place, seen.kept.home.elsewhere
+    said = place.config.cluster.namespace
+    why = f"which {naming_namespace(place)} names" if said else "the context's own"
+    message = f"the workloads of devloop.toml are not in namespace {said or place.namespace}, {why}"
+    message += f"; there are such in {' and '.join(elsewhere[:_MOST_NAMED])}"
+    return Failure(FailureCode.WORKLOAD_ABSENT, message, words.to_correct(seen.kept))
 
 
 def _print(proposal: Draft) -> ExitCode:
@@ -156,14 +168,16 @@ def _diff(compared: files.Files, proposal: Draft) -> ExitCode:
             say.out(change.diff())
     for change in (compared.project, compared.local):
         if not change.needed:
-            say.err(f"{change.name} says so already")
-    if absent := proposal.kept.absent:
-        say.err(*say.fitting(_to_correct(absent)))
+            say.err(f"{change.name} stays as it is")
+    say.err(*say.fitting(*_to_do(proposal)))
     return ExitCode.DONE
 
 
-def _to_correct(absent: Sequence[str]) -> str:
-    return f"→ {words.to_correct(absent)}; `devloop doctor` checks it"
+def _to_do(proposal: Draft) -> Iterator[str]:
+    """For what was left out, or is in the file and nowhere else."""
+    yield from words.to_deploy(proposal)
+    if proposal.kept.absent:
+        yield f"→ {words.to_correct(proposal.kept)}; `devloop doctor` checks it"
 
 
 def _write(compared: files.Files, proposal: Draft, request: InitRequest) -> ExitCode:
@@ -180,9 +194,9 @@ def _write(compared: files.Files, proposal: Draft, request: InitRequest) -> Exit
         return _refused(Refusal(ExitCode.USAGE, (message, "→ make this folder writable, or use --print")))
     if not proposal.target.permitted:
         say.out("", *say.fitting(*words.unpermitted(proposal.target.context)))
-    if absent := proposal.kept.absent:
-        say.out("", *say.fitting(_to_correct(absent)))
-    elif not person:  # who can be asked is offered them
+    if to_do := [*_to_do(proposal)]:
+        say.out("", *say.fitting(*to_do))
+    if not (proposal.kept.absent or person):  # who can be asked is offered them
         say.out("", *words.next_steps(request.context))
     return ExitCode.DONE
 

@@ -113,7 +113,7 @@ def save(files: Files) -> list[str]:
             write(files.root / change.name, change.text, replaces=change.replaces)
             said.append(f"wrote {change.name}")
         else:
-            said.append(f"{change.name} says so already")
+            said.append(f"{change.name} stays as it is")
     return said[::-1]
 
 

@@ -35,6 +35,7 @@ from devloop.session.request import Request
 
 _SYSTEM = "kube-"
 """Namespaces of the cluster itself: nobody develops there."""
+_MORE = ("-n NAMESPACE", "--all-namespaces")
 _PATIENCE = 4.0
 """Seconds for one registry to say that it is there."""
 
@@ -49,6 +50,12 @@ class _Listed(NamedTuple):
     """All that was looked at, in words; more than `where` says when nothing else fits."""
     more: tuple[str, ...]
     """The options that would look at more of this cluster."""
+
+    def within(self, namespace: str) -> "_Listed":
+        """What is in that one alone."""
+        there = [live for live in self.workloads if live.key.namespace == namespace]
+        where = f"namespace {namespace}"
+        return _Listed(there, where, where, _MORE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +107,7 @@ def _kept(
         return NOTHING
     overlay = tables_of(read_text(place.root / configfile.OVERLAY) or "") or {}
     services = overlay.get("services") or {}
-    return kept(place.config, text, services, found, workloads, place.namespace, unread)
+    return kept(place.config, text, services, found, workloads, place.asked, place.pinned.namespace, unread)
 
 
 async def look(request: InitRequest, root: Path) -> Seen | Refusal:
@@ -155,8 +162,7 @@ async def _place(request: InitRequest, root: Path) -> Place | Refusal:
     pinned = chosen_context(usable, asked)
     if isinstance(pinned, Failure):
         return Refusal.of(pinned)
-    place = await place_of(usable, asked, pinned)
-    return Place(place.config, place.file, root, pinned, place.addresses, place.namespace, request.context)
+    return replace(await place_of(usable, asked, pinned), root=root)
 
 
 def _mistakes(loaded: LoadedConfig | Problems | None, root: Path) -> list[Problem]:
@@ -200,6 +206,7 @@ async def _with_cluster(
     elsewhere, unread = await _elsewhere(place, cluster, workloads)
     notes += [failure.message for failure in unread.values()]
     own = _kept(place, found, [*workloads, *elsewhere], frozenset(unread))
+    notes += _found_elsewhere(place, own)
     return Seen(
         place, found, tuple(workloads), listed.where, around, shared, tuple(notes), own, listed.looked, listed.more
     )
@@ -209,12 +216,21 @@ async def _elsewhere(
     place: Place, cluster: KubeCluster, workloads: Sequence[Live]
 ) -> tuple[list[Live], Mapping[str, Failure]]:
     """Workloads of the other namespaces that the configuration names, and those that cannot be listed."""
-    known = {"", place.namespace, *(live.key.namespace for live in workloads)}
+    known = {"", *(live.key.namespace for live in workloads)}
     named = {place.config.cluster.namespace, *(service.namespace for service in place.config.services.values())}
     names = sorted(named - known)
     lists = await asyncio.gather(*(_within(cluster, name) for name in names))
     unread = {name: listed for name, listed in zip(names, lists, strict=True) if isinstance(listed, Failure)}
     return [live for listed in lists if not isinstance(listed, Failure) for live in listed.workloads], unread
+
+
+def _found_elsewhere(place: Place, own: Kept) -> list[str]:
+    """Why it is not the namespace that the context would have it be."""
+    home, there = own.home.namespace, place.namespace
+    if not place.is_guessed or home in {"", there}:
+        return []
+    where = f"the workloads of devloop.toml are in {home}, and not in {there}, the context's"
+    return [f"no file names the namespace: {where}"]
 
 
 async def _is_gone(namespace: str, cluster: KubeCluster, first: _Listed | Failure) -> bool:
@@ -230,11 +246,11 @@ def _no_namespace(request: InitRequest, place: Place) -> Failure | None:
         return None
     hint = "correct -n, or look at all that you may list: --all-namespaces"
     if not request.namespace:
-        hint = f"correct `namespace` in {_naming_namespace(place)}, or look elsewhere: -n NAMESPACE, --all-namespaces"
+        hint = f"correct `namespace` in {naming_namespace(place)}, or look elsewhere: -n NAMESPACE, --all-namespaces"
     return replace(no_namespace(named, place.pinned.name), hint=hint)
 
 
-def _naming_namespace(place: Place) -> str:
+def naming_namespace(place: Place) -> str:
     """The file that has the last word on it."""
     tables = tables_of(read_text(Path.cwd() / place.overlay) or "") or {}
     return place.overlay if "namespace" in tables.get("cluster", {}) else place.file
@@ -251,11 +267,17 @@ async def _wider(
         return first
     if not (request.all_namespaces or request.namespace):
         fits = not isinstance(first, Failure) and _fits(found, first.workloads, place, around)
-        wider = first if fits else await _everywhere(cluster, place.namespace)
+        is_lost = not isinstance(first, Failure) and _kept(place, found, first.workloads).home.is_lost
+        wider = first if fits and not (is_lost and place.is_guessed) else await _everywhere(cluster, place.namespace)
         if not isinstance(wider, Failure):
-            if isinstance(first, Failure) or _fits(found, wider.workloads, place, around):
+            home = _kept(place, found, wider.workloads).home
+            if place.is_guessed and home.is_news:  # once a file says it, it is looked at alone, too
+                return wider.within(home.namespace)
+            if isinstance(first, Failure) or home.elsewhere:
                 return wider
-            return first._replace(looked=wider.looked, more=wider.more)
+            if fits or not _fits(found, wider.workloads, place, around):
+                return first if fits else first._replace(looked=wider.looked, more=wider.more)
+            return wider
     if isinstance(first, Failure):
         return replace(first, hint="name a namespace whose Deployments you may list: -n NAMESPACE")
     return first
@@ -308,7 +330,7 @@ async def _within(cluster: KubeCluster, namespace: str) -> _Listed | Failure:
         elif kind == "deployment":  # the others only help to explain
             return listed
     where = f"namespace {namespace}"
-    return _Listed(found, where, where, ("-n NAMESPACE", "--all-namespaces"))
+    return _Listed(found, where, where, _MORE)
 
 
 async def _everywhere(cluster: KubeCluster, own: str) -> _Listed | Failure:

@@ -25,6 +25,7 @@ from devloop.core.why.diagnosis import diagnose
 from devloop.core.why.facts import Told
 from devloop.core.why.subject import KINDS, NamespaceObjects, denied_owner, find, keys
 from devloop.core.why.tally import tally
+from devloop.core.workload import where_guessed
 from devloop.headless.plain import shown, wants_colour
 from devloop.session import say
 from devloop.session.clean import Clean, without_secrets
@@ -137,10 +138,10 @@ async def _of_target(
     question: Question, target: Target, objects: NamespaceObjects | Failure, gatherer: Gatherer, current: str
 ) -> Sequence[Answer | Failure]:
     if isinstance(objects, Failure):
-        return [objects]
+        return [of_target(question, target, objects)]
     subjects = subjects_of(target, objects)
     if isinstance(subjects, Failure):
-        return [subjects]
+        return [of_target(question, target, subjects)]
     context = question.place.pinned.name
 
     async def answer(key: Any, only: str) -> Answer:
@@ -162,6 +163,12 @@ def subjects_of(target: Target, objects: NamespaceObjects) -> list[tuple[Workloa
     if denied := denied_owner(objects, found[0]):
         return _unlisted(target, [denied], f"what Pod {target.name} belongs to")
     return [found]
+
+
+def of_target(question: Question, target: Target, failure: Failure) -> Failure:
+    """With what to do where nothing says the namespace that it was looked for in."""
+    is_guessed = target.service.is_guessed if target.service else question.place.is_guessed
+    return where_guessed(failure) if is_guessed else failure
 
 
 def failed(failure: Failure, place: Place, current: str, clean: Clean) -> Failure:

@@ -19,7 +19,7 @@ from devloop.session import say
 from devloop.session.clean import without_secrets
 from devloop.session.project import Refusal
 from devloop.session.request import Request
-from devloop.session.why.command import current_context, failed, fix_there, read_namespaces, subjects_of
+from devloop.session.why.command import current_context, failed, fix_there, of_target, read_namespaces, subjects_of
 from devloop.session.why.target import Question, Target, read_question
 from devloop.views import Phrase
 from devloop.views.slow import Answer, answer_lines
@@ -46,11 +46,11 @@ async def slow(request: Request, *, everything: bool, as_json: bool) -> ExitCode
 
 def _of_target(question: Question, target: Target, objects: NamespaceObjects | Failure) -> Iterator[Answer | Failure]:
     if isinstance(objects, Failure):
-        yield objects
+        yield of_target(question, target, objects)
         return
     subjects = subjects_of(target, objects)
     if isinstance(subjects, Failure):
-        yield subjects
+        yield of_target(question, target, subjects)
         return
     ends = killings(manifest.cluster_event(raw) for raw in objects.events or ())
     for key, _ in subjects:
