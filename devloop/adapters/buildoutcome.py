@@ -9,7 +9,7 @@ import re
 from devloop.adapters.dockerconfig import Endpoint
 from devloop.adapters.engine import engine_unreachable
 from devloop.adapters.rawjson import BuildStream, FailedStep
-from devloop.core.failure import GOES_ON, Failure, FailureCode
+from devloop.core.failure import BUILDS_AGAIN, GOES_ON, Failure, FailureCode
 from devloop.core.image import DOCKER_HUB, ImageRef
 from devloop.core.ports import BuildRequest
 
@@ -171,7 +171,7 @@ def base_unread(request: BuildRequest, base: ImageRef, why: Failure) -> Failure:
         return Failure(FailureCode.BUILD_FAILED, message, why.hint)
     if base.canonical_name.partition("/")[0] == request.push.canonical_name.partition("/")[0]:
         return Failure(why.code, message, why.hint)
-    hint = "does that registry run, and is it what FROM should name? The next save builds again"
+    hint = f"start that registry, or let FROM name another; {BUILDS_AGAIN}"
     return Failure(FailureCode.BUILD_FAILED, message, hint)
 
 
@@ -188,7 +188,7 @@ def _advice(cause: str) -> str:
         return "does it exist in the build context, and does no pattern of .dockerignore leave it out?"
     if "not found" in cause and "exit code" not in cause:
         return "does the image that FROM names exist under that name and tag?"
-    return "fix it; the next save builds again"
+    return f"fix it; {BUILDS_AGAIN}"
 
 
 def decisive_line(lines: tuple[str, ...]) -> str:

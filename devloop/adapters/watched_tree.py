@@ -4,6 +4,7 @@ import asyncio
 import os
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Protocol
 
@@ -124,15 +125,18 @@ class WatchedTree:
         self._task.add_done_callback(_report)
         return self._shown(differing) if stored is not None else ()
 
-    async def picture(self) -> Picture:
-        """The whole tree as it is on disk now; differences that were not told yet are told first."""
+    async def picture(self) -> Picture | None:
+        """The whole tree as it is on disk now; differences that were not told yet are told first. None once closed."""
         # A caller that is cancelled does not end the walk: two at once would undo each other's watches.
         return await asyncio.shield(asyncio.ensure_future(self._picture()))
 
-    async def _picture(self) -> Picture:
+    async def _picture(self) -> Picture | None:
         await self._until_git_is_done()
         async with self._lock:
-            self._tell_if(await self._look(None))
+            try:
+                self._tell_if(await self._look(None))
+            except _ClosedError:
+                return None
             assert self._taken is not None
             return self._taken.picture
 
@@ -154,6 +158,10 @@ class WatchedTree:
         await self._store_if()
 
     async def _run(self) -> None:
+        with suppress(_ClosedError):
+            await self._go_on_looking()
+
+    async def _go_on_looking(self) -> None:
         while True:
             if await self._something_happens():
                 await self._look_ahead()
@@ -237,7 +245,7 @@ class WatchedTree:
         return names
 
     async def _look(self, names: Collection[str] | None, stored: Picture | None = None) -> tuple[str, ...]:
-        """Look at these names, or at everything; returns what differs from what was known."""
+        """Look at these names, or at everything; returns what differs from what was known. `_ClosedError` ends it."""
         before = self._taken or stored
         started = time.monotonic()
         try:
@@ -245,8 +253,6 @@ class WatchedTree:
         except NoEventsError as error:
             self._poll_because(error)
             after, differing = await in_daemon_thread(partial(self._take, None, before))
-        except _ClosedError:
-            raise asyncio.CancelledError from None
         if self._poll is not None:
             self._poll = min(max(_POLL_SHARE * (time.monotonic() - started), _POLL_MIN), _POLL_MAX)
         self._taken = after

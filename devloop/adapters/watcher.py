@@ -82,8 +82,10 @@ class FileWatcher:
             del self._trees[area]
             await shared.tree.close()
 
-    async def picture(self, service: str) -> Picture:
-        return await self._trees[self._areas[service]].tree.picture()
+    async def picture(self, service: str) -> Picture | None:
+        # Whoever asks does not know that the service has left, or that the session ends.
+        area = self._areas.get(service)
+        return None if area is None else await self._trees[area].tree.picture()
 
     async def context(self, spec: BuildSpec, *, anew: bool) -> Context | None:
         """The build context of a watched service: as it was seen last, or looked at `anew`; None for any other."""

@@ -132,7 +132,9 @@ def _hint(pod: str, status: ContainerStatus, end: Terminated, liveness: str) -> 
         return "the command is not in the image, or not executable: see ENTRYPOINT, CMD, and `command` of the container"
     if end.exit_code == 137:
         return f"something killed it, often a node short of memory: `kubectl describe pod {pod}`"
-    return f"`kubectl logs {pod} -c {status.name} --previous` shows all it wrote"
+    # Until it runs again `--previous` means the one before, whose log is gone: a kubelet keeps that of one that ended.
+    which = " --previous" if isinstance(status.state, Running) else ""
+    return f"`kubectl logs {pod} -c {status.name}{which}` shows all it wrote"
 
 
 def _end(status: ContainerStatus) -> Terminated | None:

@@ -208,6 +208,8 @@ CONNECTION_LOST: dict[FailureCode, Connection] = {
 
 GOES_ON = "devloop goes on when it answers again"
 """The end of hints that a session gives: it waits, and nobody has to do anything."""
+BUILDS_AGAIN = "the next save builds again"
+"""The end of others, which is so unless the service is paused."""
 
 
 @dataclass(frozen=True, slots=True)

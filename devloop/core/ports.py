@@ -177,8 +177,9 @@ class Watcher(Protocol):
 
     async def remove(self, service: str) -> None: ...
 
-    async def picture(self, service: str) -> Picture:
-        """The service's build context as it is on disk now, not as the last event left it."""
+    async def picture(self, service: str) -> Picture | None:
+        """The service's build context as it is on disk now, not as the last event left it; None of a service that is
+        not watched, or no longer."""
 
 
 class Prober(Protocol):

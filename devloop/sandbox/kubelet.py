@@ -8,7 +8,7 @@ from typing import Any
 from devloop.sandbox import kinds
 from devloop.sandbox.containerloop import Timing
 from devloop.sandbox.containerstate import ContainerState
-from devloop.sandbox.podaccess import LogSource
+from devloop.sandbox.podaccess import LogGone, LogSource
 from devloop.sandbox.podworker import PodWorker
 from devloop.sandbox.recorder import Recorder
 from devloop.sandbox.resources import Resources
@@ -105,14 +105,15 @@ class Nodes:
     def __init__(self, kubelets: Sequence[Kubelet]) -> None:
         self._kubelets = kubelets
 
-    def log(self, uid: str, container: str, *, previous: bool) -> LogSource | None:
+    def log(self, uid: str, container: str, *, previous: bool) -> LogSource | LogGone | None:
         state = self._container(uid, container)
         if state is None:
             return None
-        found = state.running
-        if previous:
-            found = state.previous if state.is_running or state.terminated else state.running
-        if found is None:
+        last = state.last.get("terminated")
+        if previous and last and state.terminated and last is not state.terminated:
+            return LogGone(last["containerID"])  # only the container that ended last is kept
+        found = state.previous if previous and state.is_running else state.running
+        if found is None or (previous and not last):
             return None
         now = state.running
         path = found.logs().path

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from devloop.sandbox import times
 from devloop.sandbox.errors import ApiError, bad_request
-from devloop.sandbox.podaccess import LogSource, PodAccess
+from devloop.sandbox.podaccess import LogGone, LogSource, PodAccess
 from devloop.sandbox.queries import log_number, moment
 
 Raw = dict[str, Any]
@@ -55,6 +55,8 @@ async def answer(request: web.Request, access: PodAccess, pod: Raw) -> web.Strea
     source = access.log(pod["metadata"]["uid"], name, previous=previous)
     if source is None:
         raise _nothing_yet(pod, name, previous=previous)
+    if isinstance(source, LogGone):  # the kubelet has begun its answer by the time it knows, so it is no error
+        return web.Response(text=f"unable to retrieve container logs for {source.container}")
     response = web.StreamResponse(headers={"Content-Type": "text/plain", "Cache-Control": "no-cache, private"})
     with contextlib.suppress(ConnectionResetError):  # the client may leave at any time
         await response.prepare(request)

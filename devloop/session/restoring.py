@@ -129,7 +129,17 @@ async def rolled_out(observations: Observations, restored: Restored, seconds: fl
     except TimeoutError:
         message = f"{restored.key} was restored, but its rollout did not end within {seconds:g} s"
         return Failure(FailureCode.ROLLOUT_TIMEOUT, message, f"kubectl rollout status {restored.key}")
-    return status.failure if isinstance(status, Broken) else None
+    return _of_before(status.failure, restored.key) if isinstance(status, Broken) else None
+
+
+def _of_before(failure: Failure, key: WorkloadKey) -> Failure:
+    """No configuration of devloop names the image that a workload had before, so advice about one leads nowhere."""
+    if failure.code is not FailureCode.IMAGE_PULL:
+        return failure
+    other = f"`kubectl set image {key} CONTAINER=IMAGE -n {key.namespace}`"
+    return replace(
+        failure, hint=f"{key} has that image without devloop: push it again, or name one that can be pulled: {other}"
+    )
 
 
 async def _changed(

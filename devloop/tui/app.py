@@ -27,6 +27,8 @@ from devloop.views.loglines import without_colour
 
 Run = Callable[["DevloopApp"], Awaitable[Ended]]
 _NOT_YET = "devloop is still starting"
+_ENDING = {"interrupt", "leave"}
+"""The actions that are for a session that ends: asked once more, it does so at once."""
 
 
 class DevloopApp(Looking):
@@ -40,6 +42,8 @@ class DevloopApp(Looking):
         self.session: Session | None = None
         self._begin = run
         self._mouse_is_free = False
+        self._is_ending = False
+        """Whether the session was asked to end, or has ended."""
         self._may_restart = False
         """Whether somebody said yes to a restart in this session."""
 
@@ -50,7 +54,14 @@ class DevloopApp(Looking):
     @work(exit_on_error=False)
     async def _run_session(self) -> None:
         ended = await self._begin(self)
+        self._is_ending = True
         self.exit(ended, return_code=int(ended.code))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """No action of a key, a click or the palette begins while the session ends: what it would ask is going away."""
+        if self._is_ending and action not in _ENDING:
+            return False
+        return super().check_action(action, parameters)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Every action by its name, and for each service by the service's; none of Textual's own."""
@@ -66,7 +77,7 @@ class DevloopApp(Looking):
     def send(self, command: Command) -> None:
         if self.session is None:
             self.notify(_NOT_YET)
-        else:
+        elif not self._is_ending:
             self.session.send(command)
 
     # the loop ----------------------------------------------------------------------------------------------------
@@ -136,7 +147,7 @@ class DevloopApp(Looking):
         """Who looks at the answer of `why` gets a new one when a cycle ends or the workload is restored."""
         before = self.chosen, self.settled
         super().feed(records)
-        if self.is_running and self.pane == "why" and before != (self.chosen, self.settled):
+        if self.is_running and not self._is_ending and self.pane == "why" and before != (self.chosen, self.settled):
             self._ask_again()
 
     @work(exclusive=True, group="restore")
@@ -144,7 +155,8 @@ class DevloopApp(Looking):
         service = self.chosen
         if self.session is None or not service:
             return
-        if await self._sure(f"Put the workloads of {service} back as they were before devloop?"):
+        sure = await self._sure(f"Put the workloads of {service} back as they were before devloop?")
+        if sure and not self._is_ending:
             lines = await self.session.restore(service)
             await self.push_screen_wait(Told(f"restore {service}", Text("\n".join(lines))))
 
@@ -245,6 +257,7 @@ class DevloopApp(Looking):
 
     def quit(self, code: ExitCode | None) -> None:
         """End the session; None: as it ends by itself."""
+        self._is_ending = True
         if self.session is not None:
             self.session.quit(code)
         else:

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from devloop.core import events as ev
-from devloop.core.failure import ExitCode
+from devloop.core.failure import BUILDS_AGAIN, ExitCode, Failure
 from devloop.core.image import ImageRef, InvalidReferenceError, digest_of, short
 from devloop.core.state import ServiceState, SessionState
 from devloop.views.meanwhile import still_runs as still_runs
@@ -221,6 +221,12 @@ def takes_over(service: ServiceState | None) -> str:
     if service is not None and service.paused:
         sooner = "resuming it" if service.want is not None and service.want.is_save else "a save after resuming it"
     return f"{sooner}, or a build that is asked for, lets devloop take over again"
+
+
+def hint_now(failure: Failure, service: ServiceState) -> str:
+    """The failure's hint as it is true for the service: while it is paused a save is only gathered."""
+    paused = "resuming it builds what is saved until then"
+    return failure.hint.replace(BUILDS_AGAIN, paused) if service.paused else failure.hint
 
 
 def what_is_back(event: ev.WorkloadDrifted) -> str:

@@ -12,7 +12,7 @@ from devloop.core.events import Phase, WorkloadDrifted
 from devloop.core.failure import Failure, FailureCode
 from devloop.core.problems import Problem
 from devloop.core.state import FinishedCycle, ServiceState, SessionState
-from devloop.views import takes_over, what_is_back
+from devloop.views import hint_now, takes_over, what_is_back
 from devloop.views.board import failed_phase
 from devloop.views.chronicle import Chronicle
 from devloop.views.loglines import without_colour
@@ -128,7 +128,7 @@ def _of(service: ServiceState, last: FinishedCycle, failure: Failure, past: Chro
     if file and decisive and not is_told:
         decisive = f"{_name(file)}:{line}  {decisive}"
     # What a crashed container wrote stands in the log below; how to read it elsewhere need not be said.
-    hint = "" if failure.code is FailureCode.CRASH and past.last_words(service.name) else failure.hint
+    hint = "" if failure.code is FailureCode.CRASH and past.last_words(service.name) else hint_now(failure, service)
     return Band(service.name, where, what, decisive, hint, file, line, others)
 
 

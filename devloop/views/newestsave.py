@@ -5,7 +5,7 @@ from typing import Any, Protocol
 from devloop.core.awaiting import pending
 from devloop.core.state import ServiceState, Want
 from devloop.core.why.facts import NewestSave, Settled
-from devloop.views import files
+from devloop.views import files, hint_now
 from devloop.views.band import place_of
 from devloop.views.board import failed_phase
 from devloop.views.chronicle import Chronicle
@@ -74,6 +74,6 @@ def _failed(service: ServiceState, past: Chronicle, save: _Save) -> NewestSave |
     last, failure = service.last, service.failure
     if last is None or failure is None:
         return None
-    fix = failure.hint or "mend it and save: the session builds again"
+    fix = hint_now(failure, service) or "mend it and save: the session builds again"
     want = service.want or last.want  # wanted again, with what was saved since
     return save(want, phase=failed_phase(last), failure=failure, place=place_of(service, past), fix=fix)

@@ -33,8 +33,7 @@ def answer_lines(answer: Answer, width: int = MOST) -> list[Phrase]:
     found, key = answer.found, answer.key
     lines = [Phrase(f"{key} in namespace {key.namespace}, context {answer.context}"), Phrase("")]
     if found.found is Found.NOTHING:
-        none = "no Pod of its newest rollout is ready and was not started again since, so nothing can be measured"
-        return [*lines, Phrase(none, Tone.WARN), Phrase(f"→ {answer.instead}")]
+        return [*lines, Phrase(_nothing(found), Tone.WARN), Phrase(f"→ {answer.instead}")]
     took = "under 1s" if found.seconds < _EXACT else seconds(found.seconds)
     what = f"its newest rollout ({found.revision}) took {took} until its {_pods(found.pods)} available"
     lines.append(Phrase(what))
@@ -49,6 +48,14 @@ def answer_lines(answer: Answer, width: int = MOST) -> list[Phrase]:
         return [*lines, Phrase(""), Phrase("nothing in the workload keeps it waiting", Tone.GOOD)]
     rest = "the rest: controllers, scheduler, kubelet and the container runtime"
     return [*lines, Phrase(""), Phrase(f"{_rest(found):>{_INDENT - 2}}  {rest}", Tone.QUIET)]
+
+
+def _nothing(found: Slowness) -> str:
+    """Why there is nothing to measure."""
+    if found.later:
+        since = "were made anew or started again since then (after a crash, for example)"
+        return f"how long its newest rollout took is not known: all its ready Pods {since}"
+    return "how long its newest rollout takes is not known yet: none of its Pods is ready"
 
 
 def _left_out(found: Slowness) -> Iterator[str]:

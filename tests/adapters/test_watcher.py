@@ -505,8 +505,23 @@ async def test_the_picture_is_what_is_on_disk_and_tells_what_was_not_told(root: 
         before = await told.watcher.picture("web")
         (root / "a").write_text("new")
         after = await told.watcher.picture("web")
+        assert after is not None
+        assert before is not None
         assert after.changed_since(before) == ("a",)
         assert told.changes.get_nowait() == ("web", ("a",))
+
+
+async def test_there_is_no_picture_of_a_service_that_is_not_watched(root: Path) -> None:
+    """Whoever asks may not have heard yet that it has left, or that the session ends."""
+    async with watching(service(root), service(root / "src", name="api")) as told:
+        assert await told.watcher.picture("worker") is None
+        await told.watcher.remove("api")
+        assert await told.watcher.picture("api") is None
+        asked = asyncio.ensure_future(told.watcher.picture("web"))
+        await asyncio.sleep(0)  # it is under way
+        await told.watcher.remove("web")
+        assert await asked is None
+        assert await told.watcher.picture("web") is None
 
 
 async def test_a_picture_outlives_the_session(root: Path) -> None:
@@ -603,7 +618,9 @@ async def test_what_is_being_saved_is_shown_before_it_is_told(root: Path) -> Non
             context = await shown.get()
         assert told.changes.empty()
         assert await told.next() == ("a",)
-        assert not context.picture.changed_since(await told.watcher.picture("web"))
+        there = await told.watcher.picture("web")
+        assert there is not None
+        assert not context.picture.changed_since(there)
 
 
 async def test_a_file_that_is_still_written_is_not_shown(root: Path) -> None:

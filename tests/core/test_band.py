@@ -4,7 +4,7 @@ import pytest
 
 from devloop.core import events as ev
 from devloop.core.events import Phase
-from devloop.core.failure import FailureCode
+from devloop.core.failure import BUILDS_AGAIN, FailureCode
 from devloop.core.problems import Problem
 from devloop.core.reducer import fold
 from devloop.views.band import Band, band, parted
@@ -185,6 +185,14 @@ def test_while_it_is_paused_a_save_takes_nothing_over() -> None:
     found = band_of(story.tell(ev.ServicePaused("web", False)))
     assert found is not None
     assert found.hint == f"the next save{_OR_ASKED}"
+
+
+def test_while_it_is_paused_a_save_builds_nothing() -> None:
+    story = Story("web").begin("web").failed("web", FailureCode.BUILD_FAILED, "no", f"fix it; {BUILDS_AGAIN}")
+    for paused, told in ((True, "resuming it builds what is saved until then"), (False, BUILDS_AGAIN)):
+        found = band_of(story.tell(ev.ServicePaused("web", paused)))
+        assert found is not None
+        assert found.hint == f"fix it; {told}"
 
 
 def test_of_several_services_only_the_chosen_one_says_that_it_was_restored_and_after_what_failed() -> None:

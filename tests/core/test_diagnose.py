@@ -166,6 +166,22 @@ def test_the_logs_that_explain_a_crash(status: Mapping[str, Any], previous: list
     assert found.logs == tuple(ContainerRef("web-new-1", "web", before) for before in previous)
 
 
+@pytest.mark.parametrize(
+    ("status", "which"),
+    [
+        ({"state": FAILED}, ""),
+        ({"state": FAILED, "restarts": 1, "last": FAILED}, ""),
+        ({"state": Waiting("CrashLoopBackOff"), "restarts": 1, "last": FAILED}, ""),
+        ({"state": Running(9.0), "restarts": 1, "last": FAILED}, " --previous"),
+    ],
+)
+def test_the_command_that_shows_the_log_of_the_container_that_ended(status: Mapping[str, Any], which: str) -> None:
+    """As kubelets answer (`tests/sandbox/test_conformance.py`): `--previous` of one that has ended is the one before,
+    which is gone."""
+    (found,) = troubles(snapshot(pod(ready=False, **status)))
+    assert found.failure.hint == f"`kubectl logs web-new-1 -n shop -c web{which}` shows all it wrote"
+
+
 def test_a_failed_liveness_probe_is_named() -> None:
     killed = pod(ready=False, state=Running(9.0), restarts=1, last=Terminated(137, reason="Error"))
     said = (

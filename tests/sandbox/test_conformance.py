@@ -9,6 +9,7 @@ import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import pytest
 from devloop.adapters.kubeconfig import kubeconfig_files
 from devloop.sandbox.cluster import Cluster
 from tests.sandbox.client import APPLY, JSON_PATCH, MERGE, STRATEGIC, Answer, Api, Raw, collect, rolled_out
-from tests.sandbox.scripted import ScriptedRuntime
+from tests.sandbox.scripted import ScriptedProgram, ScriptedRuntime
 
 pytestmark = pytest.mark.e2e
 
@@ -161,6 +162,7 @@ async def sides(tmp_path: Path) -> AsyncIterator[tuple[Side, Side]]:
     image, name = f"{os.environ['DEVLOOP_E2E_REGISTRY']}/busybox:1", f"devloop-e2e-{uuid.uuid4().hex[:8]}"
     nodes = {node: ScriptedRuntime(tmp_path) for node in ("node1", "node2")}
     for node in nodes.values():
+        node.begin = _as_it_says
         node.images[image] = f"{image.rpartition(':')[0]}@sha256:{'a' * 64}"
     body = {"metadata": {"name": name, "labels": {"devloop-e2e": "true"}}}
     (real,) = [file for file in kubeconfig_files() if file.exists()][:1]
@@ -218,6 +220,57 @@ async def test_a_watch_from_what_is_long_over_ends_alike(sides: tuple[Side, Side
     mine, real = [_seen([event async for event in events]) for events in watched]
     assert [kind for kind, _, _ in mine] == ["ERROR"]
     assert mine == real or "ERROR" not in [kind for kind, _, _ in real]
+
+
+CRASHES = "test -e /was/here && exec sleep 600; touch /was/here; exit 3"
+"""Once; then it runs."""
+ENDS = CRASHES.replace("exec sleep 600", "exit 0")
+
+
+async def test_logs_of_containers_that_ended_are_answered_alike(sides: tuple[Side, Side]) -> None:
+    ours, theirs = [await _logs(side) for side in sides]
+    assert ours == theirs
+    assert theirs["ends", "?previous=true"] == (200, "unable to retrieve container logs for ID")
+
+
+def _as_it_says(program: ScriptedProgram) -> None:
+    """What the programs of the sandbox do, which run nothing."""
+    script = program.spec.command[-1]
+    if "exit 3" in script and not program.spec.attempt:
+        program.exit(3)
+    elif "exit 0" in script:
+        program.exit(0)
+
+
+async def _logs(side: Side) -> dict[tuple[str, str], Any]:
+    """Of a container that runs again after it crashed, and of one that ended once more."""
+    pods = f"/api/v1/namespaces/{side.namespace}/pods"
+    spec: Raw = {"restartPolicy": "OnFailure", "volumes": [{"name": "was", "emptyDir": {}}]}
+    found: dict[tuple[str, str], Any] = {}
+    async with asyncio.timeout(50):
+        for name, command, state in (("runs", CRASHES, "running"), ("ends", ENDS, "terminated")):
+            container = {
+                "name": "web", "image": side.image, "command": ["sh", "-c", f"echo started; {command}"],
+                "volumeMounts": [{"name": "was", "mountPath": "/was"}],
+            }  # fmt: skip
+            body = {"metadata": {"name": name}, "spec": {**spec, "containers": [container]}}
+            await side.api.create(pods, body)
+            await side.api.until(f"{pods}/{name}", partial(_again, state))
+            for query in ("", "?previous=true"):
+                found[name, query] = await _log(side, f"{pods}/{name}/log{query}")
+    return found
+
+
+def _again(state: str, pod: Raw) -> bool:
+    statuses = pod["status"].get("containerStatuses") or [{"restartCount": 0}]
+    return bool(statuses[0]["restartCount"] == 1 and state in statuses[0]["state"])
+
+
+async def _log(side: Side, path: str) -> Any:
+    answer = await side.api.send("GET", path)
+    while "/ends/log?previous" in path and answer.body == "started\n":  # its container is removed a moment later
+        answer = await side.api.send("GET", path)
+    return answer.status, re.sub(r"[a-z]+://[0-9a-f]{64}", "ID", str(answer.body))
 
 
 def _seen(events: list[Raw]) -> list[Any]:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.sandbox.client import Api
 from tests.sandbox.pods import WEB, run, runs, status, waits
-from tests.sandbox.scripted import ScriptedRuntime
+from tests.sandbox.scripted import ScriptedProgram, ScriptedRuntime
 
 
 async def log(api: Api, query: str = "") -> str:
@@ -31,6 +31,27 @@ async def test_logs(api: Api, node: ScriptedRuntime) -> None:
     await api.until(WEB, lambda p: status(p)["restartCount"] == 1 and runs(p))
     assert (await log(api, "previous=true&tailLines=1")) == "line 3\n"
     assert (await log(api)) == "started\n"
+
+
+async def test_a_container_that_waits_to_run_again_has_the_log_of_its_last_run(api: Api, node: ScriptedRuntime) -> None:
+    node.begin = lambda program: program.exit(1)
+    await run(api, waits("CrashLoopBackOff"))
+    assert (await log(api)) == (await log(api, "previous=true")) == "started\n"
+
+
+async def test_the_log_before_that_of_a_container_that_has_ended_is_gone(api: Api, node: ScriptedRuntime) -> None:
+    def end(program: ScriptedProgram) -> None:
+        program.log.write(f"run {len(node.programs)}")
+        program.exit(1 if len(node.programs) == 1 else 0)
+
+    node.begin = end
+    found = await run(api, lambda p: p["status"]["phase"] == "Succeeded", restartPolicy="OnFailure")
+    assert (await log(api, "tailLines=1")) == "run 2\n"
+    before = status(found)["lastState"]["terminated"]
+    assert before["exitCode"] == 1
+    for more in ("", "&follow=true"):
+        gone = await log(api, f"previous=true{more}")
+        assert gone == f"unable to retrieve container logs for {before['containerID']}"
 
 
 async def test_a_long_line_in_parts_is_one_line(api: Api, node: ScriptedRuntime, tmp_path: Path) -> None:

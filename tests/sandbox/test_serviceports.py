@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 
 from devloop.sandbox import kinds
-from devloop.sandbox.podaccess import LogSource
+from devloop.sandbox.podaccess import LogGone, LogSource
 from devloop.sandbox.resources import Resources
 from devloop.sandbox.serviceports import ServicePorts
 from devloop.sandbox.store import Store
@@ -30,7 +30,7 @@ class Pods:
     def host_port(self, uid: str, port: str) -> int | None:
         return self.ports.get(self._names[uid]) if port == "8080" else None
 
-    def log(self, uid: str, container: str, *, previous: bool) -> LogSource | None:
+    def log(self, uid: str, container: str, *, previous: bool) -> LogSource | LogGone | None:
         return None
 
     async def execute(self, uid: str, container: str, command: Sequence[str]) -> tuple[int, str] | None:

@@ -1,15 +1,18 @@
-"""What `devloop restore` takes its targets for, where devloop.toml has mistakes."""
+"""What `devloop restore` takes its targets for, where devloop.toml has mistakes; what it advises when it fails."""
 
 from pathlib import Path
 
 import pytest
 
-from devloop.core.failure import ExitCode
+from devloop.core.failure import ExitCode, FailureCode
 from devloop.core.service import WorkloadKey
+from devloop.core.workload import Waiting
+from devloop.engine.observations import Observations
 from devloop.session.project import Refusal
 from devloop.session.request import Request
-from devloop.session.restoring import _open
+from devloop.session.restoring import Restored, _open, rolled_out
 from tests.adapters.fakeapi import pinned
+from tests.core.workloads import KEY, pod, snapshot
 
 SYNTAX = "[services.web\n"
 MISSPELT = """
@@ -131,3 +134,15 @@ async def test_an_overlay_with_mistakes_allows_nothing_and_has_to_be_mended(
 async def test_a_file_with_mistakes_allows_nothing(folder: Path) -> None:
     (folder / "devloop.toml").write_text(MISSPELT.replace("namespace", 'context = "fake"\nnamespace'))
     assert "devloop.local.toml" in await refusal()
+
+
+async def test_the_advice_for_an_image_that_is_gone_is_not_about_devloop_toml() -> None:
+    """It is the one from before devloop, which the file never named."""
+    stuck = pod(ready=False, image="", state=Waiting("ErrImagePull", "localhost:5001/shop/web:dev: not found"))
+    observations = Observations()
+    observations.observe(snapshot(stuck))
+    failure = await rolled_out(observations, Restored(KEY, "uid-web", 1, ("its image",)), 20)
+    assert failure is not None
+    assert failure.code is FailureCode.IMAGE_PULL
+    assert failure.hint.endswith("`kubectl set image deployment/web CONTAINER=IMAGE -n shop`")
+    assert "push_image" not in failure.hint

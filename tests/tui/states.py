@@ -94,7 +94,7 @@ def crash_loop() -> Story:
         "KeyError: 'PORT'",
     )
     about, pod = "container web of Pod ", story.pod("web")
-    hint = f"`kubectl logs {pod} -n shop -c web --previous` shows all it wrote"
+    hint = f"`kubectl logs {pod} -n shop -c web` shows all it wrote"
     story.pods("web", 0, 1, reason="Error", restarts=1).log("web", *last)
     story.tell(ev.WarningRaised("web", "crash", f"{about}{pod} ended with exit code 1", hint, story.number("web")))
     story.log("web", *last, cycle=story.number("web")).wait(1.0)

@@ -2,10 +2,12 @@
 
 import pytest
 
+from devloop.core.events import Outcome
 from devloop.core.failure import ExitCode, Failure, FailureCode
 from devloop.tui.dialogs import Sure
+from devloop.tui.keys import KEYS
 from devloop.tui.talk import Ended
-from tests.tui.stage import Stage, on_stage
+from tests.tui.stage import Recorder, Stage, on_stage
 from tests.tui.states import STATES
 
 REFUSED = Failure(FailureCode.CONTEXT_REFUSED, "the context `prod` does not look like a development cluster", "")
@@ -63,6 +65,50 @@ async def test_ctrl_c_quits_before_there_is_a_session() -> None:
         stage.app.session = None
         await stage.press("ctrl+c")
     assert stage.app.return_value == Ended(ExitCode.INTERRUPTED)
+
+
+class Lasting(Recorder):
+    """Ends later than it is asked to, as a session does that puts workloads back."""
+
+    def quit(self, code: ExitCode | None) -> None:
+        self.asked.append(f"quit {code}")
+
+
+ACTING = [name for key in KEYS if key.action not in {"leave", "interrupt"} for name in key.keys.split(",")]
+
+
+@pytest.mark.parametrize("state", ["broken_build", "mixed", "looking_on", "building"])
+async def test_no_key_begins_anything_while_the_session_ends(state: str) -> None:
+    async with on_stage(STATES[state](), session=Lasting()) as stage:
+        await stage.press("q", "enter")
+        app, session = stage.app, stage.session
+        before = ["quit None"], [*session.sent], [*app.told], app.pane, [*app.screen_stack], app.theme
+        assert session.asked == ["quit None"]
+        for key in ACTING:
+            await stage.press(key)
+            now = session.asked, session.sent, app.told, app.pane, app.screen_stack, app.theme
+            assert now == before, key
+        await stage.press("ctrl+c")
+        assert session.asked == ["quit None", "quit 130"], "asked once more, it ends at once"
+
+
+@pytest.mark.parametrize("key", ["R", "r", "t"])
+async def test_a_yes_does_nothing_any_more_once_a_signal_ends_the_session(key: str) -> None:
+    async with on_stage(STATES["looking_on"](), session=Lasting()) as stage:
+        await stage.press(key)
+        assert isinstance(stage.app.screen, Sure)
+        stage.app.quit(ExitCode.TERMINATED)
+        await stage.press("y")
+        assert (stage.session.asked, stage.session.sent) == (["quit 143"], [])
+
+
+async def test_why_is_not_asked_again_by_what_ends_with_the_session() -> None:
+    async with on_stage(STATES["building"](), session=Lasting()) as stage:
+        await stage.press("d")
+        stage.app.quit(None)
+        stage.story.finished("web", Outcome.STOPPED)
+        await stage.go_on()
+        assert stage.session.asked == ["why web", "quit None"]
 
 
 async def _asked(stage: Stage, *keys: str) -> bool:

@@ -65,7 +65,7 @@ def slowness(snapshot: Snapshot, newest: str, ends: Sequence[ClusterEvent] = ())
     least = _seconds(deployment.raw.get("spec", {}), "minReadySeconds")
     pods, ready = of_rollout(snapshot, deployment, revision, least), ready_pods(snapshot, revision)
     if not pods:
-        return Slowness(Found.NOTHING, revision.name)
+        return Slowness(Found.NOTHING, revision.name, later=len(ready))
     ended = ends_before(snapshot, deployment, newest, pods, ends)
     began = min([pods[0].pod.created, *(end.asked for end in ended)])
     last = max(pods, key=lambda each: each.at)

@@ -85,7 +85,8 @@ def test_a_startup_probe_is_a_gate_as_well() -> None:
 def test_a_pod_that_was_started_again_since_tells_nothing_of_the_rollout() -> None:
     pod_ = made(started=500, ready=506)
     again = replace(pod_, containers=(replace(pod_.containers[0], restarts=1),))
-    assert slowness(scene(again, **PROBE), "web-new").found is Found.NOTHING
+    found = slowness(scene(again, **PROBE), "web-new")
+    assert (found.found, found.later) == (Found.NOTHING, 1)
 
 
 def test_a_pull_with_its_size() -> None:

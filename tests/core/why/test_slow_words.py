@@ -34,7 +34,18 @@ def test_what_is_less_than_the_times_are_kept_in_is_not_told_to_the_hundredth() 
     assert " took 1.0s until" in said(Slowness(Found.ALL, "web-new", 2, 0.0, 1.0))[2]
 
 
-def test_nothing_to_measure_says_what_tells_why() -> None:
-    *_, why, instead = said(Slowness(Found.NOTHING))
-    assert why == "no Pod of its newest rollout is ready and was not started again since, so nothing can be measured"
+@pytest.mark.parametrize(
+    ("later", "words"),
+    [
+        (0, "how long its newest rollout takes is not known yet: none of its Pods is ready"),
+        (
+            2,
+            "how long its newest rollout took is not known: all its ready Pods were made anew or started again since "
+            "then (after a crash, for example)",
+        ),
+    ],
+)
+def test_nothing_to_measure_says_what_tells_why(later: int, words: str) -> None:
+    *_, why, instead = said(Slowness(Found.NOTHING, later=later))
+    assert why == words
     assert instead == "→ devloop why deployment/web -n shop"
