@@ -50,7 +50,7 @@ def test_an_overlay_need_not_say_what_devloop_toml_says(project: Project) -> Non
     own.write_text("# mine\n[ui]\nnotify = false\n")
     code, out, err = project.run("init", "--diff")
     assert (code, out) == (0, ""), err
-    assert "devloop.local.toml says so already" in err
+    assert "devloop.local.toml stays as it is" in err
 
 
 @pytest.mark.parametrize("mode", ["--yes", "--diff"])

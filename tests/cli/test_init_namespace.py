@@ -63,7 +63,7 @@ def test_a_lost_line_is_added(clone: Project) -> None:
     path.write_text(path.read_text().replace('namespace = "s1"\n', "# mine\n"))
     with clone.terminal("init") as terminal:
         terminal.until('+namespace = "s1"')
-        terminal.until("devloop.local.toml is there and does not have all of it. Add that? [Y/n]")
+        terminal.until("devloop.local.toml is there and does not have that yet. Add it? [Y/n]")
         terminal.press(b"\n")
         terminal.until("doctor")
         terminal.press(b"n\n")

@@ -79,10 +79,12 @@ def _ways(text: str, block: Block) -> Iterator[str]:
             for note in block.notes.splitlines()[-1:]:
                 if note in lines[index:]:
                     yield _instead(lines, lines.index(note, index), note, line(key, value))
-            # Below a header, or below a line that names the table by dotted keys.
+            keys = [at[place] - 1 for place in at if place[:-1] == block.place]
+            # Below its last key or its header, or below a line that names the table by dotted keys.
             for above in range(len(block.place), -1, -1):
                 dotted = ".".join((*block.place[above:], line(key, value)))
-                yield _instead(lines, index, lines[index], dotted)
+                for number in (*keys[-1:], index):
+                    yield _instead(lines, number, lines[number], dotted)
     yield f"{text.rstrip()}\n\n{block.text}".lstrip()
 
 

@@ -19,7 +19,7 @@ WEB = Block(("services", "web"), {"push_image": "localhost:5001/web"}, "# its ow
         ("", '[cluster]\n# why\ncontext = "far"\n'),
         ("# mine\n", '# mine\n\n[cluster]\n# why\ncontext = "far"\n'),
         ('[cluster]\n# context = "far"\n# more\n', '[cluster]\ncontext = "far"\n# more\n'),
-        ('[cluster] # mine\n# team\nnamespace = "a"', '[cluster] # mine\ncontext = "far"\n# team\nnamespace = "a"'),
+        ('[cluster] # mine\n# team\nnamespace = "a"', '[cluster] # mine\n# team\nnamespace = "a"\ncontext = "far"'),
         ('[cluster]\ncontext = "near" # "x"\n', '[cluster]\ncontext = "far" # "x"\n'),
         ('[cluster]\ncontext = \'near\'\n', '[cluster]\ncontext = "far"\n'),
         ('cluster.context = "near"\n', 'cluster.context = "far"\n'),
