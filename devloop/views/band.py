@@ -70,7 +70,8 @@ def band(state: SessionState, past: Chronicle, chosen: str = "") -> Band | None:
     restored."""
     if state.refused:
         return _of_config(state.refused)
-    broken = [service for service in state.services.values() if _own_failure(service)]
+    stopped = {name for name in state.services if past.given_up(name) is not None}
+    broken = [each for each in state.services.values() if _own_failure(each) and each.name not in stopped]
     for service in sorted(broken, key=lambda each: each.name != chosen):
         assert service.last is not None
         assert service.last.failure is not None

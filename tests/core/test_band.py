@@ -137,6 +137,17 @@ def test_one_that_builds_again_is_not_told() -> None:
     assert (found.service, found.others) == ("api", 0)
 
 
+def test_what_failed_before_a_cycle_that_was_stopped_is_not_told() -> None:
+    """Its Pods may be gone, and its row says that the newest save runs nowhere."""
+    story = _two_failed().begin("web", "a.py").built("web").patched("web").finished("web", ev.Outcome.STOPPED)
+    found = band_of(story, "web")
+    assert found is not None
+    assert (found.service, found.others) == ("api", 0)
+    again = band_of(story.begin("web", "a.py").failed("web", FailureCode.BUILD_FAILED, "`RUN x` failed: y", ""), "web")
+    assert again is not None
+    assert (again.service, again.others) == ("web", 1)
+
+
 def test_a_dependent_is_not_told() -> None:
     story = Story("web").begin("web").built("web")
     assert band_of(story.failed("web", FailureCode.DEPENDENCY_FAILED, "db failed", "")) is None
