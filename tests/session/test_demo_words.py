@@ -1,5 +1,6 @@
 """What the demo suggests next, by what was done already."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -74,10 +75,25 @@ def test_where_the_page_was_restored_it_is_new_when_its_pods_serve(ready: int, n
     assert "b takes over again" in said
 
 
+WAITING = Want(FILES, 0.0, count=1, files=("web.py",))
+
+
 def test_who_paused_it_is_told_what_lets_it_go_on() -> None:
     web = ServiceState("web", paused=True)
-    said = tip(SANDBOX, Path.cwd() / "demo")(SessionState({"web": web}), Past((FILES, Outcome.FAILED)))
-    assert "space lets it go on" in said
+    assert _said_of(web).endswith("space lets it go on")
+    assert _said_of(replace(web, want=WAITING)).endswith("space lets it go on, with what was saved meanwhile")
+
+
+def test_who_paused_it_and_restored_it_is_told_what_takes_over_again() -> None:
+    restored = WorkloadDrifted("web", "deployment/web", "devloop restore", "restored", restored=True)
+    web = ServiceState("web", paused=True, drift=restored)
+    assert _said_of(web).endswith("b takes over again, and so does a save after space")
+    waiting = replace(web, want=WAITING)
+    assert _said_of(waiting).endswith("b takes over again, and so does space, with what was saved meanwhile")
+
+
+def _said_of(web: ServiceState) -> str:
+    return tip(SANDBOX, Path.cwd() / "demo")(SessionState({"web": web}), Past((FILES, Outcome.FAILED)))
 
 
 def test_before_a_session_runs_nobody_is_told_to_ask_for_its_status() -> None:

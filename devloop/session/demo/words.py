@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from devloop.core.events import Outcome, Trigger
-from devloop.core.state import FinishedCycle, SessionState
+from devloop.core.state import FinishedCycle, ServiceState, SessionState
 from devloop.session.demo.sandboxed import Sandbox
 from devloop.tui.talk import Tip
 from devloop.views import wrapping
@@ -102,13 +102,22 @@ def _now(state: SessionState) -> str:
     """What counts more than the next thing to try."""
     web = state.services.get("web")
     if web is not None and web.paused:
-        return "web is paused: space lets it go on, with what was saved meanwhile"
+        return _paused(web)
     if not any(service.restored for service in state.services.values()):
         return ""
     seen = web.workloads.values() if web is not None and web.restored else ()
     is_new = bool(seen) and all(each.exists and each.ready >= each.desired > 0 for each in seen)
     page = "its tag moved, so the page is new" if is_new else "what was there is put back"
     return f"{page}; b takes over again, q in the log ends all of it"
+
+
+def _paused(web: ServiceState) -> str:
+    """Going on takes nothing over that was restored, unless a save waits."""
+    waits = web.want is not None and web.want.is_save
+    if web.restored is not None:
+        too = "space, with what was saved meanwhile" if waits else "a save after space"
+        return f"web is paused, and what was there is put back; b takes over again, and so does {too}"
+    return f"web is paused: space lets it go on{', with what was saved meanwhile' if waits else ''}"
 
 
 def _next(cycles: tuple[FinishedCycle, ...]) -> str:
