@@ -18,6 +18,7 @@ WIDTH, _NARROWEST = 120, TITLE + 32
 """Columns that are filled: of a terminal all that it has, but no more than reads well, nor less than can be read."""
 SOURCE, RECIPE = Path("web", "web.py"), Path("web", "Dockerfile")
 BREAKING = "RUN make"
+MEND = "the old page still answers at {url}; mend what you broke, and save"
 
 
 def row(title: str, text: str) -> str:
@@ -103,6 +104,10 @@ def _now(state: SessionState) -> str:
     web = state.services.get("web")
     if web is not None and web.paused:
         return _paused(web)
+    if web is not None and web.hindered:
+        return MEND
+    if web is not None and web.running is not None and web.running.want.is_save:
+        return "your save is on its way to {url}"
     if not any(service.restored for service in state.services.values()):
         return ""
     seen = web.workloads.values() if web is not None and web.restored else ()
@@ -126,8 +131,10 @@ def _next(cycles: tuple[FinishedCycle, ...]) -> str:
     failed = [at for at, each in enumerate(ended) if each.outcome is Outcome.FAILED]
     if not ended:
         return "devloop takes over: {url} is stale, watch what becomes of it"
+    if cycles[-1].outcome is Outcome.STOPPED:
+        return "the cycle was stopped; b, or the next save, builds again"
     if failed and failed[-1] == len(ended) - 1:
-        return "the old page still answers at {url}; mend what you broke, and save"
+        return MEND
     if failed:
         return "d asks why it runs what it runs; R puts back what was there; q in the log ends all of it"
     if not edited:
