@@ -47,8 +47,9 @@ def verdict(service: ServiceState) -> Verdict | None:
 def pending(service: ServiceState) -> str:
     """What a service waits for whose verdict is still open."""
     if service.running is not None:
-        phase = service.running.phase
-        return f"its cycle {service.running.number} is {f'in the phase {phase}' if phase else 'between two phases'}"
+        phase, hindered = service.running.phase, service.hindered
+        at = f"in the phase {phase}" if phase else "between two phases"
+        return f"its cycle {service.running.number} is {at}{f': {hindered.message}' if hindered else ''}"
     if service.paused:
         return "it is paused, and what was saved is not built"
     if service.hold is not None:

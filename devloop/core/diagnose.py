@@ -227,7 +227,7 @@ def _failing_probe(
     if not unhealthy:
         return
     message = " ".join(unhealthy[-1].split())
-    logs = (ContainerRef(pod.name, status.name),)
+    logs = (ContainerRef(pod.name, status.name, running=True),)
     yield _not_ready(
         namespace, pod, status.name, f"container {status.name} of Pod {pod.name} is not ready: {message}", logs
     )

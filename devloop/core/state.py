@@ -212,6 +212,16 @@ class ServiceState:
         return self.hold is not None and self.hold.code is HoldCode.LEASE
 
     @property
+    def hindered(self) -> WarningRaised | None:
+        """What keeps its rollout from getting on, where that is known; what a Pod had that is ready by now is past."""
+        running = self.running
+        if running is None or running.phase is not Phase.ROLLOUT:
+            return None
+        ready = [row.pod for seen in self.workloads.values() for row in seen.pods if row.ready]
+        found = (each for each in reversed(running.warnings) if not any(pod in each.message for pod in ready))
+        return next(found, None)
+
+    @property
     def held(self) -> bool:
         """Whether the last cycle ended because somebody else works on a workload."""
         return self.failure is not None and self.failure.code is FailureCode.WORKLOAD_HELD

@@ -1,6 +1,6 @@
 """Where a rollout stands: what `devloop.core.rollout` and `devloop.core.diagnose` answer with."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from devloop.core.failure import Failure
 from devloop.core.workload import Revision
@@ -14,6 +14,8 @@ class ContainerRef:
     container: str
     previous: bool = False
     """The one before its last restart."""
+    running: bool = field(default=False, compare=False)
+    """Whether it has not ended: its log stays, and is followed as it is written."""
 
 
 @dataclass(frozen=True, slots=True)

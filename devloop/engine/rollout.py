@@ -4,7 +4,7 @@ Waiting means looking at the snapshots that the shared watches bring, with pure 
 """
 
 import asyncio
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -150,6 +150,7 @@ class WorkloadRollout:
                 status = await self._ports.observations.until(self.key, self._judge)
         except TimeoutError:
             rolling = self._status if isinstance(self._status, Rolling) else Rolling("its Pods are not all seen", ())
+            await self._crash_logs.explain([ref for ref in _most_telling(rolling) if ref.running])
             raise PhaseError(at_deadline(self._snapshot, rolling, timeout)) from None
         match status:
             case Broken():
@@ -256,14 +257,16 @@ class WorkloadRollout:
                 self._warned.add(trouble.key)
                 failure, name = trouble.failure, self._order.service.name
                 self._emit(WarningRaised(name, failure.code, failure.message, failure.hint, self._order.number))
-                self._crash_logs.read(trouble.logs)
+                # What still runs keeps its log, and whoever follows it has read it.
+                self._crash_logs.read([ref for ref in trouble.logs if not ref.running])
 
     async def _explain(self, broken: Broken) -> Failure:
         logs = await self._crash_logs.explain(broken.logs)
         return explain_crash(broken, logs, self._image.resolved, self._facts.platform)
 
     def _pod_line(self, ref: ContainerRef, line: str) -> None:
-        self._emit(Log(self._order.service.name, LogSource.POD, line, self._order.number, ref.pod, ref.container))
+        name, number = self._order.service.name, self._order.number
+        self._emit(Log(name, LogSource.POD, line, number, ref.pod, ref.container, running=ref.running))
 
     def _earlier(self) -> list[ResolvedImage]:
         """What this session pushed for the service, the image of this cycle included."""
@@ -300,3 +303,8 @@ class WorkloadRollout:
             verdict.pull_seconds,
             verdict.text,
         )
+
+
+def _most_telling(rolling: Rolling) -> Sequence[ContainerRef]:
+    """The logs that explain best why it does not get on."""
+    return rolling.troubles[0].logs if rolling.troubles else ()

@@ -67,6 +67,8 @@ class PlainRenderer:
     def _log(self, time: float, event: ev.Log) -> Iterator[str]:
         if event.source is ev.LogSource.BUILD:
             self._build_output[event.service].append(event.text)
+        elif event.running and not self._pod_logs:
+            yield self._line(time, event.service, Phrase(f"{event.pod} │ {event.text}"))
         elif self._pod_logs or event.cycle:
             # The last words of a container that failed its cycle are shown even without logs, and once with them.
             for line in self._asides.of_log(time, event, self._state):

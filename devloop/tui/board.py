@@ -255,7 +255,7 @@ class Board(Coloured):
 
     @property
     def band(self) -> Band | None:
-        return band(self.state, self.past, self.chosen)
+        return band(self.state, self.past, self.chosen, self.clock())
 
     # painting ----------------------------------------------------------------------------------------------------
 

@@ -56,7 +56,7 @@ class Asides:
     def _of_unusual(self, time: float, event: ev.Log, line: Line, state: SessionState) -> Iterator[Line]:
         if event.dropped:
             yield rule(time, f"{event.dropped:,} lines left out")
-        if not event.pod:
+        if not event.pod or event.running:  # what still runs is followed: its lines are there, or on their way
             return
         service, words = state.services.get(event.service), self._last[event.service]
         if event.pod not in self._pods[event.service]:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from devloop.core.events import Phase, WorkloadDrifted
+from devloop.core.events import Phase, WarningRaised, WorkloadDrifted
 from devloop.core.failure import Failure, FailureCode
 from devloop.core.problems import Problem
 from devloop.core.state import FinishedCycle, ServiceState, SessionState
@@ -29,6 +29,9 @@ _FOREIGN = re.compile(r"^<|(?:^|/)(?:site-packages|dist-packages|node_modules|ve
 """What nobody mends here: libraries, and the runtime's own."""
 _EXIT = re.compile(r"(?<=.) \(exit code \d+\)$")
 """Of the step, behind the words of what it ran: they tell more."""
+_PATIENCE = 5.0
+"""Seconds that a rollout may take before a trouble that may heal is more than a word in its row: programs start slowly.
+One that usually takes long is given twice what it usually takes."""
 _DOCKERFILE = re.compile(r"^(?:(\S*Dockerfile\S*):(\d+)$|(\S+), line (\d+): )")
 """The builder's own words, BuildKit's last ones: the line of the step, which is seldom the line that is wrong."""
 
@@ -64,17 +67,21 @@ class Band:
         return "\n".join(part for part in parts if part)
 
 
-def band(state: SessionState, past: Chronicle, chosen: str = "") -> Band | None:
+def band(state: SessionState, past: Chronicle, chosen: str = "", now: float = 0.0) -> Band | None:
     """What is wrong with the newest edit of the configuration, which somebody waits for; else the failure of the chosen
-    service, else of the first one that failed, else what is not as it was proved; else that the chosen one was
-    restored."""
+    service, else of the first one that failed, else what holds up a rollout, else what is not as it was proved; else
+    that the chosen one was restored. `now`: Unix seconds."""
     if state.refused:
         return _of_config(state.refused)
-    broken = [service for service in state.services.values() if _own_failure(service)]
+    stopped = {name for name in state.services if past.given_up(name) is not None}
+    broken = [each for each in state.services.values() if _own_failure(each) and each.name not in stopped]
     for service in sorted(broken, key=lambda each: each.name != chosen):
         assert service.last is not None
         assert service.last.failure is not None
         return _of(service, service.last, service.last.failure, past, len(broken) - 1)
+    held_up = [(each, trouble) for each in state.services.values() if (trouble := _holds_up(each, past, now))]
+    for service, trouble in sorted(held_up, key=lambda each: each[0].name != chosen):
+        return _of_trouble(service, trouble, len(held_up) - 1)
     idle = [service for service in state.services.values() if service.running is None]
     drifted = [service for service in idle if service.drift and not service.restored]
     for service in sorted(drifted, key=lambda each: each.name != chosen):
@@ -100,6 +107,18 @@ def _own_failure(service: ServiceState) -> bool:
         and service.failure is not None
         and service.failure.code is not FailureCode.DEPENDENCY_FAILED
     )
+
+
+def _holds_up(service: ServiceState, past: Chronicle, now: float) -> WarningRaised | None:
+    """What its rollout waits for longer than rollouts do."""
+    usual = past.usual_phases(service.name).get(Phase.ROLLOUT, 0.0)
+    is_late = service.running is not None and now - service.running.phase_started > max(_PATIENCE, 2 * usual)
+    return service.hindered if is_late else None
+
+
+def _of_trouble(service: ServiceState, trouble: WarningRaised, others: int) -> Band:
+    what, decisive = parted(trouble.message)
+    return Band(service.name, Phase.ROLLOUT, what, decisive, trouble.hint, others=others, warns=True)
 
 
 def _of_config(problems: Sequence[Problem]) -> Band:

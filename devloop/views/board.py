@@ -4,6 +4,7 @@ Answers, for each service: is what was saved last running, is that proved, since
 broke, what still runs meanwhile. Pure; `now` is Unix seconds.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,6 +26,8 @@ _RUNNING = {
 FAILED, STOPPED, BUSY, WAITING, FINE = range(5)
 """Ranks: where there is no room for all, the lower ones are shown."""
 _AND_PAUSED = "FAILED, paused"
+_CONTAINER = re.compile(r"^container \S+ of Pod \S+ (?:is )?")
+"""What goes wrong is the same in every Pod of a revision."""
 _BRIEFLY = (("saved file", "file"), ("the cluster runs", "runs"), ("the workload is", "is"))
 """What goes without saying in a row of its own."""
 
@@ -205,7 +208,9 @@ def _of_running(service: ServiceState, running: RunningCycle, past: Chronicle, n
     pods = _count(service) if running.phase in {Phase.ROLLOUT, Phase.VERIFY} else ""
     usual = past.usual(service.name)
     taken = seconds(max(0.0, now - running.started))
-    parts = [f"{taken}, usually {seconds(usual)}" if usual and running.phase else taken, _at(service, running, past)]
+    if usual and running.phase and not running.warnings:  # what is wrong tells more than what is usual
+        taken = f"{taken}, usually {seconds(usual)}"
+    parts = [taken, _at(service, running, past)]
     return Row(
         service.name, word, Tone.BUSY, pods, _files(running.want), _saved(running.want, now),
         " · ".join(part for part in parts if part), rank=BUSY,
@@ -226,7 +231,7 @@ def _at(service: ServiceState, running: RunningCycle, past: Chronicle) -> str:
         names = [step.name for step in steps if step.state in {StepState.STARTED, StepState.RUNNING}]
         return names[-1] if names else ""
     if running.warnings:
-        return running.warnings[-1].message
+        return _CONTAINER.sub("", running.warnings[-1].message)
     if running.at_gate:
         return "built and loaded" if Phase.LOAD in running.ended else "built and pushed"
     for observed in service.workloads.values():

@@ -145,6 +145,14 @@ def test_last_words_that_stand_right_above_have_no_heading() -> None:
     assert _shown(_crashed().log("web", *TRACE).log("web", *TRACE[1:], cycle=2)) == [*TRACE]
 
 
+def test_what_a_container_wrote_that_still_runs_is_no_last_words_and_stands_once() -> None:
+    """Here it comes with the cycle that failed before all of it came as it was written."""
+    story = _crashed().log("web", "code 503")
+    quoted = ev.Log("web", ev.LogSource.POD, "code 503", 2, story.pod("web"), "web", running=True)
+    story.tell(quoted, quoted).log("web", "code 503", "code 503")
+    assert _shown(story) == ["code 503"] * 3
+
+
 def test_last_words_that_came_before_the_lines_themselves_are_shown_once() -> None:
     assert _shown(_crashed().log("web", *TRACE, cycle=2).log("web", *TRACE)) == [HEADING, *TRACE]
     story = _crashed().log("web", *TRACE[:1]).log("web", *TRACE, cycle=2).log("web", *TRACE[1:], "again")

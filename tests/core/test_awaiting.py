@@ -39,6 +39,7 @@ def seen(digest: str) -> ev.Event:
     return ev.WorkloadObserved("web", "deployment/web", True, 1, 1, 1, 0, (row,))
 
 
+NOT_READY = ev.WarningRaised("web", "not_ready", "Pod web-1 is not ready", "", 1)
 SAVED = ev.ChangeDetected("web", 1, ("a.py",))
 PROVED = (started(1), pushed(1), matched(1), matched(1, "web-2"), ended(1))
 FAILED = (started(1), ended(1, ev.Outcome.FAILED, FailureCode.BUILD_FAILED))
@@ -50,6 +51,14 @@ FAILED = (started(1), ended(1, ev.Outcome.FAILED, FailureCode.BUILD_FAILED))
         ((), "its first cycle has not begun"),
         ((started(1),), "its cycle 1 is between two phases"),
         ((started(1), ev.PhaseStarted("web", 1, ev.Phase.BUILD)), "its cycle 1 is in the phase build"),
+        (
+            (started(1), ev.PhaseStarted("web", 1, ev.Phase.ROLLOUT), NOT_READY),
+            "its cycle 1 is in the phase rollout: Pod web-1 is not ready",
+        ),
+        (
+            (started(1), ev.PhaseStarted("web", 1, ev.Phase.ROLLOUT), NOT_READY, seen(DIGEST)),
+            "its cycle 1 is in the phase rollout",
+        ),
         ((*PROVED, SAVED), "its next cycle has not begun"),
         ((*FAILED, SAVED), "its next cycle has not begun"),
         ((*PROVED, ev.ServicePaused("web", True), SAVED), "it is paused, and what was saved is not built"),

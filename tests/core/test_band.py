@@ -9,7 +9,7 @@ from devloop.core.problems import Problem
 from devloop.core.reducer import fold
 from devloop.views.band import Band, band, parted
 from devloop.views.chronicle import Chronicle
-from tests.tui.states import STATES
+from tests.tui.states import NOT_READY, STATES, held_up
 from tests.tui.stories import Story
 
 
@@ -18,7 +18,7 @@ def band_of(story: Story, chosen: str = "") -> Band | None:
     for record in story.records:
         state = fold([record], state) if not record.event.lossy else state
         past.take(record, state)
-    return band(state, past, chosen)
+    return band(state, past, chosen, story.now)
 
 
 def test_a_refused_configuration_comes_first_and_can_be_opened() -> None:
@@ -135,6 +135,48 @@ def test_one_that_builds_again_is_not_told() -> None:
     found = band_of(story, "web")
     assert found is not None
     assert (found.service, found.others) == ("api", 0)
+
+
+def test_what_failed_before_a_cycle_that_was_stopped_is_not_told() -> None:
+    """Its Pods may be gone, and its row says that the newest save runs nowhere."""
+    story = _two_failed().begin("web", "a.py").built("web").patched("web").finished("web", ev.Outcome.STOPPED)
+    found = band_of(story, "web")
+    assert found is not None
+    assert (found.service, found.others) == ("api", 0)
+    again = band_of(story.begin("web", "a.py").failed("web", FailureCode.BUILD_FAILED, "`RUN x` failed: y", ""), "web")
+    assert again is not None
+    assert (again.service, again.others) == ("web", 1)
+
+
+def test_what_holds_up_a_rollout_is_told_once_it_takes_longer_than_rollouts_do() -> None:
+    """Programs start slowly: what may heal in a moment is no alarm."""
+    story = held_up(Story("web", "api").whole("web").wait(60).whole("api"))
+    assert band_of(story.wait(4.9), "web") is None
+    found = band_of(story.wait(0.2), "api")
+    pod = story.pod("web")
+    hint = f"`kubectl describe pod {pod} -n shop` shows the probe and its answers"
+    assert found == Band("web", "rollout", f"container web of Pod {pod} is not ready", NOT_READY, hint, warns=True)
+    assert band_of(story.pods("web", 1, 1), "web") is None, "that Pod is ready by now"
+
+
+def test_a_rollout_that_usually_takes_long_is_given_twice_that() -> None:
+    story = held_up(Story("web").whole("web", took=(0.3, 0.1, 20.0, 0.1)))
+    assert band_of(story.wait(39.9)) is None
+    assert band_of(story.wait(0.2)) is not None
+
+
+def test_what_held_up_a_rollout_is_not_told_of_a_cycle_that_ended() -> None:
+    story = held_up(Story("web").whole("web")).wait(60)
+    assert band_of(story.finished("web", ev.Outcome.STOPPED)) is None
+
+
+def test_a_failure_of_another_service_comes_before_what_may_heal() -> None:
+    story = (
+        Story("web", "api").whole("web").begin("api").failed("api", FailureCode.BUILD_FAILED, "`RUN x` failed: y", "")
+    )
+    found = band_of(held_up(story).wait(60), "web")
+    assert found is not None
+    assert (found.service, found.warns) == ("api", False)
 
 
 def test_a_dependent_is_not_told() -> None:

@@ -12,7 +12,7 @@ from devloop.core.failure import Connection, FailureCode
 from devloop.views import Tone
 from devloop.views.board import Row, headline, others, overall, phases_line, row, rows, title, trouble
 from tests.core.folding import folded
-from tests.tui.states import STATES
+from tests.tui.states import NOT_READY, STATES, held_up
 from tests.tui.stories import Story
 
 
@@ -43,6 +43,11 @@ def _live() -> Story:
 
 def _started() -> Story:
     return Story("web").begin("web")
+
+
+def test_where_a_rollout_does_not_get_on_the_row_says_why_before_what_is_usual_or_which_pod() -> None:
+    story = held_up(_live()).wait(2)
+    assert row_of(story).detail == f"2.4s · not ready: {NOT_READY}"
 
 
 def _none_runs_it() -> Story:

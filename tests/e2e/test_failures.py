@@ -294,7 +294,7 @@ def test_admission_that_denies_the_patch(scene: Scene) -> None:
 def test_a_readiness_probe_that_fails_is_told_at_once_and_ends_at_the_timeout(scene: Scene) -> None:
     scene.deploy()
     scene.probe({"exec": {"command": ["sh", "-c", "echo warming up; exit 1"]}, "periodSeconds": 1})
-    scene.program(SERVE)
+    scene.program(f"echo listening\n{SERVE}")
     scene.configure(loop=('rollout_timeout = "8s"',))
     code, devloop = scene.once()
     assert code == 5, devloop.said()
@@ -304,6 +304,8 @@ def test_a_readiness_probe_that_fails_is_told_at_once_and_ends_at_the_timeout(sc
     assert failure["message"].startswith(warned(devloop, "not_ready")["message"])
     (pod,) = scene.new_pods()
     assert pod["metadata"]["name"] in failure["message"]
+    told = [(line["text"], line["running"]) for line in devloop.of("log", source="pod")]
+    assert told == [("listening", True)], "of a container that has not ended, once, for the cycle that failed"
 
 
 def test_the_progress_deadline_of_the_workload(scene: Scene) -> None:

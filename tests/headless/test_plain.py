@@ -115,6 +115,14 @@ def test_the_last_words_of_a_container_are_shown_once_whether_or_not_logs_are() 
     assert lines(tailed, pod_line("KeyError: 'X'", cycle=1, pod="api-2")) == [*expected, *other]
 
 
+def test_what_a_container_wrote_that_still_runs_is_shown_once_whether_or_not_logs_are() -> None:
+    tailed = pod_line("code 503")
+    quoted = replace(pod_line("code 503", cycle=1), running=True)
+    expected = [f"{HEAD}api-1 │ code 503"]
+    assert lines(quoted, tailed) == lines(tailed, quoted) == expected
+    assert lines(tailed, quoted, pod_logs=False) == expected
+
+
 def test_the_last_words_of_a_second_start_are_whole_though_the_first_one_wrote_most_of_them_too() -> None:
     first = [pod_line(text) for text in ("Traceback", "in run 1", "KeyError: 'X'")]
     second = [replace(line, text=line.text.replace("1", "2")) for line in first]

@@ -1,10 +1,12 @@
 """What the demo suggests next, by what was done already."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from devloop.core.events import Outcome, Trigger, WorkloadDrifted, WorkloadObserved
+from devloop.core.failure import FailureCode
 from devloop.core.state import FinishedCycle, ServiceState, SessionState, Want
 from devloop.session.demo import telling
 from devloop.session.demo.sandboxed import Sandbox
@@ -13,8 +15,10 @@ from devloop.session.demo.words import TITLE, WIDTH, beginning, elsewhere, tip
 from devloop.tui.part import Part
 from devloop.views import Phrase, Tone
 from devloop.views.chronicle import Chronicle
+from tests.core.folding import folded
 from tests.tui.stage import on_stage
-from tests.tui.states import STATES
+from tests.tui.states import STATES, held_up
+from tests.tui.stories import Story
 
 SANDBOX = Sandbox(
     "127.0.0.1:1", "docker", "kubeconfig", "devloop-sandbox", "default", {"web": "http://127.0.0.1:2/"}, 1
@@ -45,6 +49,7 @@ class Past(Chronicle):
         ([(START, Outcome.VERIFIED), (FILES, Outcome.VERIFIED)], "`RUN make` at the end of demo/web/Dockerfile"),
         ([(START, Outcome.VERIFIED), (FILES, Outcome.FAILED)], "the old page still answers"),
         ([(FILES, Outcome.FAILED), (FILES, Outcome.UNCHANGED)], "R puts back"),
+        ([(START, Outcome.VERIFIED), (FILES, Outcome.STOPPED)], "the cycle was stopped"),
     ],
 )
 def test_the_next_thing(ended: list[tuple[Trigger, Outcome]], words: str) -> None:
@@ -74,10 +79,35 @@ def test_where_the_page_was_restored_it_is_new_when_its_pods_serve(ready: int, n
     assert "b takes over again" in said
 
 
+def test_while_a_save_is_built_and_rolled_out_nobody_is_told_to_save_or_to_mend() -> None:
+    """Until it is known that it does not get on."""
+    story = Story("web").whole("web").begin("web", "web.py").failed("web", FailureCode.BUILD_FAILED, "x", "")
+    guide = tip(SANDBOX, Path.cwd() / "demo")
+    assert "mend what you broke, and save" in guide(*folded(story))
+    story.begin("web", "web.py").built("web").patched("web")
+    assert guide(*folded(story)).endswith("your save is on its way to http://127.0.0.1:2/")
+    assert "mend what you broke, and save" in guide(*folded(held_up(Story("web").whole("web"))))
+
+
+WAITING = Want(FILES, 0.0, count=1, files=("web.py",))
+
+
 def test_who_paused_it_is_told_what_lets_it_go_on() -> None:
     web = ServiceState("web", paused=True)
-    said = tip(SANDBOX, Path.cwd() / "demo")(SessionState({"web": web}), Past((FILES, Outcome.FAILED)))
-    assert "space lets it go on" in said
+    assert _said_of(web).endswith("space lets it go on")
+    assert _said_of(replace(web, want=WAITING)).endswith("space lets it go on, with what was saved meanwhile")
+
+
+def test_who_paused_it_and_restored_it_is_told_what_takes_over_again() -> None:
+    restored = WorkloadDrifted("web", "deployment/web", "devloop restore", "restored", restored=True)
+    web = ServiceState("web", paused=True, drift=restored)
+    assert _said_of(web).endswith("b takes over again, and so does a save after space")
+    waiting = replace(web, want=WAITING)
+    assert _said_of(waiting).endswith("b takes over again, and so does space, with what was saved meanwhile")
+
+
+def _said_of(web: ServiceState) -> str:
+    return tip(SANDBOX, Path.cwd() / "demo")(SessionState({"web": web}), Past((FILES, Outcome.FAILED)))
 
 
 def test_before_a_session_runs_nobody_is_told_to_ask_for_its_status() -> None:

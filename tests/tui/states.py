@@ -83,6 +83,22 @@ def _break_build(story: Story, service: str) -> Story:
     return story.failed(service, FailureCode.BUILD_FAILED, f"`{step}` failed: {cause}", MEND)
 
 
+NOT_READY = "Readiness probe failed: HTTP probe failed with statuscode: 503"
+
+
+def held_up(story: Story) -> Story:
+    """A save of web, whose new Pod does not get ready."""
+    story.begin("web", "x.py").built("web").patched("web").pods("web", 0, 1)
+    pod = story.pod("web")
+    hint = f"`kubectl describe pod {pod} -n shop` shows the probe and its answers"
+    message = f"container web of Pod {pod} is not ready: {NOT_READY}"
+    return story.tell(ev.WarningRaised("web", "not_ready", message, hint, story.number("web")))
+
+
+def never_ready() -> Story:
+    return held_up(_chatting(_started("web").wait(60).whole("web", "server.py"), "web", 2)).wait(8)
+
+
 def crash_loop() -> Story:
     story = _chatting(_started("web", pods=1).wait(60).whole("web", "server.py", pods=1), "web", 1).wait(300)
     story.begin("web", "server.py").built("web").patched("web").wait(0.8)
@@ -227,7 +243,7 @@ def looking_on() -> Story:
 STATES: dict[str, Callable[[], Story]] = {
     story.__name__: story
     for story in (
-        checks_running, check_failed, verified, building, rolling_out, broken_build, crash_loop, mismatch,
+        checks_running, check_failed, verified, building, rolling_out, broken_build, crash_loop, never_ready, mismatch,
         five_verified, mixed, waiting, paused, looking_on, lost, drifted, restored, refused, thirty, long_names,
     )
 }  # fmt: skip

@@ -121,6 +121,8 @@ class Log(ServiceEvent):
     written: float = 0.0
     """When the container wrote it, Unix seconds on its node's clock, where that is more than two seconds before `time`,
     as in lines from before the session; else 0, as in recordings that do not have it."""
+    running: bool = False
+    """Whether it explains a `cycle` and its container has not ended: the Pod's other lines have it too."""
 
 
 @dataclass(frozen=True, slots=True)

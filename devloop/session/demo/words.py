@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from devloop.core.events import Outcome, Trigger
-from devloop.core.state import FinishedCycle, SessionState
+from devloop.core.state import FinishedCycle, ServiceState, SessionState
 from devloop.session.demo.sandboxed import Sandbox
 from devloop.tui.talk import Tip
 from devloop.views import wrapping
@@ -18,6 +18,7 @@ WIDTH, _NARROWEST = 120, TITLE + 32
 """Columns that are filled: of a terminal all that it has, but no more than reads well, nor less than can be read."""
 SOURCE, RECIPE = Path("web", "web.py"), Path("web", "Dockerfile")
 BREAKING = "RUN make"
+MEND = "the old page still answers at {url}; mend what you broke, and save"
 
 
 def row(title: str, text: str) -> str:
@@ -102,7 +103,11 @@ def _now(state: SessionState) -> str:
     """What counts more than the next thing to try."""
     web = state.services.get("web")
     if web is not None and web.paused:
-        return "web is paused: space lets it go on, with what was saved meanwhile"
+        return _paused(web)
+    if web is not None and web.hindered:
+        return MEND
+    if web is not None and web.running is not None and web.running.want.is_save:
+        return "your save is on its way to {url}"
     if not any(service.restored for service in state.services.values()):
         return ""
     seen = web.workloads.values() if web is not None and web.restored else ()
@@ -111,14 +116,25 @@ def _now(state: SessionState) -> str:
     return f"{page}; b takes over again, q in the log ends all of it"
 
 
+def _paused(web: ServiceState) -> str:
+    """Going on takes nothing over that was restored, unless a save waits."""
+    waits = web.want is not None and web.want.is_save
+    if web.restored is not None:
+        too = "space, with what was saved meanwhile" if waits else "a save after space"
+        return f"web is paused, and what was there is put back; b takes over again, and so does {too}"
+    return f"web is paused: space lets it go on{', with what was saved meanwhile' if waits else ''}"
+
+
 def _next(cycles: tuple[FinishedCycle, ...]) -> str:
     ended = [each for each in cycles if each.outcome in {Outcome.VERIFIED, Outcome.UNCHANGED, Outcome.FAILED}]
     edited = [each for each in ended if each.want.trigger is Trigger.FILES and each.outcome is Outcome.VERIFIED]
     failed = [at for at, each in enumerate(ended) if each.outcome is Outcome.FAILED]
     if not ended:
         return "devloop takes over: {url} is stale, watch what becomes of it"
+    if cycles[-1].outcome is Outcome.STOPPED:
+        return "the cycle was stopped; b, or the next save, builds again"
     if failed and failed[-1] == len(ended) - 1:
-        return "the old page still answers at {url}; mend what you broke, and save"
+        return MEND
     if failed:
         return "d asks why it runs what it runs; R puts back what was there; q in the log ends all of it"
     if not edited:
