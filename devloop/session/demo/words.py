@@ -3,6 +3,7 @@
 import os
 import shlex
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from devloop.core.events import Outcome, Trigger
@@ -49,6 +50,13 @@ def end(folder: Path, *, make_was_interrupted: bool = False) -> list[str]:
     gone = f"the sandbox is gone with all that ran in it; {folder} stays, and is yours to delete"
     ending = ("that was your Ctrl-C, and all is well, whatever make says of it",) if make_was_interrupted else ()
     return _rows("the end", gone, *ending)
+
+
+def still_there(folder: Path, edited: Sequence[str]) -> str:
+    """What may be the reason when the demo does not go as told; empty where the app is as it was copied."""
+    if not edited:
+        return ""
+    return f"what was edited in {folder} before is still there, in {', '.join(edited)}: mend it, or delete the folder"
 
 
 def first(greeting: str) -> list[str]:
