@@ -4,13 +4,14 @@ import asyncio
 import json
 import os
 import subprocess
+from asyncio.subprocess import PIPE
 from typing import Any
 
 import pytest
 
 from devloop.core import events as ev
 from devloop.core.commands import Pause
-from tests.e2e.harness import DEVLOOP, run, save
+from tests.e2e.harness import DEVLOOP, HERE, PATIENCE, run, save
 from tests.e2e.insession import in_session
 from tests.e2e.scene import SERVE, Scene
 
@@ -124,6 +125,14 @@ async def test_why_tells_of_a_save_that_waits(scene: Scene) -> None:
         told = await asyncio.to_thread(run, scene.folder, "why", "web")
         assert told.returncode == 6, told.stdout + told.stderr
         assert "pending: run.sh is not live yet: it is paused, and what was saved is not built; " in told.stdout
+        command = (*HERE.devloop, "wait", "web")
+        wait = await asyncio.create_subprocess_exec(*command, cwd=scene.folder, stdout=PIPE, stderr=PIPE)
+        assert wait.stderr is not None
+        async with asyncio.timeout(PATIENCE):
+            assert await wait.stderr.readline() == b"web: it is paused, and what was saved is not built\n"
+            assert (await wait.stderr.readline()).endswith(b"space on its screen, or `devloop trigger web`\n")
         session.send(Pause("web", False))
         await heard.ends(2)
+        said, _ = await wait.communicate()
+        assert (wait.returncode, said.startswith(b"web: verified ")) == (0, True), said
         assert (await asyncio.to_thread(run, scene.folder, "why", "web")).returncode == 0

@@ -174,7 +174,7 @@ class ByHand:
             raise NotAsToldError(f"{made.key.name} does not start: {await self._explained(made, failure.message)}")
 
     async def _explained(self, made: Deployment, otherwise: str) -> str:
-        """Why its rollout does not end, with the line of a crashed program that says most: its Pods go with the demo."""
+        """Why its rollout does not end, with what a program that crashed said: its Pods go with the demo."""
         snapshot = self._observations.latest(made.key)
         if snapshot is None:
             return otherwise
