@@ -67,9 +67,11 @@ def demo(home: Path, *options: str) -> Iterator["subprocess.Popen[str]"]:
             process.kill()
 
 
-def on_terminal(home: Path, environment: Mapping[str, str] | None = None) -> OnTerminal:
+def on_terminal(
+    home: Path, environment: Mapping[str, str] | None = None, size: tuple[int, int] = (110, 30)
+) -> OnTerminal:
     env = {"HOME": str(home), "PYTHONPATH": str(Path(devloop.__file__).parent.parent), **(environment or {})}
-    return OnTerminal([sys.executable, "-m", "devloop", "demo"], home.parent, env=env)
+    return OnTerminal([sys.executable, "-m", "devloop", "demo"], home.parent, env=env, size=size)
 
 
 def until_said(process: "subprocess.Popen[str]", words: str) -> str:
@@ -196,9 +198,11 @@ def test_an_edit_of_last_time_that_breaks_the_build_is_told_as_that(home: Path) 
     folder.put_app(VALUES | {"context": "context-of-before", "namespace": "namespace-of-before"})
     with (folder.path / "web" / "Dockerfile").open("a") as file:
         file.write("RUN make\n")
-    with demo(home, "--headless") as process:
-        said, _ = process.communicate()
-    assert process.returncode == 1
+    with on_terminal(home, size=(80, 30)) as terminal:
+        assert terminal.finish() == 1
+    lines = terminal.said.splitlines()
+    assert max(map(len, lines)) <= 80, "broken between words, not by the terminal"
+    said = " ".join(" ".join(lines).split())
     assert "web cannot be built: Dockerfile, line" in said
     assert f"→ {still_there(folder.path, ['web/Dockerfile'])}" in said
 

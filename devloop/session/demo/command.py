@@ -192,7 +192,7 @@ def _until_done(what: Coroutine[Any, Any, None]) -> int:
 
 
 def _untrue(what: str, hint: str = "") -> int:
-    say.err(*with_hint(f"the demo is not as it should be: {what}", hint))
+    say.fitted_err(*with_hint(f"the demo is not as it should be: {what}", hint))
     return int(ExitCode.BUG)
 
 
