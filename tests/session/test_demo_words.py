@@ -145,6 +145,6 @@ def test_what_there_is_to_try_fits_the_terminal(columns: int, monkeypatch: pytes
     assert [line[:TITLE].strip() for line in lines if line[:TITLE].strip()] == ["to try", "in another terminal"]
     said = [line[TITLE:] for line in lines]
     commands = [f". {environment}", f"cd {folder}"]
-    assert [line for line in said if line.startswith(". ") or line.startswith("cd ")] == (
+    assert [line for line in said if line.startswith((". ", "cd "))] == (
         commands if columns == 80 else ["; ".join(commands)]
     )
