@@ -224,10 +224,11 @@ def test_an_edit_of_last_time_that_does_not_start_is_told_as_that(home: Path) ->
 
 @pytest.mark.timeout(120)
 def test_on_the_screen_what_there_is_not_is_said(home: Path) -> None:
-    with on_terminal(home) as screen:
+    with on_terminal(home, size=(160, 30)) as screen:
         screen.until("Enter lets devloop take over")
         screen.press(b"\r")
         screen.until("then edit GREETING in")
+        assert " S shell" not in screen.said
         screen.press(b"S")
         screen.until("the sandbox has no shell in a Pod")
         screen.press(b"d")
