@@ -269,7 +269,8 @@ class Board(Coloured):
         now, (width, height) = self.clock(), self.size
         state, past, where, broken = self.state, self.past, self.where, self.band
         self._paint_log()
-        self._put("status", texts.status_text(state, past, now, width, height, self.chosen))
+        status = texts.status_text(state, past, now, width, height, self.chosen, replay=where.replay)
+        self._put("status", status)
         self._put("services", self._services(now, width, height, broken))
         self._put("band", self._band(broken, where, width, height))
         about, right = self._about(where)
