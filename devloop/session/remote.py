@@ -39,6 +39,8 @@ class Remote:
     """Ends when every edit of the configuration up to now is in force, or refused."""
     on_services: Callable[[], None] = lambda: None
     """Is called when a service came or went."""
+    on_screen: bool = False
+    """Whether a person has keys for it."""
     _past: Chronicle = field(default_factory=Chronicle)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -62,6 +64,7 @@ class Remote:
             "context": place.pinned.name,
             "namespace": place.namespace,
             "services": [*self.log.state.services],
+            "screen": self.on_screen,
         }
 
     async def answer(self, question: Message) -> Message:

@@ -136,3 +136,17 @@ async def test_why_tells_of_a_save_that_waits(scene: Scene) -> None:
         said, _ = await wait.communicate()
         assert (wait.returncode, said.startswith(b"web: verified ")) == (0, True), said
         assert (await asyncio.to_thread(run, scene.folder, "why", "web")).returncode == 0
+
+
+async def test_restore_leaves_a_workload_to_the_screen_that_has_a_key_for_it(scene: Scene) -> None:
+    scene.program(SERVE)
+    scene.deploy()
+    scene.configure()
+    async with in_session(scene.folder) as (_, heard):
+        await heard.ends(1)
+        told = await asyncio.to_thread(run, scene.folder, "restore", "web")
+        assert told.returncode == 3, told.stdout + told.stderr
+        assert "works on deployment/web since " in told.stderr
+        assert (
+            "→ press R on the screen of that session, or end it, or restore all the same: `--take-over`" in told.stderr
+        )
