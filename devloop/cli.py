@@ -282,6 +282,7 @@ def wait(services: tuple[str, ...], file: Path | None, output: str | None, timeo
 
     What was saved before this command began counts, also if nothing has noticed it yet. Returns when the newest save
     of all the SERVICES (all of the session when none is named) is proved, or as soon as a cycle of one of them fails.
+    Meanwhile stderr tells what it waits for.
 
     \b
     Examples:

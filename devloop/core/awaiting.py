@@ -57,5 +57,12 @@ def pending(service: ServiceState) -> str:
     return "its first cycle has not begun" if service.last is None else "its next cycle has not begun"
 
 
+def way_on(service: ServiceState) -> str:
+    """What ends that wait; empty where nobody has to do anything, or nothing is known that does."""
+    if service.running is None and service.paused:
+        return f"space on its screen, or `devloop trigger {service.name}`"
+    return ""
+
+
 def _all_serve_it(service: ServiceState) -> bool:
     return bool(service.serving) and (service.serving or frozenset()) <= service.live_digests

@@ -1,6 +1,6 @@
 """The demo's app: two services in a folder of the person who tries them, and what they run as."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -19,7 +19,20 @@ def copy_app(into: Path, *, registry: str, context: str, namespace: str, api_url
     `registry` is its `host:port`, `context` that of the kubeconfig; `api_url` is where web reaches api.
     """
     values = {"REGISTRY": registry, "CONTEXT": context, "NAMESPACE": namespace, "API_URL": api_url}
-    return _copied(_app(), into, "", values)
+    written = []
+    for name, text in _texts(_app(), "", values):
+        place = into / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if not place.exists():
+            place.write_text(text, "utf-8")
+            written.append(name)
+    return written
+
+
+def edited(folder: Path, *, registry: str, context: str, namespace: str, api_url: str) -> list[str]:
+    """The names of those files that are not as `copy_app` writes them, in a folder that has all of them."""
+    values = {"REGISTRY": registry, "CONTEXT": context, "NAMESPACE": namespace, "API_URL": api_url}
+    return [name for name, text in _texts(_app(), "", values) if _is_other(folder / name, text)]
 
 
 def manifests(*, registry: str, namespace: str, api_url: str) -> list[dict[str, Any]]:
@@ -38,19 +51,22 @@ def _app() -> Traversable:
     return files("devloop.sandbox") / "app"
 
 
-def _copied(source: Traversable, into: Path, prefix: str, values: Mapping[str, str]) -> list[str]:
-    into.mkdir(parents=True, exist_ok=True)
-    written = []
+def _texts(source: Traversable, prefix: str, values: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Every file of the app: its name and what is in it."""
     for each in sorted(source.iterdir(), key=lambda each: each.name):
-        place = into / each.name
         if each.name in _LEFT_OUT:
             continue
         if each.is_dir():
-            written += _copied(each, place, f"{prefix}{each.name}/", values)
-        elif not place.exists():
-            place.write_text(_filled(each.read_text("utf-8"), values), "utf-8")
-            written.append(prefix + each.name)
-    return written
+            yield from _texts(each, f"{prefix}{each.name}/", values)
+        else:
+            yield prefix + each.name, _filled(each.read_text("utf-8"), values)
+
+
+def _is_other(file: Path, text: str) -> bool:
+    try:
+        return file.read_bytes() != text.encode()
+    except OSError:
+        return True
 
 
 def _filled(text: str, values: Mapping[str, str]) -> str:

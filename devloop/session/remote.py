@@ -10,7 +10,7 @@ from typing import Any
 
 from devloop.adapters.sessionsocket import Message, SessionSocket
 from devloop.adapters.statefolder import default_root
-from devloop.core.awaiting import Verdict, pending, verdict
+from devloop.core.awaiting import Verdict, pending, verdict, way_on
 from devloop.core.commands import Command, Rebuild, Restart
 from devloop.core.events import Record, ServiceAdded, ServiceRemoved, Trigger
 from devloop.core.failure import ExitCode
@@ -39,6 +39,8 @@ class Remote:
     """Ends when every edit of the configuration up to now is in force, or refused."""
     on_services: Callable[[], None] = lambda: None
     """Is called when a service came or went."""
+    on_screen: bool = False
+    """Whether a person has keys for it."""
     _past: Chronicle = field(default_factory=Chronicle)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -62,6 +64,7 @@ class Remote:
             "context": place.pinned.name,
             "namespace": place.namespace,
             "services": [*self.log.state.services],
+            "screen": self.on_screen,
         }
 
     async def answer(self, question: Message) -> Message:
@@ -77,6 +80,8 @@ class Remote:
                 return {"services": wanted}
             case "wait":
                 return await self._wait(question.get("services") or ())
+            case "pending":
+                return self._pending(wanted)
             case "newest":
                 return await self._newest_of(question)
         return {"error": "this session is of another version of devloop"}
@@ -143,6 +148,17 @@ class Remote:
         saved = [(asdict(key), asdict(_cleaned(each.saved, clean))) for key, each in by_key.items() if each.saved]
         done = [(asdict(key), asdict(one)) for key, each in by_key.items() for one in each.settled]
         return {"newest": saved, "settled": done}
+
+    def _pending(self, names: Sequence[str]) -> Message:
+        """What is waited for, of those whose verdict is open."""
+        services, clean = [self.log.state.services[name] for name in names], without_secrets()
+        return {
+            "pending": [
+                {"service": each.name, "message": clean(pending(each)), "hint": way_on(each)}
+                for each in services
+                if verdict(each) is None
+            ]
+        }
 
     # until it is proved ------------------------------------------------------------------------------------------
 

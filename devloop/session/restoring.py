@@ -14,8 +14,11 @@ from devloop.adapters.kube import KubeCluster
 from devloop.adapters.kubeconfig import PinnedContext
 from devloop.adapters.kubelease import KubeLeases
 from devloop.adapters.observer import KubeObserver
+from devloop.adapters.sessionsocket import running
+from devloop.adapters.statefolder import default_root
 from devloop.core.config import Problems
 from devloop.core.failure import ExitCode, Failure, FailureCode
+from devloop.core.lease import Lease
 from devloop.core.manifest import deployment as parse_deployment
 from devloop.core.restore import RestorePlan, plan_restore, strip_managed_fields
 from devloop.core.rollout import rollout_status
@@ -195,7 +198,10 @@ async def restore_targets(request: Request, *, everything: bool, as_json: bool, 
         for key, other in holder.seem_gone().items():
             say.err(f"{key}: {other.identity} works on it and seems to be gone: waiting for its Lease to end")
         await holder.settle()
-        held = others(holder, keys)
+        held = {
+            key: replace(failure, message=f"{failure.message}, so it was not restored", hint=_way(holder.held_by(key)))
+            for key, failure in others(holder, keys).items()
+        }
         results = await asyncio.gather(
             *(_restore_one(cluster, observations, key, opened.seconds, held.get(key)) for key in keys)
         )
@@ -277,12 +283,19 @@ async def _without_file(request: Request, problems: Problems) -> Place | Refusal
     return place if left.context in {"", place.pinned.name} else replace(place, faulty=names)
 
 
+def _way(lease: Lease | None) -> str:
+    """What puts back all the same a workload that another session works on: one with a screen here has a key for it."""
+    screens = {each.about.get("session") for each in running(default_root()) if each.about.get("screen")}
+    has_key = lease is not None and lease.holder.session in screens
+    sooner = "press R on the screen of that session, or end it" if has_key else "end that session"
+    return f"{sooner}, or restore all the same: `--take-over`"
+
+
 async def _restore_one(
     cluster: KubeCluster, observations: Observations, key: WorkloadKey, seconds: float, held: Failure | None
 ) -> tuple[Restored | None, Failure | None]:
     if held:
-        hint = "end that session, or restore all the same: `--take-over`"
-        return None, replace(held, message=f"{held.message}, so it was not restored", hint=hint)
+        return None, held
     restored = await restore(cluster, key)
     if isinstance(restored, Failure):
         return None, restored

@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import shlex
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,9 @@ from devloop.session.request import Asked, Request
 from devloop.session.trial import demo_is_over, sandbox_here
 from devloop.views import with_hint
 from devloop.views.times import moment
+
+_BETWEEN_LOOKS = 0.5
+"""Seconds."""
 
 
 async def status(asked: Asked) -> ExitCode:
@@ -44,7 +47,7 @@ async def wait(asked: Asked, *, seconds: float | None) -> ExitCode:
     """Until the newest save of every service is proved; the exit code of the first that fails."""
     try:
         async with asyncio.timeout(seconds):
-            answers = await _ask_all(asked, "wait")
+            answers = await _proved(asked)
     except TimeoutError:
         return await _timed_out(asked, seconds or 0.0)
     if isinstance(answers, ExitCode):
@@ -55,6 +58,39 @@ async def wait(asked: Asked, *, seconds: float | None) -> ExitCode:
     else:
         _say_verdicts(verdicts)
     return ExitCode(max((each["code"] for each in verdicts), default=0))
+
+
+async def _proved(asked: Asked) -> list[Message] | ExitCode:
+    """The answers, which may never come: meanwhile stderr tells what they wait for."""
+    telling = asyncio.ensure_future(_tell_pending(asked))
+    try:
+        return await _ask_all(asked, "wait")
+    finally:
+        telling.cancel()
+
+
+async def _tell_pending(asked: Asked) -> None:
+    pending = Pending()
+    while True:
+        await asyncio.sleep(_BETWEEN_LOOKS)
+        answers = [answer async for answer in _answers(_meant(_of_project(asked), asked), _question(asked, "pending"))]
+        say.fitted_err(*pending.lines(each for answer in answers for each in answer.get("pending", ())))
+
+
+class Pending:
+    """What is said of what a service waits for: once it was the same in two looks, and when it becomes another."""
+
+    def __init__(self) -> None:
+        self._seen: Mapping[str, Message] = {}
+        self._told: dict[str, Message] = {}
+
+    def lines(self, found: Iterable[Message]) -> list[str]:
+        """What there is to say after this look."""
+        before, self._seen = self._seen, {each["service"]: each for each in found}
+        news = {name: it for name, it in self._seen.items() if it == before.get(name) and it != self._told.get(name)}
+        self._told |= news
+        told = (with_hint(f"{name}: {it['message']}", it["hint"]) for name, it in news.items())
+        return [line for lines in told for line in lines]
 
 
 def _say_verdicts(verdicts: Sequence[Mapping[str, Any]]) -> None:
@@ -88,11 +124,10 @@ async def _timed_out(asked: Asked, seconds: float) -> ExitCode:
 
 async def _ask_all(asked: Asked, what: str, **more: Any) -> list[Message] | ExitCode:
     """The answers of the sessions that have the services: of all, or (a wait) up to the first failure."""
-    found = [session for session in running(default_root()) if session.about.get("root") == str(_root(asked))]
-    meant = [session for session in found if not asked.services or _has(session, asked.services)]
+    found = _of_project(asked)
+    meant = _meant(found, asked)
     known = {name for session in meant for name in session.about.get("services", ())}
-    question = {"ask": what, "services": list(asked.services), **more}
-    answers = [answer async for answer in _answers(meant, question)]
+    answers = [answer async for answer in _answers(meant, _question(asked, what, **more))]
     if not answers:
         return _nobody(asked, found)
     if unknown := [name for name in asked.services if name not in known]:
@@ -102,6 +137,18 @@ async def _ask_all(asked: Asked, what: str, **more: Any) -> list[Message] | Exit
         say.err(errors[0], "→ end it, and start it again with this version")
         return ExitCode.USAGE
     return answers
+
+
+def _of_project(asked: Asked) -> list[Running]:
+    return [session for session in running(default_root()) if session.about.get("root") == str(_root(asked))]
+
+
+def _meant(found: Sequence[Running], asked: Asked) -> list[Running]:
+    return [session for session in found if not asked.services or _has(session, asked.services)]
+
+
+def _question(asked: Asked, what: str, **more: Any) -> Message:
+    return {"ask": what, "services": list(asked.services), **more}
 
 
 async def _answers(sessions: Sequence[Running], question: Message) -> AsyncIterator[Message]:

@@ -50,6 +50,7 @@ async def _behind(
     app: Screen, request: "Request", on_exit: str | None, take_over: bool, trial: "Trial | None"
 ) -> Ended:
     app.tip = trial.tip if trial else None
+    app.has_shells = sandbox_here() is None
     await asyncio.to_thread(_import_what_is_heavy)
     from devloop.core.config import OnExit
     from devloop.session.renderers import Output

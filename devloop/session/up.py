@@ -283,7 +283,9 @@ class Session:
             await watcher.picture(service)
             await conductor.caught_up()
 
-        remote = self._remote = Remote(self._project, self._log, self._id, conductor.post, caught_up, look)
+        remote = self._remote = Remote(
+            self._project, self._log, self._id, conductor.post, caught_up, look, on_screen=bool(self._feed)
+        )
         async with open_to_others(remote):
             yield
 

@@ -51,6 +51,8 @@ class Board(Coloured):
     TITLE = "devloop"
     wants_notice = True
     """Whether a failure, and the recovery from it, are told beyond the screen: people look at their editor."""
+    has_shells = True
+    """Whether a Pod has a shell that could be gone to."""
     is_replay = False
     """Whether what is shown is over, so that nothing can be asked of it."""
 
@@ -250,6 +252,7 @@ class Board(Coloured):
             below=0 if self.pane == "logs" else self._text_pane.below,
             pods=len(lines.pods) > 1,
             containers=len(lines.containers) > 1,
+            shells=self.has_shells,
             replay=self.is_replay,
         )
 
@@ -266,7 +269,8 @@ class Board(Coloured):
         now, (width, height) = self.clock(), self.size
         state, past, where, broken = self.state, self.past, self.where, self.band
         self._paint_log()
-        self._put("status", texts.status_text(state, past, now, width, height, self.chosen))
+        status = texts.status_text(state, past, now, width, height, self.chosen, replay=where.replay)
+        self._put("status", status)
         self._put("services", self._services(now, width, height, broken))
         self._put("band", self._band(broken, where, width, height))
         about, right = self._about(where)

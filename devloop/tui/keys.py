@@ -44,6 +44,8 @@ class Where:
     pods: bool = False
     """Whether more than one Pod, or container, wrote lines."""
     containers: bool = False
+    shells: bool = True
+    """Whether a Pod has a shell to go to: the programs of a sandbox are this machine's, and have none."""
     replay: bool = False
     """Whether there is no session that could be asked for anything."""
 
@@ -170,7 +172,8 @@ KEYS = (
         _begun, lambda w: "service" if w.several else "a line down"),
     Key("k,up,shift+tab", "step(-1)", "previous service, or a line up", Group.LOOK),
     Key("A", "pause_all", "pause all, or resume all", Group.SERVICE, means=lambda w: w.begun and w.several),
-    Key("S", "shell", "a shell in a Pod", Group.SERVICE, lambda w: 9, _begun, lambda w: "shell"),
+    Key("S", "shell", "a shell in a Pod", Group.SERVICE, lambda w: 9, lambda w: w.begun and w.shells,
+        lambda w: "shell"),
     Key("R", "restore", "put the workload back as it was", Group.SERVICE),
     Key("y", "copy", "copy what broke, or a line", Group.SCREEN, lambda w: 3 if w.off else 7, _begun,
         lambda w: "copy"),

@@ -46,10 +46,14 @@ def is_low(height: int) -> bool:
     return height < LOW
 
 
-def status_text(state: SessionState, past: Chronicle, now: float, width: int, height: int, chosen: str = "") -> Text:
-    """Of one service how it is, of several how many are how; where that is; and what is away."""
+def status_text(
+    state: SessionState, past: Chronicle, now: float, width: int, height: int, chosen: str = "", *, replay: bool = False
+) -> Text:
+    """Of one service how it is, of several how many are how; where that is; what is away; and that it is a replay."""
     away = trouble(state)
     right = styled(f"! {away} ", Tone.BAD) if away else Text()
+    if replay:
+        right.append("replay ", Tone.QUIET)
     where = f"{state.context} / {state.namespace}" if state.context else "devloop"
     if not state.has_begun:
         return spread(styled(f" {where}", "key"), right, width)
@@ -61,7 +65,7 @@ def status_text(state: SessionState, past: Chronicle, now: float, width: int, he
     else:
         told = _joined(overall(state, past, now))
         return spread(Text.assemble(styled(f" {where}", "key"), "  ", told), right, width)
-    if is_low(height) and not away and left.cell_len + len(where) + 3 < width:
+    if is_low(height) and not right and left.cell_len + len(where) + 3 < width:
         right = styled(f"{where} ", Tone.QUIET)  # elsewhere it stands in another line
     return spread(left, right, width)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from devloop.core import events as ev
-from devloop.core.awaiting import Verdict, pending, verdict
+from devloop.core.awaiting import Verdict, pending, verdict, way_on
 from devloop.core.failure import ExitCode, Failure, FailureCode
 from devloop.core.reducer import fold
 from devloop.core.state import ServiceState
@@ -125,3 +125,10 @@ def test_scaled_to_nothing_there_is_nothing_to_prove() -> None:
     assert verdict(service(started(1), ended(1, ev.Outcome.APPLIED))) == Verdict(
         "web", ExitCode.DONE, "applied aaaaaaaaaaaa"
     )
+
+
+def test_only_what_is_paused_waits_for_somebody() -> None:
+    paused = ev.ServicePaused("web", True)
+    assert way_on(service(*PROVED, paused, SAVED)) == "space on its screen, or `devloop trigger web`"
+    assert way_on(service(*PROVED, paused, SAVED, started(2))) == "", "a cycle that runs goes on"
+    assert way_on(service(*PROVED, SAVED)) == ""

@@ -4,13 +4,14 @@ import asyncio
 import json
 import os
 import subprocess
+from asyncio.subprocess import PIPE
 from typing import Any
 
 import pytest
 
 from devloop.core import events as ev
 from devloop.core.commands import Pause
-from tests.e2e.harness import DEVLOOP, run, save
+from tests.e2e.harness import DEVLOOP, HERE, PATIENCE, run, save
 from tests.e2e.insession import in_session
 from tests.e2e.scene import SERVE, Scene
 
@@ -124,6 +125,28 @@ async def test_why_tells_of_a_save_that_waits(scene: Scene) -> None:
         told = await asyncio.to_thread(run, scene.folder, "why", "web")
         assert told.returncode == 6, told.stdout + told.stderr
         assert "pending: run.sh is not live yet: it is paused, and what was saved is not built; " in told.stdout
+        command = (*HERE.devloop, "wait", "web")
+        wait = await asyncio.create_subprocess_exec(*command, cwd=scene.folder, stdout=PIPE, stderr=PIPE)
+        assert wait.stderr is not None
+        async with asyncio.timeout(PATIENCE):
+            assert await wait.stderr.readline() == b"web: it is paused, and what was saved is not built\n"
+            assert (await wait.stderr.readline()).endswith(b"space on its screen, or `devloop trigger web`\n")
         session.send(Pause("web", False))
         await heard.ends(2)
+        said, _ = await wait.communicate()
+        assert (wait.returncode, said.startswith(b"web: verified ")) == (0, True), said
         assert (await asyncio.to_thread(run, scene.folder, "why", "web")).returncode == 0
+
+
+async def test_restore_leaves_a_workload_to_the_screen_that_has_a_key_for_it(scene: Scene) -> None:
+    scene.program(SERVE)
+    scene.deploy()
+    scene.configure()
+    async with in_session(scene.folder) as (_, heard):
+        await heard.ends(1)
+        told = await asyncio.to_thread(run, scene.folder, "restore", "web")
+        assert told.returncode == 3, told.stdout + told.stderr
+        assert "works on deployment/web since " in told.stderr
+        assert (
+            "→ press R on the screen of that session, or end it, or restore all the same: `--take-over`" in told.stderr
+        )

@@ -209,6 +209,7 @@ def test_so_does_restore_unless_somebody_still_works(ann: Person, jo: Person) ->
         (told,) = lines_of_json(out)
         assert told["failure"]["code"] == "workload_held"
         assert "ann@" in told["failure"]["message"]
+        assert told["failure"]["hint"].startswith("end that session, or "), "which has no screen"
         assert "--take-over" in told["failure"]["hint"]
         assert image(shop).endswith(":dev-ann")
         code, out, err = jo.restores("--take-over")

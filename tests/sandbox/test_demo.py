@@ -22,6 +22,7 @@ import devloop
 from devloop.session.demo.leftovers import Footprint
 from devloop.session.demo.place import BY_MAKE, DemoFolder, open_folder, unwritable
 from devloop.session.demo.sandboxed import Sandbox, running
+from devloop.session.demo.words import still_there
 from devloop.session.project import Refusal
 from tests.onterminal import OnTerminal
 from tests.pictures.frames import lasting
@@ -66,9 +67,11 @@ def demo(home: Path, *options: str) -> Iterator["subprocess.Popen[str]"]:
             process.kill()
 
 
-def on_terminal(home: Path, environment: Mapping[str, str] | None = None) -> OnTerminal:
+def on_terminal(
+    home: Path, environment: Mapping[str, str] | None = None, size: tuple[int, int] = (110, 30)
+) -> OnTerminal:
     env = {"HOME": str(home), "PYTHONPATH": str(Path(devloop.__file__).parent.parent), **(environment or {})}
-    return OnTerminal([sys.executable, "-m", "devloop", "demo"], home.parent, env=env)
+    return OnTerminal([sys.executable, "-m", "devloop", "demo"], home.parent, env=env, size=size)
 
 
 def until_said(process: "subprocess.Popen[str]", words: str) -> str:
@@ -195,19 +198,37 @@ def test_an_edit_of_last_time_that_breaks_the_build_is_told_as_that(home: Path) 
     folder.put_app(VALUES | {"context": "context-of-before", "namespace": "namespace-of-before"})
     with (folder.path / "web" / "Dockerfile").open("a") as file:
         file.write("RUN make\n")
+    with on_terminal(home, size=(80, 30)) as terminal:
+        assert terminal.finish() == 1
+    lines = terminal.said.splitlines()
+    assert max(map(len, lines)) <= 80, "broken between words, not by the terminal"
+    said = " ".join(" ".join(lines).split())
+    assert "web cannot be built: Dockerfile, line" in said
+    assert f"→ {still_there(folder.path, ['web/Dockerfile'])}" in said
+
+
+@pytest.mark.timeout(120)
+def test_an_edit_of_last_time_that_does_not_start_is_told_as_that(home: Path) -> None:
+    folder = DemoFolder(home.parent / "devloop-demo")
+    folder.own.mkdir(parents=True)
+    folder.put_app(VALUES | {"context": "context-of-before", "namespace": "namespace-of-before"})
+    source = folder.path / "web" / "web.py"
+    source.write_text(f'raise RuntimeError("boom")\n{source.read_text()}')
     with demo(home, "--headless") as process:
         said, _ = process.communicate()
     assert process.returncode == 1
-    assert "web cannot be built: Dockerfile, line" in said
-    assert f"what was edited in {folder.path} before is still there: mend it, or delete the folder" in said
+    assert "web does not start: container web of Pod web-" in said
+    assert "exit code 1, twice: RuntimeError: boom\n" in said
+    assert f"→ {still_there(folder.path, ['web/web.py'])}" in said
 
 
 @pytest.mark.timeout(120)
 def test_on_the_screen_what_there_is_not_is_said(home: Path) -> None:
-    with on_terminal(home) as screen:
+    with on_terminal(home, size=(160, 30)) as screen:
         screen.until("Enter lets devloop take over")
         screen.press(b"\r")
         screen.until("then edit GREETING in")
+        assert " S shell" not in screen.said
         screen.press(b"S")
         screen.until("the sandbox has no shell in a Pod")
         screen.press(b"d")
@@ -329,6 +350,7 @@ def test_an_app_that_was_edited_stays_so_and_finds_the_new_sandbox(tmp_path: Pat
     folder = open_folder(tmp_path / "demo")
     assert isinstance(folder, DemoFolder)
     folder.put_app(VALUES)
+    assert still_there(folder.path, folder.edited()) == "", "nobody has edited anything"
     dockerfile, source = folder.path / "web" / "Dockerfile", folder.path / "web" / "web.py"
     dockerfile.write_text(dockerfile.read_text() + "ENV MINE=1\n")
     source.write_text("mine")
@@ -337,6 +359,7 @@ def test_an_app_that_was_edited_stays_so_and_finds_the_new_sandbox(tmp_path: Pat
     assert "FROM 127.0.0.1:3/python:3\n" in dockerfile.read_text()
     assert dockerfile.read_text().endswith("ENV MINE=1\n")
     assert source.read_text() == "mine"
+    assert folder.edited() == ["web/Dockerfile", "web/web.py"]
     assert "127.0.0.1:3/demo/web:dev" in (folder.path / "devloop.toml").read_text()
 
 

@@ -11,7 +11,7 @@ from devloop.core.state import FinishedCycle, ServiceState, SessionState, Want
 from devloop.session.demo import telling
 from devloop.session.demo.sandboxed import Sandbox
 from devloop.session.demo.telling import LINES, Telling
-from devloop.session.demo.words import TITLE, WIDTH, beginning, elsewhere, tip
+from devloop.session.demo.words import TITLE, WIDTH, beginning, elsewhere, suggestions, tip
 from devloop.tui.part import Part
 from devloop.views import Phrase, Tone
 from devloop.views.chronicle import Chronicle
@@ -163,3 +163,18 @@ def test_on_a_terminal_tones_are_colours(monkeypatch: pytest.MonkeyPatch, capsys
     plain, coloured = capsys.readouterr().out.splitlines()
     assert "\x1b" not in plain
     assert coloured.endswith("\x1b[32mverified\x1b[0m")
+
+
+@pytest.mark.parametrize("columns", [80, WIDTH])
+def test_what_there_is_to_try_fits_the_terminal(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is broken within a word, and a command stays one."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    folder, environment = Path("/tmp/somewhere/devloop-demo"), Path("/tmp/somewhere/devloop-demo/.sandbox/env")
+    lines = suggestions(SANDBOX, folder, environment)
+    assert max(len(line) for line in lines) <= columns
+    assert [line[:TITLE].strip() for line in lines if line[:TITLE].strip()] == ["to try", "in another terminal"]
+    said = [line[TITLE:] for line in lines]
+    commands = [f". {environment}", f"cd {folder}"]
+    assert [line for line in said if line.startswith((". ", "cd "))] == (
+        commands if columns == 80 else ["; ".join(commands)]
+    )

@@ -14,7 +14,7 @@ from devloop.core.problems import Problem
 from devloop.engine.eventlog import EventLog
 from devloop.session.project import Place, Project
 from devloop.session.remote import Remote
-from devloop.session.talking import _say_verdicts, _status_lines
+from devloop.session.talking import Pending, _say_verdicts, _status_lines
 from tests.tui.stories import Story
 
 
@@ -114,3 +114,23 @@ async def test_an_edit_that_is_refused_is_not_proved(capsys: pytest.CaptureFixtu
     assert capsys.readouterr().err == "devloop.toml:3: services.web.image: is missing; add it\n"
     _say_verdicts([{**verdict, "service": "web", "message": "it crashes"}])
     assert capsys.readouterr().err == "web: it crashes\n"
+
+
+async def test_what_is_waited_for_is_told_of_those_that_are_not_proved() -> None:
+    asked = Asked()
+    assert (await asked.ask("pending"))["pending"] == []
+    asked.tell(ev.ServicePaused("web", True), ev.ChangeDetected("web", 1, ("a.py",)))
+    (told,) = (await asked.ask("pending"))["pending"]
+    assert (told["service"], told["message"]) == ("web", "it is paused, and what was saved is not built")
+    assert told["hint"].endswith("`devloop trigger web`")
+
+
+def test_whoever_waits_is_told_what_for_once_it_lasts_and_when_it_changes() -> None:
+    def look(message: str, hint: str = "") -> list[str]:
+        return pending.lines([{"service": "web", "message": message, "hint": hint}] if message else [])
+
+    pending = Pending()
+    said = [look(each) for each in ("built", "built", "built", "pushed", "paused", "paused", "paused", "", "built")]
+    assert said == [[], ["web: built"], [], [], [], ["web: paused"], [], [], []]
+    assert look("built") == ["web: built"], "again: something else was said meanwhile"
+    assert [look("paused", "space"), look("paused", "space")] == [[], ["web: paused", "→ space"]]

@@ -215,6 +215,22 @@ async def test_keys_that_would_act_say_that_it_is_a_replay_and_q_quits(noted: "a
     assert app.return_value == Ended(ExitCode.DONE)
 
 
+@pytest.mark.parametrize("name", ["broken_build", "three_services"])
+@pytest.mark.parametrize("size", [(110, 30), (80, 12)])
+async def test_the_screen_says_that_it_is_a_replay(name: str, size: tuple[int, int]) -> None:
+    app = app_of(name)
+    async with app.run_test(size=size) as pilot:
+        while app.state.exit_code is None:
+            await pilot.pause()
+        await pilot.pause()
+        said = [app.main.query_one("#status", Part).said]
+        app.is_replay = False
+        app.paint()
+        said.append(app.main.query_one("#status", Part).said)
+        await pilot.press("ctrl+c")
+    assert [each.rstrip().endswith("replay") for each in said] == [True, False]
+
+
 async def test_keys_that_would_act_are_named_nowhere() -> None:
     app = app_of("broken_build")
     async with app.run_test(size=(140, 40)) as pilot:

@@ -4,7 +4,7 @@ import pytest
 from textual.containers import VerticalScroll
 
 from devloop.core.commands import Command, Pause, Rebuild, Restart, Stop, TakeOver
-from devloop.tui.keys import KEYS, Where, bindings, foot
+from devloop.tui.keys import KEYS, Where, bindings, foot, meaning
 from tests.tui.stage import on_stage
 from tests.tui.states import STATES
 
@@ -153,6 +153,13 @@ def test_the_foot_names(where: Where, signs: set[str]) -> None:
 @pytest.mark.parametrize("sign", ["s", "t", "e", "f", "n", "N"])
 def test_the_foot_does_not_name_what_means_nothing_now(sign: str) -> None:
     assert sign not in {each for each, *_ in foot(Where())}
+
+
+def test_where_no_pod_has_a_shell_none_is_offered() -> None:
+    sandboxed = Where(shells=False)
+    assert "S" not in {sign for sign, *_ in foot(sandboxed)}
+    assert "shell" not in {key.action for keys in meaning(sandboxed).values() for key in keys}
+    assert "shell" in {key.action for keys in meaning(Where()).values() for key in keys}
 
 
 def test_the_foot_before_the_first_cycle() -> None:

@@ -10,7 +10,7 @@ from devloop.core.why.around import asked
 from devloop.core.why.cause import LINKS, Cause, CauseCode, Link
 from devloop.core.why.facts import Facts, LocalImage, Reference, RegistryImage, Settled, Source, Unread
 from devloop.core.why.pods import Seen, asked_about, newest, ready_of_wanted, seen_in
-from devloop.core.workload import Deployment
+from devloop.core.workload import Deployment, Terminated, Waiting
 
 
 class Holds(StrEnum):
@@ -161,5 +161,21 @@ def _container(one: Seen, newest: str) -> Reading:
         Verdict.UNKNOWN: (Holds.UNREAD, "which cannot be compared"),
     }[one.verdict]
     where = f"{one.pod.name} on {one.pod.node}"
+    if stopped := _stopped(one):
+        return Reading(
+            Link.CONTAINER, Holds.NO, f"{where}: {one.name} {stopped}; its image is {short(one.digest)}, {word}"
+        )
     text = f"{where}: {one.name} runs {short(one.digest)}, {word}"
     return Reading(Link.CONTAINER, holds, f"{text}, since" if one.started else text, one.started)
+
+
+def _stopped(one: Seen) -> str:
+    """What it does instead, where it does not run and should; an init container that is done should not."""
+    match one.status.state:
+        case Waiting("CrashLoopBackOff" as reason):
+            return f"ended, and waits in {reason}"
+        case Waiting(reason):
+            return f"waits in {reason}" if reason else "waits"
+        case Terminated(code) if code or not one.status.init:
+            return f"ended with exit code {code}"
+    return ""

@@ -18,11 +18,16 @@ from devloop.adapters.kube import STRATEGIC_MERGE, KubeCluster, workload_path
 from devloop.adapters.kubehttp import Reply
 from devloop.adapters.observer import KubeObserver
 from devloop.adapters.registry import HttpRegistry
+from devloop.core.diagnose import at_deadline, explain_crash
 from devloop.core.failure import Failure
 from devloop.core.image import short
 from devloop.core.manifest import deployment as parse_deployment
 from devloop.core.ports import BuildRequest
+from devloop.core.rollout import rollout_status
 from devloop.core.service import Service, WorkloadKey
+from devloop.core.status import Broken, Rolling
+from devloop.core.workload import Deployment
+from devloop.engine.crashlogs import CrashLogs
 from devloop.engine.observations import Observations
 from devloop.sandbox.demoapp import manifests
 from devloop.sandbox.runtime.images import own_platform
@@ -88,8 +93,7 @@ class ByHand:
         request = BuildRequest(service.build, service.push, own_platform())
         built = await AssemblingBuilder(self._registry).build(request, lambda _: None)
         if isinstance(built, Failure):
-            kept = f"what was edited in {self.folder.path} before is still there: mend it, or delete the folder"
-            raise NotAsToldError(f"{service.name} cannot be built: {built.message}; {kept}")
+            raise NotAsToldError(f"{service.name} cannot be built: {built.message}")
         return short(built.digest)
 
     async def restart(self, service: Service) -> None:
@@ -165,7 +169,23 @@ class ByHand:
         # What the watches saw before it was there would look as if it had been deleted.
         await self._observations.until(made.key, lambda seen: True if seen.deployment is not None else None)
         waited = Restored(made.key, made.uid, made.generation, ("made",))
-        _so(await rolled_out(self._observations, waited, PATIENCE))
+        failure = await rolled_out(self._observations, waited, PATIENCE)
+        if failure is not None:
+            raise NotAsToldError(f"{made.key.name} does not start: {await self._explained(made, failure.message)}")
+
+    async def _explained(self, made: Deployment, otherwise: str) -> str:
+        """Why its rollout does not end, with what a program that crashed said: its Pods go with the demo."""
+        snapshot = self._observations.latest(made.key)
+        if snapshot is None:
+            return otherwise
+        status = rollout_status(snapshot, uid=made.uid, generation=made.generation, mark="", fresh=True)
+        match status:
+            case Rolling():
+                return at_deadline(snapshot, status, PATIENCE).message
+            case Broken():
+                logs = CrashLogs(self._cluster, made.key.namespace, lambda ref, line: None)
+                return explain_crash(status, await logs.explain(status.logs), None, "").message
+        return otherwise
 
 
 def key_of(service: Service) -> WorkloadKey:

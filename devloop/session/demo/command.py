@@ -22,6 +22,7 @@ from devloop.session.reports import keep
 from devloop.session.request import Request
 from devloop.session.signals import Signals, cancel_everything, ignore_from_here_on
 from devloop.session.trial import Trial
+from devloop.views import with_hint
 
 _FILE = "devloop.toml"
 Run = Callable[[DemoFolder, Sandbox], int]
@@ -106,19 +107,20 @@ def _in_sandbox(chosen: Path | None, run: Run, over: Over, tell: Callable[..., N
     folder = open_folder(chosen)
     if isinstance(folder, Refusal):
         return _refused(folder)
-    code = int(ExitCode.DONE)
+    code, before = int(ExitCode.DONE), list[str]()
     try:
         tell(*words.beginning(folder.path))
         with _sandbox(folder) as sandbox:
             if isinstance(sandbox, Refusal):
                 return _refused(sandbox)
+            before = folder.edited()
             code = run(folder, sandbox)
             ignore_from_here_on()
         return over(folder, code)
     except NobodyReadsError:
         return code
     except NotAsToldError as error:
-        return _untrue(str(error))
+        return _untrue(str(error), words.still_there(folder.path, before))
     except KeyboardInterrupt:
         return int(ExitCode.INTERRUPTED)
     except Exception as error:  # the last resort, as for every command
@@ -189,8 +191,8 @@ def _until_done(what: Coroutine[Any, Any, None]) -> int:
     return int(ended)
 
 
-def _untrue(what: str) -> int:
-    say.err(f"the demo is not as it should be: {what}")
+def _untrue(what: str, hint: str = "") -> int:
+    say.fitted_err(*with_hint(f"the demo is not as it should be: {what}", hint))
     return int(ExitCode.BUG)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from devloop.core.failure import ExitCode
-from devloop.sandbox.demoapp import copy_app, steered
+from devloop.sandbox.demoapp import copy_app, edited, steered
 from devloop.session.project import Refusal
 from devloop.session.trial import VARIABLE
 
@@ -55,6 +55,10 @@ class DemoFolder:
         beside.write_text(json.dumps(dict(values)), "utf-8")
         beside.replace(file)
         copy_app(self.path, **values)
+
+    def edited(self) -> list[str]:
+        """The files of the app that are not as they are copied: what somebody tried in a demo before is still there."""
+        return edited(self.path, **_values(self.own / _VALUES))
 
     @property
     def elsewhere(self) -> Path:

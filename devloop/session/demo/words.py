@@ -3,6 +3,7 @@
 import os
 import shlex
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from devloop.core.events import Outcome, Trigger
@@ -52,6 +53,13 @@ def end(folder: Path, *, make_was_interrupted: bool = False) -> list[str]:
     return _rows("the end", gone, *ending)
 
 
+def still_there(folder: Path, edited: Sequence[str]) -> str:
+    """What may be the reason when the demo does not go as told; empty where the app is as it was copied."""
+    if not edited:
+        return ""
+    return f"what was edited in {folder} before is still there, in {', '.join(edited)}: mend it, or delete the folder"
+
+
 def first(greeting: str) -> list[str]:
     """What is done before devloop comes."""
     return _rows(
@@ -67,10 +75,12 @@ def as_usual(sandbox: Sandbox, said: str) -> list[str]:
 
 def elsewhere(folder: Path, environment: Path, *, in_session: bool) -> list[str]:
     """How to ask from another terminal; before a session runs there is none to ask for its status."""
-    return [
-        row("in another terminal", f". {shlex.quote(str(environment))}; cd {shlex.quote(str(folder))}"),
-        row("", f"devloop why web; {'devloop status; ' if in_session else ''}kubectl get pods"),
-    ]
+    commands = (f". {shlex.quote(str(environment))}", f"cd {shlex.quote(str(folder))}")
+    whole = "; ".join(commands)
+    # One that a terminal breaks cannot be copied; on a line of its own each is still one.
+    lines = (whole,) if TITLE + len(whole) <= columns() else commands
+    asking = f"devloop why web; {'devloop status; ' if in_session else ''}kubectl get pods"
+    return [row("" if at else "in another terminal", line) for at, line in enumerate((*lines, asking))]
 
 
 TAKES_OVER = row("now", "devloop takes over")
@@ -79,12 +89,9 @@ ASKS = row("now", "look at that page; Enter lets devloop take over")
 
 def suggestions(sandbox: Sandbox, folder: Path, environment: Path) -> list[str]:
     """All that there is to try, for whoever has no screen."""
-    return [
-        row("to try", f"open {sandbox.urls['web']}"),
-        row("", f"edit GREETING in {folder / SOURCE} and save"),
-        row("", f"break the build: write `{BREAKING}` at the end of {folder / RECIPE}, save; take it out again"),
-        *elsewhere(folder, environment, in_session=True),
-    ]
+    breaking = f"break the build: write `{BREAKING}` at the end of {folder / RECIPE}, save; take it out again"
+    tries = (f"open {sandbox.urls['web']}", f"edit GREETING in {folder / SOURCE} and save", breaking)
+    return [*_rows("to try", *tries), *elsewhere(folder, environment, in_session=True)]
 
 
 def tip(sandbox: Sandbox, folder: Path) -> Tip:

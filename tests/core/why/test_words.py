@@ -10,7 +10,7 @@ from devloop.core.why.chain import chain
 from devloop.core.why.diagnosis import diagnose
 from devloop.core.why.facts import Facts, Unread
 from devloop.core.why.tally import Tally, tally
-from devloop.core.workload import Pod
+from devloop.core.workload import Pod, Running, Terminated, Waiting
 from devloop.views import Tone
 from devloop.views.verdict import ruling
 from devloop.views.why import Answer, answer_lines, screen_lines, table_lines
@@ -157,3 +157,27 @@ def test_some_of_the_pods() -> None:
         == "2 of 3 Pods run what came before the newest template"
     )
     assert ruling(stuck, Tally(3, ready=1), None)[0] == "Pods that are ready: 1 of 3"
+
+
+@pytest.mark.parametrize(
+    ("state", "init", "mark", "words"),
+    [
+        (Running(STARTED), False, "✔", "web runs aaaaaaaaaaaa, the newest, since 00:16:40"),
+        (
+            Waiting("CrashLoopBackOff"), False, "✘",
+            "web ended, and waits in CrashLoopBackOff; its image is aaaaaaaaaaaa, the newest",
+        ),
+        (Waiting(""), False, "✘", "web waits; its image is aaaaaaaaaaaa, the newest"),
+        (Terminated(0, started_at=STARTED), False, "✘", "web ended with exit code 0; its image is"),
+        (Terminated(3, started_at=STARTED), True, "✘", "web ended with exit code 3; its image is"),
+        (Terminated(0, started_at=STARTED), True, "✔", "web runs aaaaaaaaaaaa, the newest, since 00:16:40"),
+    ],
+)  # fmt: skip
+def test_what_does_not_run_is_not_told_to_run(
+    state: Waiting | Running | Terminated, init: bool, mark: str, words: str
+) -> None:
+    one = running("one", "a")
+    (web,) = one.containers
+    one = replace(one, ready=isinstance(state, Running), containers=(replace(web, state=state, init=init),))
+    (line,) = [line for line in told(facts(one)).splitlines() if " container  " in line]
+    assert line.startswith(f"  {mark} container      one on node1: {words}")
