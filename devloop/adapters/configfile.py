@@ -4,7 +4,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,14 +38,14 @@ class LoadedConfig:
 class Left:
     """What is left to go by where the files have mistakes."""
 
-    file: str
-    """As shown to the user; its overlay is beside it."""
-    context: str
-    namespace: str
+    file: str = ""
+    """As shown to the user, its overlay is beside it; empty where there is no file any more."""
+    context: str = ""
+    namespace: str = ""
     """These two as far as either file can be read: what is done without them still goes where they would send it."""
-    own: ClusterConfig
+    own: ClusterConfig = field(default_factory=ClusterConfig)
     """All that an overlay without mistakes says of the cluster, what it allows too; empty where it has some."""
-    faulty: bool
+    faulty: bool = False
     """Whether the overlay has mistakes itself."""
 
 
@@ -107,11 +107,11 @@ def check_texts(texts: Mapping[str, str], root: Path, environ: Mapping[str, str]
     return Problems(problems) if problems else config
 
 
-def left_of(problems: Problems, path: Path | None, cwd: Path, environ: Mapping[str, str]) -> Left | None:
-    """What the files that `load` found those mistakes in say all the same; None where there is no file any more."""
+def left_of(problems: Problems, path: Path | None, cwd: Path, environ: Mapping[str, str]) -> Left:
+    """What the files that `load` found those mistakes in say all the same."""
     found = _chosen(path, cwd.absolute())
     if found is None:
-        return None
+        return Left()
     overlay = found.with_name(OVERLAY)
     below, own = (_read(each, cwd, environ) if each.exists() else None for each in (found, overlay))
     told = any(problem.file == os.path.relpath(overlay, cwd) for problem in problems)

@@ -256,6 +256,12 @@ def absent(key: WorkloadKey) -> Failure:
     return Failure(FailureCode.WORKLOAD_ABSENT, message, hint)
 
 
+def unread(failure: Failure | None, key: WorkloadKey, *, is_guessed: bool) -> Failure:
+    """Why there is nothing of a workload that was read; no failure: it is not there. `is_guessed`: `where_guessed`."""
+    failure = failure or absent(key)
+    return where_guessed(failure) if is_guessed else failure
+
+
 def where_guessed(failure: Failure) -> Failure:
     """The same of a workload whose namespace is just the context's own, beside a file that does not say it: so it is in
     a fresh checkout, where nobody thinks of a namespace."""

@@ -13,7 +13,7 @@ from devloop.core.image import ImageRef
 from devloop.core.manifest import deployment as parse_deployment
 from devloop.core.ports import Access, Builder, BuildRequest, Cluster, Registry
 from devloop.core.service import Service, WorkloadKey
-from devloop.core.workload import absent, where_guessed
+from devloop.core.workload import unread
 from devloop.engine.tools import Emit
 
 _MORE = "; `devloop doctor` tells more"
@@ -93,8 +93,7 @@ async def workload(service: Service, key: WorkloadKey, cluster: Cluster, claims:
     """Whether it exists, and which containers are the service's; `claims` gathers which are taken, and by whom."""
     raw = await cluster.read(key)
     if raw is None or isinstance(raw, Failure):
-        failure = raw or absent(key)
-        return where_guessed(failure) if service.is_guessed else failure
+        return unread(raw, key, is_guessed=service.is_guessed)
     chosen = choose(service, parse_deployment(raw).template)
     if isinstance(chosen, Failure):
         return chosen

@@ -18,7 +18,7 @@ from devloop.core.patch import BuildMark, plan_patch
 from devloop.core.plan import ASSEMBLED, BuilderChoice, choose_builder, shell_line
 from devloop.core.ports import BuildRequest
 from devloop.core.service import Service, WorkloadKey
-from devloop.core.workload import absent, where_guessed
+from devloop.core.workload import unread
 from devloop.session import say
 from devloop.session.assembly import Assembly, assemble
 from devloop.session.project import Project
@@ -112,9 +112,7 @@ def _load(target: Target | Failure, image: PushedImage) -> str:
 async def _workload(service: Service, key: WorkloadKey, image: PushedImage, assembly: Assembly) -> WorkloadPlan:
     raw = await assembly.cluster.read(key)
     if raw is None or isinstance(raw, Failure):
-        failure = raw or absent(key)
-        failure = where_guessed(failure) if service.is_guessed else failure
-        return WorkloadPlan(str(key), key.namespace, failure=failure)
+        return WorkloadPlan(str(key), key.namespace, failure=unread(raw, key, is_guessed=service.is_guessed))
     deployment = parse_deployment(raw)
     containers = choose(service, deployment.template)
     if isinstance(containers, Failure):

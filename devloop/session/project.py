@@ -14,7 +14,7 @@ from devloop.adapters import configfile, kubeconfig
 from devloop.adapters.configfile import Left, LoadedConfig
 from devloop.adapters.kubeconfig import PinnedContext
 from devloop.core.adopt import addition, adopt, beside, match_deployments, to_toml
-from devloop.core.config import ClusterConfig, Config, Problems
+from devloop.core.config import Config, Problems
 from devloop.core.failure import ExitCode, Failure
 from devloop.core.guard import Allowed, Refused, Written, declined, is_local, judge, remedy
 from devloop.core.manifest import deployment as parse_deployment
@@ -23,7 +23,7 @@ from devloop.core.resolve import resolve
 from devloop.core.service import Service, WorkloadKey
 from devloop.core.settings import with_fixed
 from devloop.core.values import InvalidValueError, parse_workload
-from devloop.core.workload import Deployment, absent, where_guessed
+from devloop.core.workload import Deployment, unread
 from devloop.session.request import Confirm, Request
 from devloop.session.trial import demo_is_over
 
@@ -143,12 +143,11 @@ def despite(command: str) -> str:
     return f"→ correct that, or name its workload, which needs no file: devloop {command} deployment/NAME -n NAMESPACE"
 
 
-async def place_beside(left: Left | None, request: Request) -> Place | Failure:
+async def place_beside(left: Left, request: Request) -> Place | Failure:
     """Where files with mistakes would send a command, as far as they can be read and the command line does not say.
 
     Allowed is what an overlay without mistakes allows, and no more.
     """
-    left = left or Left("", "", "", ClusterConfig(), faulty=False)
     sent = replace(request, context=request.context or left.context, namespace=request.namespace or left.namespace)
     pinned = chosen_context(None, sent)
     if isinstance(pinned, Failure):
@@ -305,10 +304,9 @@ async def _live(place: Place, key: WorkloadKey | None, folder: str, request: Req
     try:
         if key:
             raw = await cluster.read(key)
-            if raw and not isinstance(raw, Failure):
-                return parse_deployment(raw)
-            failure = raw if isinstance(raw, Failure) else absent(key)
-            return where_guessed(failure) if place.is_guessed else failure
+            if raw is None or isinstance(raw, Failure):
+                return unread(raw, key, is_guessed=place.is_guessed)
+            return parse_deployment(raw)
         listed = await cluster.list_deployments(place.namespace)
         if isinstance(listed, Failure):
             return listed

@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -198,9 +198,15 @@ async def restore_targets(request: Request, *, everything: bool, as_json: bool, 
         for key, other in holder.seem_gone().items():
             say.err(f"{key}: {other.identity} works on it and seems to be gone: waiting for its Lease to end")
         await holder.settle()
+        held = others(holder, keys)
+        screens = _screens() if held else set()
         held = {
-            key: replace(failure, message=f"{failure.message}, so it was not restored", hint=_way(holder.held_by(key)))
-            for key, failure in others(holder, keys).items()
+            key: replace(
+                failure,
+                message=f"{failure.message}, so it was not restored",
+                hint=_way(holder.held_by(key), screens),
+            )
+            for key, failure in held.items()
         }
         results = await asyncio.gather(
             *(_restore_one(cluster, observations, key, opened.seconds, held.get(key)) for key in keys)
@@ -275,17 +281,19 @@ async def _without_file(request: Request, problems: Problems) -> Place | Refusal
     names = named_at_fault(problems)
     without = f"restoring without {'them' if ' and ' in names else 'it'}"
     say.err(f"{have_mistakes(problems)}; {without}: context {place.pinned.name}, namespace {place.namespace}")
-    if left is None:
-        return place
     if left.faulty:
         return replace(place, faulty=place.overlay)
     # Where the file meant another context, what to add depends on all that it says of contexts.
     return place if left.context in {"", place.pinned.name} else replace(place, faulty=names)
 
 
-def _way(lease: Lease | None) -> str:
+def _screens() -> set[str]:
+    """The sessions of this machine that have one."""
+    return {each.about.get("session", "") for each in running(default_root()) if each.about.get("screen")}
+
+
+def _way(lease: Lease | None, screens: Collection[str]) -> str:
     """What puts back all the same a workload that another session works on: one with a screen here has a key for it."""
-    screens = {each.about.get("session") for each in running(default_root()) if each.about.get("screen")}
     has_key = lease is not None and lease.holder.session in screens
     sooner = "press R on the screen of that session, or end it" if has_key else "end that session"
     return f"{sooner}, or restore all the same: `--take-over`"

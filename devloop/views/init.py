@@ -15,7 +15,8 @@ from devloop.core.resolve import LOCAL_TAG, SHARED_TAG
 from devloop.core.values import fill
 
 _MOST_LISTED = 6
-_MOST_NAMED = 4
+MOST_NAMED = 4
+"""Namespaces, or files, in one sentence."""
 
 
 def counted(number: int, noun: str) -> str:
@@ -58,7 +59,7 @@ def _absent(stated: Stated) -> Iterator[str]:
 def to_correct(kept: Kept) -> str:
     """What ends that workloads of services of devloop.toml are not found."""
     if kept.home.elsewhere:
-        commands = [f"devloop init -n {name}" for name in kept.home.elsewhere[:_MOST_NAMED]]
+        commands = [f"devloop init -n {name}" for name in kept.home.elsewhere[:MOST_NAMED]]
         return f"say in which namespace they are: {quoted(commands, 'or')}"
     deploy = f"deploy {'it' if len(kept.absent) == 1 else 'them'}"
     return f"correct `workload` of {quoted(kept.absent)} in devloop.toml, or {deploy}"
@@ -68,9 +69,8 @@ def to_deploy(draft: Draft) -> Iterator[str]:
     """What gets those into the file that nothing runs."""
     idle = [each for each in draft.unmatched if not (each.is_answered or each.candidates or each.lacks_registry)]
     if idle:
-        names = [str(each.source) for each in idle[:_MOST_NAMED]]
-        more = f" and {len(idle) - len(names)} more" if len(idle) > len(names) else ""
-        yield f"→ to have {', '.join(names)}{more} too: deploy what runs it, then `devloop init` again"
+        names = _first([str(each.source) for each in idle], MOST_NAMED)
+        yield f"→ to have {names} too: deploy what runs it, then `devloop init` again"
 
 
 def found(matching: Matching) -> Iterator[str]:
@@ -131,9 +131,13 @@ def _fate(unmatched: Unmatched, draft: Draft) -> str:
 
 
 def _listed(left: Sequence[Live]) -> str:
-    named = [f"{live} ({', '.join(dict.fromkeys(shown(c.image) for c in live.mains))})" for live in left[:_MOST_LISTED]]
-    more = len(left) - len(named)
-    return ", ".join(named) + (f" and {more} more" if more else "")
+    named = [f"{live} ({', '.join(dict.fromkeys(shown(c.image) for c in live.mains))})" for live in left]
+    return _first(named, _MOST_LISTED)
+
+
+def _first(names: Sequence[str], most: int) -> str:
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def shown(image: str) -> str:

@@ -34,8 +34,10 @@ def completed(text: str, blocks: Iterable[Block]) -> str | None:
     """The text with all that the blocks say; None where that would take more than lines that are new or changed."""
     made = text
     for block in blocks:
-        there = _table(made, block.place) is not None
-        for part in [replace(block, values={key: block.values[key]}) for key in block.values] if there else [block]:
+        is_there = _table(made, block.place) is not None
+        # What is there gets one line after the other, and a table that is not comes as a whole.
+        parts = [replace(block, values={key: value}) for key, value in block.values.items()] if is_there else [block]
+        for part in parts:
             way = _with(made, part)
             if way is None:
                 return None
@@ -55,8 +57,10 @@ def lacking(text: str, blocks: Iterable[Block]) -> list[str]:
 
 def _with(text: str, block: Block) -> str | None:
     tables = tables_of(text)
-    if tables is None or not block.values:
-        return None if tables is None else text
+    if tables is None:
+        return None
+    if not block.values:
+        return text
     addition = block.values
     for part in reversed(block.place):
         addition = {part: addition}
@@ -69,20 +73,21 @@ def _ways(text: str, block: Block) -> Iterator[str]:
     yield text
     lines, at = text.split("\n"), key_lines(text)
     for key, value in block.values.items():
+        new = line(key, value)
         if (*block.place, key) in at:
             yield _with_value(lines, at[*block.place, key] - 1, key, value)
         for index, each in enumerate(lines):
-            if each == f"# {line(key, value)}":
-                yield _instead(lines, index, line(key, value))
+            if each == f"# {new}":
+                yield _instead(lines, index, new)
         if block.place in at:
             index = at[block.place] - 1
             for note in block.notes.splitlines()[-1:]:
                 if note in lines[index:]:
-                    yield _instead(lines, lines.index(note, index), note, line(key, value))
+                    yield _instead(lines, lines.index(note, index), note, new)
             keys = [at[place] - 1 for place in at if place[:-1] == block.place]
             # Below its last key or its header, or below a line that names the table by dotted keys.
             for above in range(len(block.place), -1, -1):
-                dotted = ".".join((*block.place[above:], line(key, value)))
+                dotted = ".".join((*block.place[above:], new))
                 for number in (*keys[-1:], index):
                     yield _instead(lines, number, lines[number], dotted)
     yield f"{text.rstrip()}\n\n{block.text}".lstrip()

@@ -82,7 +82,7 @@ def kept(
 ) -> Kept:  # fmt: skip
     """`asked` is the namespace of the command line, empty where it names none, and `current` the context's own; of
     `unread` namespaces nobody knows what is in them."""
-    home = _home(config, workloads, asked, current)
+    home = home_of(config, workloads, asked, current)
     otherwise = home.namespace or config.cluster.namespace or asked or current
     stated: dict[Source, Stated] = {}
     for name, service in config.services.items():
@@ -95,7 +95,7 @@ def kept(
     return Kept(text, config.cluster.namespace, frozenset(config.services), frozenset(images), stated, overlay, home)
 
 
-def _home(config: Config, workloads: Sequence[Live], asked: str, current: str) -> Home:
+def home_of(config: Config, workloads: Sequence[Live], asked: str, current: str) -> Home:
     """What is named counts where any of them is there, and where nothing is, the one place that runs their images."""
     loose = {name: service for name, service in config.services.items() if not service.namespace}
     named: Counter[str] = Counter()

@@ -21,8 +21,6 @@ from devloop.session.init.request import InitRequest, Mode, Person
 from devloop.session.project import Refusal, own_name
 from devloop.views import init as words
 
-_MOST_NAMED = 4
-
 
 def init(request: InitRequest) -> ExitCode:
     """Propose a configuration, and write, print or compare it."""
@@ -121,7 +119,7 @@ def _nothing(seen: Seen, proposal: Draft, matching: Matching) -> Refusal:
 
 
 def _not_clear(seen: Seen, candidates: Sequence[Spot]) -> Failure:
-    namespaces = [f"-n {name}" for name in seen.deciding(candidates)[:_MOST_NAMED]]
+    namespaces = [f"-n {name}" for name in seen.deciding(candidates)[: words.MOST_NAMED]]
     asks = "on a terminal `devloop init` asks"
     hint = f"say which it is: {quoted(namespaces, 'or')}; {asks}" if namespaces else f"{asks}; or {_elsewhere(seen)}"
     message = "it is not clear what runs any of it, so nothing is written"
@@ -151,7 +149,7 @@ def _lost(seen: Seen) -> Failure:
     said = place.config.cluster.namespace
     why = f"which {naming_namespace(place)} names" if said else "the context's own"
     message = f"the workloads of devloop.toml are not in namespace {said or place.namespace}, {why}"
-    message += f"; there are such in {' and '.join(elsewhere[:_MOST_NAMED])}"
+    message += f"; there are such in {' and '.join(elsewhere[: words.MOST_NAMED])}"
     return Failure(FailureCode.WORKLOAD_ABSENT, message, words.to_correct(seen.kept))
 
 

@@ -21,7 +21,7 @@ from devloop.core.config import Problem, Problems
 from devloop.core.failure import ExitCode, Failure, FailureCode
 from devloop.core.image import ImageRef
 from devloop.core.init.evidence import Spot
-from devloop.core.init.kept import NOTHING, Kept, kept
+from devloop.core.init.kept import NOTHING, Home, Kept, home_of, kept
 from devloop.core.init.match import Matching, match
 from devloop.core.init.source import Source, sources
 from devloop.core.init.surroundings import Surroundings
@@ -35,7 +35,6 @@ from devloop.session.request import Request
 
 _SYSTEM = "kube-"
 """Namespaces of the cluster itself: nobody develops there."""
-_MORE = ("-n NAMESPACE", "--all-namespaces")
 _PATIENCE = 4.0
 """Seconds for one registry to say that it is there."""
 
@@ -51,11 +50,12 @@ class _Listed(NamedTuple):
     more: tuple[str, ...]
     """The options that would look at more of this cluster."""
 
-    def within(self, namespace: str) -> "_Listed":
-        """What is in that one alone."""
-        there = [live for live in self.workloads if live.key.namespace == namespace]
+    @classmethod
+    def of_one(cls, namespace: str, workloads: Sequence[Live]) -> "_Listed":
+        """Of that namespace what is in it; the others count for nothing."""
+        there = [live for live in workloads if live.key.namespace == namespace]
         where = f"namespace {namespace}"
-        return _Listed(there, where, where, _MORE)
+        return cls(there, where, where, ("-n NAMESPACE", "--all-namespaces"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +102,21 @@ def _kept(
     place: Place, found: Sequence[Source], workloads: Sequence[Live], unread: Collection[str] = frozenset()
 ) -> Kept:
     """Of a file of this folder."""
-    text = read_text(place.root / configfile.FILE) if place.file and Path(place.file).parent == Path() else None
+    text = read_text(place.root / configfile.FILE) if _is_here(place) else None
     if text is None:
         return NOTHING
     overlay = tables_of(read_text(place.root / configfile.OVERLAY) or "") or {}
     services = overlay.get("services") or {}
     return kept(place.config, text, services, found, workloads, place.asked, place.pinned.namespace, unread)
+
+
+def _home(place: Place, workloads: Sequence[Live]) -> Home:
+    return home_of(place.config, workloads, place.asked, place.pinned.namespace) if _is_here(place) else Home()
+
+
+def _is_here(place: Place) -> bool:
+    """Whether there is a file, and it is this folder's own."""
+    return bool(place.file) and Path(place.file).parent == Path()
 
 
 async def look(request: InitRequest, root: Path) -> Seen | Refusal:
@@ -267,17 +276,19 @@ async def _wider(
         return first
     if not (request.all_namespaces or request.namespace):
         fits = not isinstance(first, Failure) and _fits(found, first.workloads, place, around)
-        is_lost = not isinstance(first, Failure) and _kept(place, found, first.workloads).home.is_lost
+        is_lost = not isinstance(first, Failure) and _home(place, first.workloads).is_lost
         wider = first if fits and not (is_lost and place.is_guessed) else await _everywhere(cluster, place.namespace)
         if not isinstance(wider, Failure):
-            home = _kept(place, found, wider.workloads).home
+            home = _home(place, wider.workloads)
             if place.is_guessed and home.is_news:  # once a file says it, it is looked at alone, too
-                return wider.within(home.namespace)
+                return _Listed.of_one(home.namespace, wider.workloads)
             if isinstance(first, Failure) or home.elsewhere:
                 return wider
-            if fits or not _fits(found, wider.workloads, place, around):
-                return first if fits else first._replace(looked=wider.looked, more=wider.more)
-            return wider
+            if fits:
+                return first
+            if _fits(found, wider.workloads, place, around):
+                return wider
+            return first._replace(looked=wider.looked, more=wider.more)
     if isinstance(first, Failure):
         return replace(first, hint="name a namespace whose Deployments you may list: -n NAMESPACE")
     return first
@@ -310,7 +321,7 @@ async def _docker_logins() -> tuple[tuple[str, ...], Mapping[str, str]]:
 
 def _above(place: Place) -> list[str]:
     """A configuration further up, which the new one would hide."""
-    if not place.file or Path(place.file).parent == Path():
+    if not place.file or _is_here(place):
         return []
     return [f"{place.file} is there as well; from this folder on down the new devloop.toml counts instead"]
 
@@ -329,8 +340,7 @@ async def _within(cluster: KubeCluster, namespace: str) -> _Listed | Failure:
             found += [live(kind, raw) for raw in listed]
         elif kind == "deployment":  # the others only help to explain
             return listed
-    where = f"namespace {namespace}"
-    return _Listed(found, where, where, _MORE)
+    return _Listed.of_one(namespace, found)
 
 
 async def _everywhere(cluster: KubeCluster, own: str) -> _Listed | Failure:
