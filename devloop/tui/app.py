@@ -21,6 +21,7 @@ from devloop.tui.dialogs import Ask, Sure, Told
 from devloop.tui.helptext import help_text
 from devloop.tui.keys import KEYS, bindings, meaning
 from devloop.tui.looking import Looking
+from devloop.tui.palette import Palette
 from devloop.tui.talk import Ended, Session
 from devloop.views import Phrase, Tone
 from devloop.views.loglines import without_colour
@@ -66,13 +67,17 @@ class DevloopApp(Looking):
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """Every action by its name, and for each service by the service's; none of Textual's own."""
         for key in KEYS:
-            if key.is_for(self.where) and key.title:
-                yield SystemCommand(key.title, f"key {key.sign}", _runs(self, key.action))
+            if key.is_for(self.where) and (title := key.title(self.where)):
+                yield SystemCommand(title, f"key {key.sign}", _runs(self, key.action))
         for service in self.state.services.values() if len(self.state.services) > 1 else ():
             name = service.name
             yield SystemCommand(f"Go to {name}", "turn every pane to it", _runs(self, f"pick({name!r})"))
             for words, command in () if self.is_replay else _for(service).items():
                 yield SystemCommand(f"{words} {name}", "", partial(self.send, command), discover=False)
+
+    def action_command_palette(self) -> None:
+        if not isinstance(self.screen, Palette):
+            self.push_screen(Palette())
 
     def send(self, command: Command) -> None:
         if self.session is None:

@@ -97,14 +97,11 @@ class Key:
         """Whether it does anything here, and there is somebody who can do it."""
         return self.means(where) and not (where.replay and self.action in _ASKING)
 
-    @property
-    def title(self) -> str:
-        """How the command palette calls it; empty for what only moves about."""
-        moves = self.action.startswith(("step", "line", "page")) or self.action in {
-            "command_palette",
-            "retreat",
-            "leave",
-        }
+    def title(self, where: Where) -> str:
+        """How the command palette calls it; empty for what only moves about, and for what is a key's alone."""
+        if self.action == "leave":
+            return "Quit devloop" if where.pane == "logs" else ""
+        moves = self.action.startswith(("step", "line", "page")) or self.action in _NO_COMMANDS
         return "" if moves else self.words[:1].upper() + self.words[1:]
 
     @property
@@ -187,6 +184,7 @@ KEYS = (
     Key("escape", "retreat", "back; never quits", Group.SCREEN, means=lambda w: True),
     Key("ctrl+c", "interrupt", "quit devloop at once", Group.SCREEN, means=lambda w: True),
 )  # fmt: skip
+_NO_COMMANDS = {"command_palette", "retreat", "interrupt"}
 _ASKING = {"edit", "stop", "build", "restart", "pause", "pause_all", "take_over", "why", "shell", "restore"}
 """Actions that are the session's: in a replay there is none."""
 _FIRST = {"step(1)", "step(-1)", "interrupt"}

@@ -173,9 +173,10 @@ def test_on_a_terminal_the_old_page_is_there_until_somebody_has_seen_it(home: Pa
 
 
 @pytest.mark.timeout(120)
-def test_an_interrupt_before_that_ends_all_of_it(home: Path) -> None:
+@pytest.mark.parametrize("until", ["a sandbox in", "Enter lets devloop take over"])
+def test_an_interrupt_before_that_ends_all_of_it(home: Path, until: str) -> None:
     with on_terminal(home) as terminal:
-        terminal.until("Enter lets devloop take over")
+        terminal.until(until)
         terminal.press(b"\x03")
         assert terminal.finish() == 130
     assert "the sandbox is gone" in terminal.said

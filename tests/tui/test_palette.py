@@ -2,8 +2,10 @@
 
 import pytest
 from textual.command import CommandPalette
+from textual.events import Key
 
 from devloop.core.commands import Command, Pause, Rebuild, Stop
+from devloop.tui.dialogs import Sure
 from devloop.tui.helptext import help_text
 from devloop.tui.keys import KEYS, Group, Where, meaning
 from tests.tui.stage import Stage, on_stage
@@ -18,7 +20,8 @@ async def test_every_action_has_a_name_there() -> None:
     async with on_stage(STATES["broken_build"]()) as stage:
         await stage.press("slash", "x", "enter")
         titles = _titles(stage)
-        assert {key.title for key in KEYS if key.title and key.means(stage.app.where)} == titles
+        where = stage.app.where
+        assert {title for key in KEYS if key.means(where) and (title := key.title(where))} == titles
         assert {"Build now", "Open the failing file", "Put the workload back as it was"} <= titles
 
 
@@ -57,6 +60,29 @@ async def test_a_command_by_its_name(words: str, command: Command) -> None:
         await stage.press("enter")
         await stage.settle()
         assert stage.session.sent == [command]
+
+
+@pytest.mark.parametrize(("words", "sent"), [("q!", []), ("zzz", []), ("stop api", [Stop("api")])])
+async def test_enter_right_after_the_last_letter_runs_what_was_typed(words: str, sent: list[Command]) -> None:
+    async with on_stage(STATES["mixed"]()) as stage:
+        for letter in f":{words}":
+            stage.app.post_message(Key({":": "colon", " ": "space"}.get(letter, letter), letter))
+        stage.app.post_message(Key("enter", None))
+        await stage.settle()
+        while any(isinstance(worker.node, CommandPalette) for worker in stage.app.workers):
+            await stage.settle()
+        assert stage.session.sent == sent
+        assert isinstance(stage.app.screen, CommandPalette) is not bool(sent)
+
+
+async def test_quit_by_its_name_is_the_one_that_asks() -> None:
+    async with on_stage(STATES["verified"]()) as stage:
+        assert {title for title in _titles(stage) if "quit" in title.lower()} == {"Quit devloop"}
+        await stage.press("colon", *"quit")
+        await stage.found("quit")
+        await stage.press("enter")
+        await stage.settle()
+        assert isinstance(stage.app.screen, Sure)
 
 
 async def test_go_to_a_service_by_its_name() -> None:

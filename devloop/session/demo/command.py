@@ -121,8 +121,8 @@ def _in_sandbox(chosen: Path | None, run: Run, over: Over, tell: Callable[..., N
         return code
     except NotAsToldError as error:
         return _untrue(str(error), words.still_there(folder.path, before))
-    except KeyboardInterrupt:
-        return int(ExitCode.INTERRUPTED)
+    except KeyboardInterrupt:  # before anything ran that ends in order
+        return over(folder, int(ExitCode.INTERRUPTED))
     except Exception as error:  # the last resort, as for every command
         say.err(f"devloop made a mistake: {type(error).__name__}: {error}", f"→ {keep(error)}")
         return int(ExitCode.BUG)
