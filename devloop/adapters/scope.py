@@ -172,6 +172,11 @@ def shown(name: str, context: Path) -> str:
     return f"~{path[len(home) :]}" if path.startswith(home + "/") else path
 
 
+def is_there(context: Path, shown_name: str) -> bool:
+    """Whether there is what is shown so; also where its name was not shown as it is."""
+    return "\ufffd" in shown_name or os.path.lexists(context / Path(shown_name).expanduser())
+
+
 def leads_out(name: str) -> bool:
     """Whether a name is of something that is not in the context."""
     return name == ".." or name.startswith("../")

@@ -110,10 +110,13 @@ class Topic(Enum):
     PLATFORM = ("cluster", "platform")
     """What each service is built for, against the nodes: a failure when no node has it, a note when some have not. Fix:
     `build.platform`."""
+    IN_USE = ("cluster", "in use")
+    """Told of every Deployment in the namespaces at hand that carries changes of devloop while a session works on it,
+    with that session."""
     LEFT_BEHIND = ("cluster", "left behind")
-    """Every Deployment that carries changes of devloop: in the namespaces at hand each by itself, with the session that
-    works on it now, and those that nobody works on in other namespaces, where you may list them, in one line. Fix:
-    `devloop restore`, with what is told."""
+    """Every Deployment that carries changes of devloop and that nobody works on: in the namespaces at hand each by
+    itself, and those in other namespaces, where you may list them, in one line. Fix: `devloop restore`, with what is
+    told."""
 
     def ok(self, message: str) -> Check:
         return Check(*self.value, Level.OK, message)

@@ -30,6 +30,9 @@ _EXEC_FORMAT = "exec format error"
 _TELLING = re.compile(r"^(?:panic:|fatal|Caused by:|Exception in thread|[\w.]*(?:Error|Exception)\b)|\berror\b", re.I)
 _LONGEST = 200
 """Characters of a log line that go into a sentence."""
+_LONG_PATH = re.compile(r"""(?<=['"])/[^'"]{41,}(?=['"])|(?<![\w/:.~+-])/[^\s'"`,:;()<>]{41,}""")
+_TAIL = 30
+"""Characters of the end of such a path that are told: the file's name, and folders as far as they go in."""
 
 
 def crash_trouble(namespace: str, pod: Pod, status: ContainerStatus, events: Sequence[ClusterEvent]) -> Trouble | None:
@@ -161,7 +164,13 @@ def _decisive(lines: Sequence[str]) -> str:
     """The last line that looks like the reason, else the last one at all."""
     said = [line.strip() for line in lines if line.strip()]
     telling = [line for line in said if _TELLING.search(line)]
-    return _clipped((telling or said or [""])[-1])
+    return _clipped(_LONG_PATH.sub(lambda path: _tail(path[0]), (telling or said or [""])[-1]))
+
+
+def _tail(path: str) -> str:
+    """A long path without its front: which file it is stands at its end, and the log has the whole."""
+    end = path.find("/", len(path) - _TAIL - 1)
+    return f"…{path[end if end >= 0 else path.rindex('/') :]}"
 
 
 def _clipped(text: str) -> str:

@@ -6,8 +6,11 @@ import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
+from devloop.adapters.scope import is_there
 from devloop.adapters.sessionsocket import Message, SessionSocket
 from devloop.adapters.statefolder import default_root
 from devloop.core.awaiting import Verdict, pending, verdict, way_on
@@ -128,13 +131,14 @@ class Remote:
 
     def _told_of(self, names: Sequence[str]) -> Told:
         states = self.log.state.services
-        how = [
-            standing(states[each.name], self._past, self.session, str(each.build.context.resolve()), time.time())
-            for each in self.project.services
-            if each.name in names and each.name in states
-        ]
+        asked = [each for each in self.project.services if each.name in names and each.name in states]
+        how = [self._standing(states[each.name], each.build.context.resolve()) for each in asked]
         saved = next((each for each in how if isinstance(each, NewestSave)), None)
         return Told(saved, tuple(each for each in how if isinstance(each, Settled)))
+
+    def _standing(self, service: ServiceState, context: Path) -> NewestSave | Settled | None:
+        here = partial(is_there, context)
+        return standing(service, self._past, self.session, str(context), time.time(), here)
 
     async def _newest_of(self, question: Message) -> Message:
         """By workload. Contexts of one name may lead to two clusters, so the server counts."""

@@ -176,5 +176,8 @@ class _NothingBehind:
     def shell(self, service: str) -> str:
         return f"{_REPLAY}: its Pods are not there"
 
+    def has_file(self, service: str, file: str) -> bool:
+        return False
+
     def editor(self, service: str, file: str, line: int) -> str:
         return f"{_REPLAY}: line {line} of {file} was meant"

@@ -160,13 +160,18 @@ class _Behind:
         where = ("--context", self.project.place.pinned.name, "-n", found.workloads[0].namespace)
         return (kubectl, *where, "exec", "-it", pod.pod, "--", "sh", "-c", _SHELL)
 
+    def has_file(self, service: str, file: str) -> bool:
+        return self._path(service, file) is not None
+
     def editor(self, service: str, file: str, line: int) -> Sequence[str] | str:
-        found = self._service(service)
-        root = self.project.place.root
-        path = source_file(file, found.build, root) if found else _located(file, [Path.cwd()])
+        path = self._path(service, file)
         if path is None:
-            return f"{file} is not in the source of {service}" if found else f"{file} is not here"
+            return f"{file} is not in the source of {service}" if self._service(service) else f"{file} is not here"
         return editor_command(os.environ, path, line)
+
+    def _path(self, service: str, file: str) -> Path | None:
+        found = self._service(service)
+        return source_file(file, found.build, self.project.place.root) if found else _located(file, [Path.cwd()])
 
 
 def editor_command(env: Mapping[str, str], path: Path, line: int) -> Sequence[str]:

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import ClassVar
 
@@ -19,11 +20,12 @@ from devloop.core.failure import ExitCode, Failure
 from devloop.core.state import ServiceState
 from devloop.tui.dialogs import Ask, Sure, Told
 from devloop.tui.helptext import help_text
-from devloop.tui.keys import KEYS, bindings, meaning
+from devloop.tui.keys import KEYS, Where, bindings, meaning
 from devloop.tui.looking import Looking
 from devloop.tui.palette import Palette
 from devloop.tui.talk import Ended, Session
 from devloop.views import Phrase, Tone
+from devloop.views.band import Band
 from devloop.views.loglines import without_colour
 
 Run = Callable[["DevloopApp"], Awaitable[Ended]]
@@ -47,6 +49,9 @@ class DevloopApp(Looking):
         """Whether the session was asked to end, or has ended."""
         self._may_restart = False
         """Whether somebody said yes to a restart in this session."""
+        self._looked_up: Band | None = None
+        self._has_file = False
+        """Whether the file of the band that was looked up is here: every painting wants to know, and few bands come."""
 
     def on_mount(self) -> None:
         # Textual calls that of every class; `super()` would do it twice.
@@ -84,6 +89,15 @@ class DevloopApp(Looking):
             self.notify(_NOT_YET)
         elif not self._is_ending:
             self.session.send(command)
+
+    @property
+    def where(self) -> Where:
+        """No key is offered that opens a file of the image alone."""
+        where, broken = super().where, self.band
+        if self.session is not None and broken != self._looked_up:
+            self._looked_up = broken
+            self._has_file = broken is not None and self.session.has_file(broken.service, broken.file)
+        return replace(where, editable=where.editable and self._has_file)
 
     # the loop ----------------------------------------------------------------------------------------------------
 

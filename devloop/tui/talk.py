@@ -40,6 +40,9 @@ class Session(Protocol):
     def shell(self, service: str) -> Sequence[str] | str:
         """The command of a shell in a Pod of the service, or why there is none."""
 
+    def has_file(self, service: str, file: str) -> bool:
+        """Whether a file that a build or a container named is here, so that it can be opened."""
+
     def editor(self, service: str, file: str, line: int) -> Sequence[str] | str:
         """The command that opens a file at a line, or why there is none."""
 

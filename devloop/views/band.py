@@ -25,8 +25,13 @@ _SOURCES = (
 """A name with one of these is a file: `registry.example.com:5000` is none."""
 _PYTHON_PLACE = re.compile(r'File "([^"]+)", line (\d+)')
 _PLACE = re.compile(rf"([\w./@+-]*[\w+-]\.(?:{_SOURCES}))(?::(\d+)|\((\d+),\d+\))")
-_FOREIGN = re.compile(r"^<|(?:^|/)(?:site-packages|dist-packages|node_modules|vendor)/|^/usr/")
-"""What nobody mends here: libraries, and the runtime's own."""
+_FOREIGN = re.compile(
+    r"^<|^node:|^/usr/(?!(?:local/)?(?:src|app)/)|^/rustc/"
+    r"|(?:^|/)(?:site-packages|dist-packages|node_modules|vendor|go/pkg/mod|\.?cargo/registry)/"
+    r"|(?:^|/)lib\d*/(?:python|pypy)\d[\w.]*/"
+)
+"""What nobody mends here: libraries, and the runtime's own, wherever it is installed. Images have what is somebody's
+own in /usr/src/app too."""
 _EXIT = re.compile(r"(?<=.) \(exit code \d+\)$")
 """Of the step, behind the words of what it ran: they tell more."""
 _PATIENCE = 5.0

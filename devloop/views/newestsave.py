@@ -1,5 +1,6 @@
 """How a session stands with the newest save of a service, for `devloop why`."""
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from devloop.core.awaiting import pending
@@ -18,26 +19,36 @@ class _Save(Protocol):
     def __call__(self, want: Want, **more: Any) -> NewestSave: ...
 
 
+Here = Callable[[str], bool]
+"""Whether a file of a save, by its name there, is there now."""
+
+
 def standing(
-    service: ServiceState, past: Chronicle, session: str, context: str, now: float
+    service: ServiceState, past: Chronicle, session: str, context: str, now: float, is_here: Here = lambda name: True
 ) -> NewestSave | Settled | None:
     """None where somebody else works on the workload: their own session tells more. `context`: the build's folder."""
     if service.looks_on or service.held:
         return None
-    return _unproved(service, past, session, now) or _settled(service, past, session, context)
+    return _unproved(service, past, session, now, is_here) or _settled(service, past, session, context, is_here)
 
 
-def _unproved(service: ServiceState, past: Chronicle, session: str, now: float) -> NewestSave | None:
+def _unproved(service: ServiceState, past: Chronicle, session: str, now: float, is_here: Here) -> NewestSave | None:
     still = meanwhile(service, now)
 
     def save(want: Want, **more: Any) -> NewestSave:
-        saved = files(want.files, want.count)
-        return NewestSave(session, service.name, saved, want.since, still, **more)
+        saved, deleted = files(want.files, want.count), _deleted(want, is_here)
+        return NewestSave(session, service.name, saved, want.since, still, **more, deleted=deleted)
 
     return _on_its_way(service, save) or _given_up(service, past, save) or _failed(service, past, save)
 
 
-def _settled(service: ServiceState, past: Chronicle, session: str, context: str) -> Settled | None:
+def _deleted(want: Want, is_here: Here) -> int:
+    """How many files were deleted, where nothing else was saved; 0 also where not all of them are known."""
+    all_gone = want.count == len(want.files) and not any(map(is_here, want.files))
+    return want.count if all_gone else 0
+
+
+def _settled(service: ServiceState, past: Chronicle, session: str, context: str, is_here: Here) -> Settled | None:
     """Of a service that has nothing left to do; None before its first cycle."""
     last = service.last
     if last is None:
@@ -46,7 +57,8 @@ def _settled(service: ServiceState, past: Chronicle, session: str, context: str)
     saves = (cycle.want for cycle in reversed(past.cycles(service.name)) if cycle.want.is_save)
     want = next(saves, last.want)
     back = service.drifted if service.restored is not None else 0.0
-    return Settled(session, service.name, context, files(want.files, want.count), want.since, back, service.paused)
+    what, deleted = files(want.files, want.count), _deleted(want, is_here)
+    return Settled(session, service.name, context, what, want.since, back, service.paused, deleted)
 
 
 def _on_its_way(service: ServiceState, save: _Save) -> NewestSave | None:

@@ -431,6 +431,23 @@ def test_what_the_logs_say_of_a_crash(
     assert found.hint
 
 
+_POD = "/home/ann/projects/devloop-demo/.sandbox/node1/pods/default_web-5999fb995f-gc2xc_c01fb673-1111-2222"
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (f"OSError: [Errno 2] No file: '{_POD}/app/page.html'", "OSError: [Errno 2] No file: '…/app/page.html'"),
+        (f"Error: cannot open {_POD}/etc/{'a' * 60}.conf: denied", f"Error: cannot open …/{'a' * 60}.conf: denied"),
+        (f"Error: '{_POD}/my files/page.html' is gone", "Error: '…/my files/page.html' is gone"),
+        ("Error: no /srv/app/config/page.html", "Error: no /srv/app/config/page.html"),
+        (f"Error: GET https://api.example.com/{'a' * 45}", f"Error: GET https://api.example.com/{'a' * 45}"),
+    ],
+)
+def test_of_a_long_path_the_end_is_told(line: str, told: str) -> None:
+    assert explain_crash(BROKEN, {CURRENT: [line]}, None, "").message == f"{BROKEN.failure.message}: {told}"
+
+
 def test_the_last_exit_has_the_last_word() -> None:
     logs: dict[ContainerRef, Sequence[str]] = {CURRENT: ["Error: second"], PREVIOUS: ["Error: first"]}
     assert explain_crash(BROKEN, logs, None, "").message.endswith(": Error: second")

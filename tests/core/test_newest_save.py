@@ -110,3 +110,32 @@ def test_a_save_that_waits_for_another_service() -> None:
     found = told(STATES["waiting"](), "web")
     assert found is not None
     assert (found.failure, found.waits) == (None, "waiting for api")
+
+
+@pytest.mark.parametrize(
+    ("files", "there", "deleted"),
+    [
+        (["page.html"], [], 1),
+        (["a.py", "b.py"], [], 2),
+        (["a.py", "b.py"], ["b.py"], 0),
+        (["page.html"], ["page.html"], 0),
+    ],
+)
+def test_a_save_of_which_nothing_is_there_is_a_deletion(files: list[str], there: list[str], deleted: int) -> None:
+    settled = Story("web").whole("web", *files)
+    failed = Story("web").whole("web", "x.py").begin("web", *files).failed("web", FailureCode.CRASH, "it ended", "")
+    for story in (settled, failed):
+        scene = Scene()
+        scene.take(story.records)
+        found = standing(scene.state.services["web"], scene.past, "1a2b", "/work/web", story.now, there.__contains__)
+        assert isinstance(found, Settled if story is settled else NewestSave)
+        assert found.deleted == deleted
+
+
+def test_what_was_asked_for_without_a_save_is_no_deletion() -> None:
+    scene = Scene()
+    asked = Story("web").begin("web", trigger=ev.Trigger.START).built("web", 0.1, 0.1).verified("web", 3, 0.1, 0.1)
+    scene.take(asked.records)
+    found = standing(scene.state.services["web"], scene.past, "1a2b", "/work/web", 0.0, lambda name: False)
+    assert isinstance(found, Settled)
+    assert found.deleted == 0

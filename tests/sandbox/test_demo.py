@@ -447,3 +447,19 @@ def test_what_somebody_puts_back_is_told_as_that_to_the_end(home: Path) -> None:
     assert "web: restored to what it was before devloop: " in screen.said
     assert "api: verified " in screen.said
     nothing_is_left(home)
+
+
+@pytest.mark.timeout(120)
+def test_of_what_was_edited_the_file_at_fault_is_named(home: Path) -> None:
+    folder = open_folder(home.parent / "devloop-demo")
+    assert isinstance(folder, DemoFolder)
+    folder.put_app(VALUES)
+    (folder.path / "api" / "api.py").write_text("# mine\n" + (folder.path / "api" / "api.py").read_text())
+    source = folder.path / "web" / "web.py"
+    source.write_text(source.read_text().replace('GREETING = "Good morning!"', "GREETING = str(1)"))
+    with demo(home, "--headless") as process:
+        said, _ = process.communicate()
+    assert process.returncode == 1
+    said = " ".join(said.split())
+    assert f'{source} has no line GREETING = "..." any more' in said
+    assert "before is still there, in web/web.py: mend it, or delete the folder" in said

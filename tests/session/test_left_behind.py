@@ -8,6 +8,7 @@ import pytest
 from aiohttp import web
 
 from devloop.adapters.kube import KubeCluster
+from devloop.core.checkup import Check, Level
 from devloop.core.lease import Holder, Lease, lease_body, lease_name
 from devloop.core.service import WorkloadKey
 from devloop.session.doctor.leftbehind import of_left_behind
@@ -30,6 +31,10 @@ def lease(namespace: str, age: float) -> dict[str, Any]:
 
 async def told(folder: Path, *namespaces: str, leases: dict[str, dict[str, Any]]) -> list[tuple[str, str, str]]:
     """Level, message and fix, for somebody who works in the namespace shop."""
+    return [(str(check.level), check.message, check.fix) for check in await checks(folder, *namespaces, leases=leases)]
+
+
+async def checks(folder: Path, *namespaces: str, leases: dict[str, dict[str, Any]]) -> list[Check]:
 
     async def answer(request: web.Request) -> web.StreamResponse:
         if request.path.endswith("/deployments"):
@@ -43,17 +48,18 @@ async def told(folder: Path, *namespaces: str, leases: dict[str, dict[str, Any]]
         api.handler = answer
         cluster = KubeCluster(pinned(folder, api.url, {}))
         try:
-            checks = await of_left_behind(cluster, ["shop"], "")
+            return await of_left_behind(cluster, ["shop"], "")
         finally:
             await cluster.close()
-    return [(str(check.level), check.message, check.fix) for check in checks]
 
 
 async def test_what_a_session_works_on_is_not_left_behind(tmp_path: Path) -> None:
-    ((level, message, fix),) = await told(tmp_path, "shop", leases={"shop": lease("shop", 1.0)})
-    assert (level, fix) == ("ok", "")
-    assert message.startswith("deployment/web in namespace shop is on ")
-    assert message.endswith(": jo@laptop/4711 works on it")
+    used, left = await checks(tmp_path, "shop", leases={"shop": lease("shop", 1.0)})
+    assert (used.name, used.level, used.fix) == ("in use", Level.OK, "")
+    assert used.message.startswith("deployment/web in namespace shop is on ")
+    assert used.message.endswith(": jo@laptop/4711 works on it")
+    assert (left.name, left.level) == ("left behind", Level.OK)
+    assert left.message.startswith("no Deployment that nobody works on carries changes of devloop")
 
 
 @pytest.mark.parametrize("leases", [{}, {"shop": lease("shop", 3600.0)}], ids=["none", "one that ran out"])

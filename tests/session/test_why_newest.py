@@ -160,3 +160,18 @@ async def test_files_that_cannot_be_looked_at_hold_up_no_answer(monkeypatch: pyt
     assert await newest.promptly(asyncio.shield(answer)) == Told()
     answer.set_result(Told(settled=(Settled("s1", "web", "/src", "", 0.0),)))
     assert (await newest.promptly(answer)).settled
+
+
+@pytest.mark.parametrize("there", [True, False])
+async def test_a_session_looks_whether_what_was_saved_last_is_there(root: Path, there: bool) -> None:
+    remote = session(Story("web").whole("web", "sub/app.py"))
+    web = service()
+    context = root / "source"
+    (context / "sub").mkdir(parents=True)
+    if there:
+        (context / "sub" / "app.py").touch()
+    web = replace(web, build=replace(web.build, context=context))
+    remote.project = replace(remote.project, services=(web,))
+    async with running(root, remote.answer):
+        (settled,) = (await newest.of_sessions(SERVER)(KEY)).settled
+    assert (settled.what, settled.deleted) == ("app.py", 0 if there else 1)

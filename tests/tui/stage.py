@@ -35,6 +35,7 @@ class Recorder:
     """The answer of `why`; empty: that the newest image runs."""
     shell_is: Sequence[str] | str = "no Pod of web is ready"
     editor_is: Sequence[str] | str = "no editor"
+    files_are_here: bool = True
     over: asyncio.Event = field(default_factory=asyncio.Event)
     code: ExitCode = ExitCode.DONE
 
@@ -57,6 +58,9 @@ class Recorder:
     def shell(self, service: str) -> Sequence[str] | str:
         self.asked.append(f"shell {service}")
         return self.shell_is
+
+    def has_file(self, service: str, file: str) -> bool:
+        return self.files_are_here
 
     def editor(self, service: str, file: str, line: int) -> Sequence[str] | str:
         self.asked.append(f"editor {service} {file}:{line}")

@@ -73,6 +73,13 @@ async def test_why_there_is_none(keys: str, told: str) -> None:
         assert stage.app.told == [told]
 
 
+@pytest.mark.parametrize("here", [True, False])
+async def test_only_a_file_that_is_here_is_offered_to_be_opened(here: bool) -> None:
+    async with on_stage(STATES["crash_loop"](), session=Recorder(files_are_here=here)) as stage:
+        assert any("server.py:3  KeyError" in line for line in stage.screen)
+        assert any(" e edit " in line for line in stage.screen) is here
+
+
 async def test_a_program_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     async with on_stage(STATES["verified"](), session=Recorder(shell_is=("/no/such/kubectl",))) as stage:
         with _lent(stage, monkeypatch):

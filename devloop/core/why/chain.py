@@ -8,7 +8,8 @@ from devloop.core.events import Verdict
 from devloop.core.image import short
 from devloop.core.why.around import asked
 from devloop.core.why.cause import LINKS, Cause, CauseCode, Link
-from devloop.core.why.facts import Facts, LocalImage, Reference, RegistryImage, Settled, Source, Unread
+from devloop.core.why.facts import Facts, LocalImage, NewestSave, Reference, RegistryImage, Settled, Source, Unread
+from devloop.core.why.newestsave import IN_CLUSTER
 from devloop.core.why.pods import Seen, asked_about, newest, ready_of_wanted, seen_in
 from devloop.core.workload import Deployment, Terminated, Waiting
 
@@ -42,7 +43,7 @@ def chain(facts: Facts, causes: Sequence[Cause]) -> tuple[Reading, ...]:
     readings = (
         _source(facts),
         *(_local(reference) for reference in references),
-        *(_registry(reference) for reference in references),
+        *(_registry(reference, tells_time=not _lacks_deleted(facts)) for reference in references),
         *_spec(facts, deployment),
         _revision(facts, deployment),
         *_pods(facts, causes),
@@ -69,12 +70,18 @@ def _judged(readings: Iterable[Reading], causes: Sequence[Cause]) -> Iterator[Re
 def _source(facts: Facts) -> Reading:
     saved, source = facts.session, facts.source
     if saved is not None and saved.what and not _is_newer(source, facts.settled):
-        return Reading(Link.SOURCE, Holds.YES, f"{saved.what} is the newest save, of", saved.since)
+        return Reading(Link.SOURCE, Holds.YES, f"{saved.what} {_became(saved)}", saved.since)
     if isinstance(source, Unread):
         return Reading(Link.SOURCE, Holds.UNREAD, source.why)
     if source.newest is None:
         return Reading(Link.SOURCE, Holds.YES, f"service {source.service} in {source.context}")
     return Reading(Link.SOURCE, Holds.YES, f"{source.newest.path} is the newest save, of", source.newest.saved)
+
+
+def _became(saved: NewestSave | Settled) -> str:
+    if saved.deleted:
+        return f"{'was' if saved.deleted == 1 else 'were'} deleted at"
+    return "is the newest save, of"
 
 
 def _is_newer(source: Source | Unread, settled: Settled | None) -> bool:
@@ -103,7 +110,15 @@ def _told(local: LocalImage, registry: RegistryImage | Unread | None) -> str:
     return min(local.digests - {local.id}, default=local.id)
 
 
-def _registry(reference: Reference) -> Reading:
+def _lacks_deleted(facts: Facts) -> bool:
+    """Whether what was pushed last is the source without a file: the files that are in it are older than that."""
+    saved = facts.session
+    arrived = not isinstance(saved, NewestSave) or saved.phase in IN_CLUSTER
+    return saved is not None and saved.deleted > 0 and arrived
+
+
+def _registry(reference: Reference, *, tells_time: bool) -> Reading:
+    """`tells_time`: whether the time of the newest file in an image says how new it is."""
     registry = reference.registry
     if isinstance(registry, Unread):
         return Reading(Link.REGISTRY, Holds.UNREAD, registry.why)
@@ -112,8 +127,9 @@ def _registry(reference: Reference) -> Reading:
     text = f"{reference.ref} is {short(registry.resolved.digest)}"
     if registry.loaded_into:
         return Reading(Link.LOADED, Holds.YES, f"{text}, in {registry.loaded_into} and no registry")
-    text = f"{text}, {registry.made}" if registry.created else text
-    return Reading(Link.REGISTRY, Holds.YES, text, registry.created)
+    if not registry.created or (registry.of_files and not tells_time):
+        return Reading(Link.REGISTRY, Holds.YES, text)
+    return Reading(Link.REGISTRY, Holds.YES, f"{text}, {registry.made}", registry.created)
 
 
 def _spec(facts: Facts, deployment: Deployment) -> Iterator[Reading]:

@@ -166,6 +166,8 @@ class NewestSave:
     place: str = ""
     """Where it failed, as FILE:LINE; empty where that is not known."""
     fix: str = ""
+    deleted: int = 0
+    """How many files it is, where none of them is there any more; 0 where it is no deletion."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +186,8 @@ class Settled:
     """Since when the workload is what it was before devloop; 0.0 where it is not."""
     paused: bool = False
     """Whether saves gather, so that only what is asked for is built."""
+    deleted: int = 0
+    """As of `NewestSave`."""
 
 
 @dataclass(frozen=True, slots=True)

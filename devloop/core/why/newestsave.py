@@ -34,6 +34,8 @@ def in_rollout(facts: Facts) -> Cause | None:
 
 def named(saved: NewestSave) -> str:
     """The files, as the subject of a sentence."""
+    if saved.what and saved.deleted:
+        return f"the deletion of {saved.what}"
     return saved.what or "what was asked for last"
 
 
@@ -64,7 +66,7 @@ def _failed(code: CauseCode, saved: NewestSave) -> Cause:
     assert saved.failure is not None
     why = " ".join(saved.failure.message.split())
     where = f" ({saved.place})" if saved.place and not _tells(why, saved.place) else ""
-    what = f" of the newest save ({saved.what})" if saved.what else " of what was asked for last"
+    what = f" of the newest save ({named(saved)})" if saved.what else " of what was asked for last"
     message = f"the {saved.phase or 'cycle'}{what} failed: {why}{where}; {saved.meanwhile}"
     return Cause(code, message, (_session(saved),), saved.fix, reason=saved.failure.code)
 

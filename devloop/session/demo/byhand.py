@@ -1,11 +1,12 @@
 """What one does without devloop: build, push to the same tag, apply, restart, and look at the page."""
 
+import ast
 import asyncio
 import html
 import re
 import shutil
 import time
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,13 +38,18 @@ from devloop.session.project import Project
 from devloop.session.restoring import Restored, restore, rolled_out
 
 YESTERDAY = "Yesterday's page"
-_GREETING = re.compile(r'^GREETING = ".*"$', re.MULTILINE)
+_GREETING = re.compile(r"^GREETING *= *(.*)$", re.MULTILINE)
 PATIENCE = 30.0
 """Seconds for a rollout, or for a page to change."""
 
 
 class NotAsToldError(Exception):
     """The demo has claimed something that is not so; the text is a sentence."""
+
+    def __init__(self, message: str, file: Path | None = None) -> None:
+        """`file`: the one at fault, where it is known."""
+        super().__init__(message)
+        self.file = file
 
 
 @dataclass
@@ -193,10 +199,13 @@ def key_of(service: Service) -> WorkloadKey:
 
 
 def greeting_of(file: Path) -> str:
+    """What the program will say, in whichever quotes somebody wrote it."""
     found = _GREETING.search(file.read_text("utf-8"))
-    if found is None:
-        raise NotAsToldError(f'{file} has no line GREETING = "..." any more')
-    return found[0].partition('"')[2].removesuffix('"')
+    with suppress(ValueError, SyntaxError):
+        greeting = ast.literal_eval(found[1]) if found is not None else None
+        if isinstance(greeting, str):
+            return greeting
+    raise NotAsToldError(f'{file} has no line GREETING = "..." any more', file)
 
 
 def set_greeting(file: Path, greeting: str) -> None:

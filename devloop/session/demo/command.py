@@ -120,7 +120,8 @@ def _in_sandbox(chosen: Path | None, run: Run, over: Over, tell: Callable[..., N
     except NobodyReadsError:
         return code
     except NotAsToldError as error:
-        return _untrue(str(error), words.still_there(folder.path, before))
+        at_fault = [name for name in before if folder.path / name == error.file]
+        return _untrue(str(error), words.still_there(folder.path, at_fault or before))
     except KeyboardInterrupt:  # before anything ran that ends in order
         return over(folder, int(ExitCode.INTERRUPTED))
     except Exception as error:  # the last resort, as for every command

@@ -44,11 +44,13 @@ async def _of_marked(
     leases = KubeLeases(cluster)
     holders = await asyncio.gather(*(_holder(leases, each.key) for each in marked))
     held = [(each, holder) for each, holder in zip(marked, holders, strict=True)]
-    here = [_of_one(each, who, where, context) for each, who in held if each.key.namespace in namespaces]
-    elsewhere = [each for each, who in held if each.key.namespace not in namespaces and not who]
-    return [*here, *_of_others(elsewhere, where, context)] or [
-        Topic.LEFT_BEHIND.ok(f"no Deployment that nobody works on carries changes of devloop (looked {where})")
-    ]
+    used = [(each, who) for each, who in held if who and each.key.namespace in namespaces]
+    in_use = [Topic.IN_USE.ok(f"{_stands(each)}: {who} works on it") for each, who in used]
+    left = [each for each, who in held if not who]
+    here = [_of_one(each, where, context) for each in left if each.key.namespace in namespaces]
+    elsewhere = [each for each in left if each.key.namespace not in namespaces]
+    none = Topic.LEFT_BEHIND.ok(f"no Deployment that nobody works on carries changes of devloop (looked {where})")
+    return [*in_use, *([*here, *_of_others(elsewhere, where, context)] or [none])]
 
 
 async def _holder(leases: KubeLeases, key: WorkloadKey) -> str:
@@ -59,11 +61,12 @@ async def _holder(leases: KubeLeases, key: WorkloadKey) -> str:
     return lease.holder.identity
 
 
-def _of_one(left: Deployment, holder: str, where: str, context: str) -> Check:
-    stands = f"{left.key} in namespace {left.key.namespace} is on {left_on(left)}"
-    if holder:
-        return Topic.LEFT_BEHIND.ok(f"{stands}: {holder} works on it")
-    return Topic.LEFT_BEHIND.note(f"{stands} (looked {where})", undo_command(left.key, context))
+def _of_one(left: Deployment, where: str, context: str) -> Check:
+    return Topic.LEFT_BEHIND.note(f"{_stands(left)} (looked {where})", undo_command(left.key, context))
+
+
+def _stands(marked: Deployment) -> str:
+    return f"{marked.key} in namespace {marked.key.namespace} is on {left_on(marked)}"
 
 
 def _of_others(left: Sequence[Deployment], where: str, context: str) -> list[Check]:

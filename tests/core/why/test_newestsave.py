@@ -10,7 +10,7 @@ from devloop.core.image import ImageRef
 from devloop.core.why.cause import CauseCode, Link
 from devloop.core.why.chain import chain, first_broken
 from devloop.core.why.diagnosis import diagnose, exit_code
-from devloop.core.why.facts import Facts, NewestSave, Push, SavedFile, Settled
+from devloop.core.why.facts import Facts, NewestSave, Push, RegistryImage, SavedFile, Settled
 from tests.core.why.scenes import AFTER, ALWAYS, facts, running
 from tests.core.why.test_workload_causes import FINE, codes, crashing, source, unfinished
 from tests.core.workloads import REPOSITORY, digest
@@ -147,3 +147,45 @@ def test_what_the_pods_of_a_restored_workload_run_decides() -> None:
     causes = diagnose(replace(old, settled=replace(SETTLED, restored=AFTER)))
     assert [cause.code for cause in causes] == [*codes(old), CauseCode.RESTORED]
     assert exit_code(causes) is exit_code(diagnose(old)) is ExitCode.UNPROVEN
+
+
+OF_FILES = replace(
+    FINE,
+    references={
+        name: replace(each, registry=replace(each.registry, created=AFTER - 98, of_files=True))
+        for name, each in FINE.references.items()
+        if isinstance(each.registry, RegistryImage)
+    },
+)
+
+
+def _told(found: Facts) -> dict[Link, tuple[str, float]]:
+    return {each.link: (each.text, each.time) for each in chain(found, ())}
+
+
+@pytest.mark.parametrize("phase", ["", "rollout"])
+def test_what_was_deleted_is_told_so_and_no_older_time_beside_it(phase: str) -> None:
+    """The newest file that is left in the image is older than the deletion, which is in it all the same."""
+    gone = replace(SETTLED, what="page.html", deleted=1)
+    saved = replace(FAILED, what="page.html", deleted=1, phase=phase)
+    found = replace(OF_FILES, saved=saved) if phase else replace(OF_FILES, settled=gone)
+    told = _told(found)
+    assert told[Link.SOURCE] == ("page.html was deleted at", AFTER)
+    text, time = told[Link.REGISTRY]
+    assert (text.rpartition(" is ")[2], time) == ("aaaaaaaaaaaa", 0.0)
+
+
+def test_where_no_deletion_was_pushed_the_image_has_the_time_of_its_files() -> None:
+    several = replace(FAILED, what="a.py +1", deleted=2)
+    assert _told(of(several, OF_FILES))[Link.SOURCE][0] == "a.py +1 were deleted at"
+    for found in (of(several, OF_FILES), replace(OF_FILES, settled=SETTLED), OF_FILES):
+        text, time = _told(found)[Link.REGISTRY]
+        assert text.endswith(", made of files of")
+        assert time == AFTER - 98
+
+
+def test_a_deletion_that_failed_or_waits_is_called_so() -> None:
+    (cause,) = diagnose(of(replace(FAILED, what="page.html", deleted=1)))
+    assert cause.message.startswith("the build of the newest save (the deletion of page.html) failed: ")
+    (cause,) = diagnose(of(replace(WAITS, what="page.html", deleted=1)))
+    assert cause.message.startswith("the deletion of page.html is not live yet: ")
