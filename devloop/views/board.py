@@ -44,9 +44,9 @@ class Row:
     """`1/3`: ready Pods of the newest revision."""
     files: str = ""
     saved: str = ""
-    """`saved 14:02:11`; empty before the first save."""
+    """`saved 14:02:11`, the newest of its saves; empty before the first one."""
     detail: str = ""
-    """What is going on, or since when it is live, or what still runs meanwhile."""
+    """What is going on, or since when it is live and how long after that save, or what still runs meanwhile."""
     bars: str = ""
     """How long the last cycles took, and what is usual."""
     rank: int = FINE
@@ -305,7 +305,7 @@ def _of_finished(service: ServiceState, last: FinishedCycle, past: Chronicle, no
         return Row(service.name, "NOT AS PROVED", Tone.WARN, pods, shown, saved, was, rank=STOPPED)
     if last.outcome is Outcome.APPLIED:
         return Row(service.name, "APPLIED", Tone.GOOD, "", shown, saved, "scaled to 0: there is nothing to prove")
-    taken = seconds(max(0.0, last.finished - last.want.since)) if last.want.is_save else ""
+    taken = seconds(max(0.0, last.finished - last.want.of)) if last.want.is_save else ""
     since = "proved" if last.outcome is Outcome.UNCHANGED else "live"
     detail = f"{since} {moment(last.finished, now)}" + (f" ({taken})" if taken else "")
     return Row(service.name, "VERIFIED", Tone.GOOD, pods, shown, saved, detail, trend(past, service.name))
@@ -323,4 +323,4 @@ def _files(want: Want | None) -> str:
 
 
 def _saved(want: Want | None, now: float) -> str:
-    return f"saved {moment(want.since, now)}" if want and want.is_save else ""
+    return f"saved {moment(want.of, now)}" if want and want.is_save else ""

@@ -32,7 +32,7 @@ def _unproved(service: ServiceState, past: Chronicle, session: str, now: float) 
 
     def save(want: Want, **more: Any) -> NewestSave:
         saved = files(want.files, want.count)
-        return NewestSave(session, service.name, saved, want.since, still, **more)
+        return NewestSave(session, service.name, saved, want.of, still, **more)
 
     return _on_its_way(service, save) or _given_up(service, past, save) or _failed(service, past, save)
 
@@ -46,7 +46,7 @@ def _settled(service: ServiceState, past: Chronicle, session: str, context: str)
     saves = (cycle.want for cycle in reversed(past.cycles(service.name)) if cycle.want.is_save)
     want = next(saves, last.want)
     back = service.drifted if service.restored is not None else 0.0
-    return Settled(session, service.name, context, files(want.files, want.count), want.since, back, service.paused)
+    return Settled(session, service.name, context, files(want.files, want.count), want.of, back, service.paused)
 
 
 def _on_its_way(service: ServiceState, save: _Save) -> NewestSave | None:
