@@ -210,7 +210,9 @@ def _of_running(service: ServiceState, running: RunningCycle, past: Chronicle, n
     taken = seconds(max(0.0, now - running.started))
     if usual and running.phase and not running.warnings:  # what is wrong tells more than what is usual
         taken = f"{taken}, usually {seconds(usual)}"
-    parts = [taken, _at(service, running, past)]
+    # What was asked for runs all the same, and what is saved meanwhile does not.
+    waits = ": ".join(part for part in ("paused", _waiting(service)) if part) if service.paused else ""
+    parts = [taken, waits, _at(service, running, past)]
     return Row(
         service.name, word, Tone.BUSY, pods, _files(running.want), _saved(running.want, now),
         " · ".join(part for part in parts if part), rank=BUSY,

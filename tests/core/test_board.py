@@ -79,6 +79,11 @@ def _broken_and_mended_while_paused() -> Story:
     return _broken_and_paused().saved("web", "server.py").hold("web", HoldCode.PAUSED, "", "paused").wait(2)
 
 
+def _asked_while_paused() -> Story:
+    story = _live().tell(ev.ServicePaused("web", True)).begin("web", "x.py", trigger=Trigger.KEY)
+    return story.built("web").patched("web").pods("web", 1, 3, reason="pulling")
+
+
 def _paused_with_what_is_mended_elsewhere() -> Story:
     story = _started().failed("web", FailureCode.DEPENDENCY_FAILED, "db, which it depends on, failed", "")
     return story.tell(ev.ServicePaused("web", True))
@@ -135,6 +140,12 @@ ROWS: list[tuple[str, Callable[[], Story], tuple[object, ...]]] = [
      ("PAUSED", Tone.WARN, "", "", "", "a cycle waits; the cluster runs what it ran before")),
     ("stopped and paused", lambda: _broken_and_paused().begin("web", "x.py").finished("web", Outcome.STOPPED),
      ("PAUSED", Tone.WARN, "", "jobs.py", "saved 14:06:04", "the cluster runs your 14:01 save")),
+    ("asked for while paused", lambda: _asked_while_paused(),
+     ("rolling out", Tone.BUSY, "1/3", "x.py", "saved 14:01:33",
+      "0.4s, usually 1.7s · paused · c48xr: pulling on node2")),
+    ("asked for while paused, and saved since", lambda: _asked_while_paused().saved("web", "y.py"),
+     ("rolling out", Tone.BUSY, "1/3", "x.py", "saved 14:01:33",
+      "0.4s, usually 1.7s · paused: 1 saved file waits · c48xr: pulling on node2")),
     ("lost", lambda: _held(HoldCode.CONNECTION, "waiting for the cluster"),
      ("waiting for the cluster", Tone.BUSY, "", "x.py", "saved 14:01:33", "the cluster runs your 14:01:01 save")),
     ("a hold that is a sentence", lambda: _held(HoldCode.LOOP, "stopped: each build changes x.py; ignore it"),
