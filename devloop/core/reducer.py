@@ -70,7 +70,8 @@ def merge(earlier: Want | None, later: Want) -> Want:
         named = earlier
     since, newest = min(earlier.since, later.since), max(earlier.newest, later.newest)
     restart, build = earlier.restart or later.restart, earlier.build or later.build
-    return Want(named.trigger, since, newest, count, files[: ev.MAX_FILES], named.text, restart, build)
+    saved = max(earlier.saved, later.saved)
+    return Want(named.trigger, since, newest, count, files[: ev.MAX_FILES], named.text, restart, build, saved)
 
 
 def _new_service(name: str, now: float) -> ServiceState:
@@ -115,7 +116,7 @@ def _service_changed(service: ServiceState, event: ev.ServiceChanged, time: floa
 
 
 def _change_detected(service: ServiceState, event: ev.ChangeDetected, time: float) -> ServiceState:
-    want = merge(service.want, Want(ev.Trigger.FILES, time, count=event.count, files=event.files))
+    want = merge(service.want, Want(ev.Trigger.FILES, time, count=event.count, files=event.files, saved=time))
     running = service.running
     if running is None or not running.builds:
         return replace(service, want=want, echo=Echo())

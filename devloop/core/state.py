@@ -43,6 +43,13 @@ class Want:
     """Whether every Pod is started anew, also where it runs the image already."""
     build: bool = True
     """Whether anything of it needs a build: a restart does not, nor does a proof."""
+    saved: float = 0.0
+    """When the newest of the saves for it came; 0 where none did."""
+
+    @property
+    def of(self) -> float:
+        """The moment that people know it by: of its newest save, which it contains, else when it was asked for."""
+        return self.saved or self.since
 
     @property
     def is_save(self) -> bool:

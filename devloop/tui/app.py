@@ -27,6 +27,7 @@ from devloop.tui.talk import Ended, Session
 from devloop.views import Phrase, Tone
 from devloop.views.band import Band
 from devloop.views.loglines import without_colour
+from devloop.views.times import clock
 
 Run = Callable[["DevloopApp"], Awaitable[Ended]]
 _NOT_YET = "devloop is still starting"
@@ -177,7 +178,9 @@ class DevloopApp(Looking):
         sure = await self._sure(f"Put the workloads of {service} back as they were before devloop?")
         if sure and not self._is_ending:
             lines = await self.session.restore(service)
-            await self.push_screen_wait(Told(f"restore {service}", Text("\n".join(lines))))
+            # It stays until it is closed, and the next save may have taken over again by then.
+            title = f"restore {service}: how it was at {clock(self.clock())}"
+            await self.push_screen_wait(Told(title, Text("\n".join(lines))))
 
     def action_pane(self, name: str) -> None:
         self.open_pane(name)

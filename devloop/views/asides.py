@@ -14,6 +14,7 @@ from devloop.views.band import parted
 from devloop.views.board import failed_phase, short_pod
 from devloop.views.lastwords import LastWords
 from devloop.views.loglines import Line, line_of, note, rule
+from devloop.views.rollouts import Rollout, Rollouts
 
 _NOTED = (
     ev.WarningRaised,
@@ -34,10 +35,7 @@ class Asides:
     def __init__(self) -> None:
         self._pods: defaultdict[str, dict[str, None]] = defaultdict(dict)
         """Pods of a service that have said something, in the order in which they first did."""
-        self._again: dict[str, str] = {}
-        """Of a service whose newest patch rolls out no new image: which one instead."""
-        self._told: dict[str, int] = {}
-        """The cycle of a service whose code was announced last."""
+        self._rollouts: defaultdict[str, Rollouts] = defaultdict(Rollouts)
         self._last: defaultdict[str, LastWords] = defaultdict(LastWords)
 
     @property
@@ -73,6 +71,8 @@ class Asides:
     def of_event(self, record: ev.Record, before: SessionState, after: SessionState) -> Iterator[tuple[str, Line]]:
         """What an event adds to the logs, each with the service whose log it is."""
         event, time = record.event, record.time
+        if isinstance(event, ev.WorkloadDrifted):
+            self._rollouts[event.service].end()
         if isinstance(event, _NOTED):
             names = _concerned(event, after)
             told = phrases(event, after)
@@ -92,24 +92,25 @@ class Asides:
                 last.began_again(row.pod)
                 yield event.service, rule(time, f"{short_pod(row.pod)} restarted · restart {row.restarts}")
         elif isinstance(event, ev.WorkloadPatched) and event.service in before.services:
-            self._again[event.service] = _again(before.services[event.service])
+            self._rollouts[event.service].patched(before.services[event.service])
         elif isinstance(event, ev.CycleFinished):
             yield from ((event.service, line) for line in self._of_end(time, event, after))
         elif isinstance(event, ev.ServiceRemoved):
-            for known in (self._pods, self._again, self._told, self._last):
+            for known in (self._pods, self._rollouts, self._last):
                 known.pop(event.service, None)
             for phrase in phrases(event, after):  # its own log is gone with it
                 words = f"· {event.service}: {phrase.text}"
                 yield from ((name, note(time, words, phrase.tone)) for name in after.services)
 
     def _of_new_pod(self, time: float, event: ev.Log, service: ServiceState) -> Iterator[Line]:
-        running, known = service.running, list(self._pods[event.service])
-        replaces = _replaced(event.pod, known, service)
-        if running is not None and running.on_workloads and _is_current(event.pod, service):
-            if self._told.get(event.service) != running.number:
-                self._told[event.service] = running.number
-                yield rule(time, self._new_code(event.service, running.number, running.want, replaces))
-        elif replaces:
+        rollouts, known = self._rollouts[event.service], list(self._pods[event.service])
+        rollout, replaces = rollouts.of(event.pod, service), _replaced(event.pod, known, service)
+        is_past = rollouts.is_past(event.pod, rollout)
+        if rollout is not None and not rollout.is_told:
+            rollout.is_told = True
+            late = f"{short_pod(event.pod)} is still of cycle {rollout.cycle}"
+            yield rule(time, late if is_past else _begins(rollout, replaces))
+        elif replaces and not is_past:
             yield rule(time, replaces)
 
     def _of_end(self, time: float, event: ev.CycleFinished, state: SessionState) -> Iterator[Line]:
@@ -120,17 +121,20 @@ class Asides:
             last = service.last if service else None
             saved = f" ({files(last.want.files, last.want.count)})" if last and last.want.count else ""
             yield note(time, f"✘ cycle {event.cycle}{saved} FAILED {where}: {why or what}".replace(" :", ":"), Tone.BAD)
-        elif took_over(event, state) and service and service.last and self._told.get(event.service) != event.cycle:
-            self._told[event.service] = event.cycle  # nothing of the new code has said a word
-            yield rule(time, self._new_code(event.service, event.cycle, service.last.want, ""))
-        elif event.outcome.settles and service and service.last and not took_over(event, state):
+        elif took_over(event, state):
+            rollout = self._rollouts[event.service].by(event.cycle)
+            if rollout is not None and not rollout.is_told:
+                rollout.is_told = True  # nothing of the new code has said a word
+                yield rule(time, _begins(rollout, ""))
+        elif event.outcome.settles and service and service.last:
             yield note(time, _calm(event, service.last.want), Tone.GOOD)
 
-    def _new_code(self, service: str, number: int, want: Want, replaces: str) -> str:
-        what = files(want.files, want.count)
-        code = (self._again.get(service) or "new code") if want.build else "restarted"
-        parts = (f"{code}: {what}" if what else code, f"cycle {number}", replaces)
-        return " · ".join(part for part in parts if part)
+
+def _begins(rollout: Rollout, replaces: str) -> str:
+    """`new code: server.py · cycle 3 · x2k1 replaces 5f11`."""
+    what = files(rollout.what, rollout.count)
+    parts = (f"{rollout.code}: {what}" if what else rollout.code, f"cycle {rollout.cycle}", replaces)
+    return " · ".join(part for part in parts if part)
 
 
 def _concerned(event: ev.Event, state: SessionState) -> list[str]:
@@ -141,15 +145,6 @@ def _concerned(event: ev.Event, state: SessionState) -> list[str]:
         return list(state.services)
     known = ((name, service.workloads) for name, service in state.services.items())
     return [name for name, workloads in known if not workloads or event.workload in workloads]
-
-
-def _again(service: ServiceState) -> str:
-    """Which image is rolled out, where it is the one that was proved last or that Pods run already; else empty."""
-    pushed = service.running.pushed if service.running is not None else None
-    digests = frozenset(pushed.digests) if pushed is not None else frozenset()
-    if service.live is not None and service.live.digest in digests:
-        return f"the image of cycle {service.live.number} again"
-    return "the same image again" if service.serving and service.serving <= digests else ""
 
 
 def _calm(event: ev.CycleFinished, want: Want) -> str:
@@ -168,12 +163,6 @@ def _replaced(pod: str, known: list[str], service: ServiceState) -> str:
     if not known or wanted != 1:
         return ""
     return f"{short_pod(pod)} replaces {short_pod(known[-1])}"
-
-
-def _is_current(pod: str, service: ServiceState) -> bool:
-    """Whether the Pod is of the newest revision; one that was not seen yet is newer than what was seen."""
-    seen = [row for observed in service.workloads.values() for row in observed.pods if row.pod == pod]
-    return all(row.current for row in seen)
 
 
 def _pods(service: ServiceState | None) -> set[str]:

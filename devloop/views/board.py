@@ -44,9 +44,9 @@ class Row:
     """`1/3`: ready Pods of the newest revision."""
     files: str = ""
     saved: str = ""
-    """`saved 14:02:11`; empty before the first save."""
+    """`saved 14:02:11`, the newest of its saves; empty before the first one."""
     detail: str = ""
-    """What is going on, or since when it is live, or what still runs meanwhile."""
+    """What is going on, or since when it is live and how long after that save, or what still runs meanwhile."""
     bars: str = ""
     """How long the last cycles took, and what is usual."""
     rank: int = FINE
@@ -210,7 +210,9 @@ def _of_running(service: ServiceState, running: RunningCycle, past: Chronicle, n
     taken = seconds(max(0.0, now - running.started))
     if usual and running.phase and not running.warnings:  # what is wrong tells more than what is usual
         taken = f"{taken}, usually {seconds(usual)}"
-    parts = [taken, _at(service, running, past)]
+    # What was asked for runs all the same, and what is saved meanwhile does not.
+    waits = ": ".join(part for part in ("paused", _waiting(service)) if part) if service.paused else ""
+    parts = [taken, waits, _at(service, running, past)]
     return Row(
         service.name, word, Tone.BUSY, pods, _files(running.want), _saved(running.want, now),
         " · ".join(part for part in parts if part), rank=BUSY,
@@ -305,7 +307,7 @@ def _of_finished(service: ServiceState, last: FinishedCycle, past: Chronicle, no
         return Row(service.name, "NOT AS PROVED", Tone.WARN, pods, shown, saved, was, rank=STOPPED)
     if last.outcome is Outcome.APPLIED:
         return Row(service.name, "APPLIED", Tone.GOOD, "", shown, saved, "scaled to 0: there is nothing to prove")
-    taken = seconds(max(0.0, last.finished - last.want.since)) if last.want.is_save else ""
+    taken = seconds(max(0.0, last.finished - last.want.of)) if last.want.is_save else ""
     since = "proved" if last.outcome is Outcome.UNCHANGED else "live"
     detail = f"{since} {moment(last.finished, now)}" + (f" ({taken})" if taken else "")
     return Row(service.name, "VERIFIED", Tone.GOOD, pods, shown, saved, detail, trend(past, service.name))
@@ -323,4 +325,4 @@ def _files(want: Want | None) -> str:
 
 
 def _saved(want: Want | None, now: float) -> str:
-    return f"saved {moment(want.since, now)}" if want and want.is_save else ""
+    return f"saved {moment(want.of, now)}" if want and want.is_save else ""

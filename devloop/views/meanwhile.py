@@ -24,7 +24,7 @@ def meanwhile(service: ServiceState, now: float) -> str:
         return told
     if live is not None and service.serves_live:
         if live.want.is_save:
-            return f"the cluster runs your {minute(live.want.since, now)} save"
+            return f"the cluster runs your {minute(live.want.of, now)} save"
         return f"the cluster runs what was live at {minute(live.finished, now)}"
     return _AS_BEFORE if _is_as_before(service) else _NOT_PROVED
 

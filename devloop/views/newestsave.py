@@ -37,7 +37,7 @@ def _unproved(service: ServiceState, past: Chronicle, session: str, now: float, 
 
     def save(want: Want, **more: Any) -> NewestSave:
         saved, deleted = files(want.files, want.count), _deleted(want, is_here)
-        return NewestSave(session, service.name, saved, want.since, still, **more, deleted=deleted)
+        return NewestSave(session, service.name, saved, want.of, still, **more, deleted=deleted)
 
     return _on_its_way(service, save) or _given_up(service, past, save) or _failed(service, past, save)
 
@@ -58,7 +58,7 @@ def _settled(service: ServiceState, past: Chronicle, session: str, context: str,
     want = next(saves, last.want)
     back = service.drifted if service.restored is not None else 0.0
     what, deleted = files(want.files, want.count), _deleted(want, is_here)
-    return Settled(session, service.name, context, what, want.since, back, service.paused, deleted)
+    return Settled(session, service.name, context, what, want.of, back, service.paused, deleted)
 
 
 def _on_its_way(service: ServiceState, save: _Save) -> NewestSave | None:

@@ -2,6 +2,8 @@
 
 import gc
 
+import pytest
+
 from devloop.core import events as ev
 from devloop.core.events import HoldCode, Phase
 from devloop.core.failure import Connection, FailureCode
@@ -108,6 +110,72 @@ def test_a_pod_that_comes_without_a_cycle_replaces_the_one_before() -> None:
     story = Story("web").whole("web", pods=1).log("web", "old")
     story.tell(ev.Log("web", ev.LogSource.POD, "moved", pod="web-01c8d577-zzzzz", container="web"))
     assert log_of(story)[-2:] == ["── zzzzz replaces k9d0s", "zzzzz moved"]
+
+
+def _superseded(story: Story) -> Story:
+    """During its rollout, by a save; the next cycle is being built."""
+    story.ended("web", Phase.ROLLOUT, 1.0, ok=False).finished("web", ev.Outcome.SUPERSEDED)
+    return story.begin("web", "b.py").phase("web", Phase.BUILD)
+
+
+def _says(story: Story, pod: str, line: str) -> Story:
+    return story.tell(ev.Log("web", ev.LogSource.POD, line, pod=pod, container="web"))
+
+
+def _rules(story: Story) -> list[str]:
+    return [line.removeprefix("── ") for line in log_of(story) if line.startswith("── ")]
+
+
+def test_a_pod_of_a_superseded_cycle_that_speaks_during_the_next_build_stands_under_a_rule_of_its_own() -> None:
+    story = _rolled(2)
+    first = story.pod("web")
+    _says(_superseded(story), first, "Multi 1")
+    assert log_of(story)[-2:] == ["── new code: a.py · cycle 2", "zz81p Multi 1"]
+    _says(story.ended("web", Phase.BUILD, 0.3).phase("web", Phase.PUSH, 0.1).pushed("web").patched("web"), first, "2")
+    _says(story.pods("web", 2, 2), story.pod("web"), "Multi 2")
+    assert _rules(story)[-2:] == ["new code: a.py · cycle 2", "new code: b.py · cycle 3"]
+
+
+def test_a_pod_of_a_superseded_cycle_that_speaks_after_newer_code_is_told_apart() -> None:
+    story = _rolled(2)
+    late = story.pod("web")
+    _superseded(story).ended("web", Phase.BUILD, 0.3).phase("web", Phase.PUSH, 0.1).pushed("web").patched("web")
+    _says(story.pods("web", 2, 2).log("web", "Multi 2"), late, "Multi 1")
+    assert _rules(story)[-2:] == ["new code: b.py · cycle 3", "zz81p is still of cycle 2"]
+
+
+def _crashes(story: Story, image: str) -> Story:
+    """A build that pushes this image, whose Pod says so and ends."""
+    story.begin("web", trigger=ev.Trigger.KEY).phase("web", Phase.BUILD, 1).phase("web", Phase.PUSH, 1)
+    story.tell(ev.ImagePushed("web", story.number("web"), "web:dev", "web:dev", image, (image,))).patched("web")
+    story.pods("web", 0, 1, reason="CrashLoopBackOff", restarts=1).log("web", "boom")
+    return story.ended("web", Phase.ROLLOUT, 1, ok=False).failed("web", FailureCode.CRASH, "it ended", "")
+
+
+def test_a_build_of_the_same_crashing_code_is_no_new_code() -> None:
+    story = Story("web").whole("web", pods=2)
+    for number in (2, 2, 3, 2):
+        _crashes(story, digest(number))
+    assert [rule.partition(" · ")[0] for rule in _rules(story)[1:] if "cycle" in rule.partition(" · ")[2]] == [
+        "new code",
+        "the same image again",
+        "new code",
+        "the image of cycle 3 again",
+    ]
+
+
+@pytest.mark.parametrize("restored", [True, False])
+def test_what_somebody_went_back_to_is_not_called_the_code_of_a_cycle_of_which_nothing_was_heard(
+    restored: bool,
+) -> None:
+    story = Story("web").whole("web", pods=1).begin("web", "a.py").built("web").patched("web")
+    story.ended("web", Phase.ROLLOUT, 1, ok=False).failed("web", FailureCode.IMAGE_PULL, "no image", "")
+    drift = ev.WorkloadDrifted("web", "deployment/web", "devloop restore", "restored", restored=True)
+    row = ev.PodRow("web-0-after", "node1", "web-0", "Running", "", 0, digest(0), True, True)
+    seen = ev.WorkloadObserved("web", "deployment/web", True, 1, 1, 1, 0, (row,))
+    story.tell(*([drift] if restored else []), seen)
+    _says(story, row.pod, "back")
+    assert _rules(story) == ["new code · cycle 1"]
 
 
 def test_a_container_that_began_again() -> None:

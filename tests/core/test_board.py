@@ -79,6 +79,11 @@ def _broken_and_mended_while_paused() -> Story:
     return _broken_and_paused().saved("web", "server.py").hold("web", HoldCode.PAUSED, "", "paused").wait(2)
 
 
+def _asked_while_paused() -> Story:
+    story = _live().tell(ev.ServicePaused("web", True)).begin("web", "x.py", trigger=Trigger.KEY)
+    return story.built("web").patched("web").pods("web", 1, 3, reason="pulling")
+
+
 def _paused_with_what_is_mended_elsewhere() -> Story:
     story = _started().failed("web", FailureCode.DEPENDENCY_FAILED, "db, which it depends on, failed", "")
     return story.tell(ev.ServicePaused("web", True))
@@ -124,7 +129,7 @@ ROWS: list[tuple[str, Callable[[], Story], tuple[object, ...]]] = [
     ("paused", lambda: _live().tell(ev.ServicePaused("web", True)),
      ("PAUSED", Tone.WARN, "", "server.py +2", "saved 14:01:01", "the cluster runs your 14:01:01 save")),
     ("paused with a save", STATES["paused"],
-     ("PAUSED", Tone.WARN, "", "server.py +1", "saved 14:01:07",
+     ("PAUSED", Tone.WARN, "", "server.py +1", "saved 14:01:11",
       "2 saved files wait; the cluster runs your 14:01:01 save")),
     ("failed and paused", _broken_and_paused,
      ("FAILED, paused", Tone.BAD, "", "jobs.py", "saved 14:06:04", "cluster still runs your 14:01 save")),
@@ -135,13 +140,19 @@ ROWS: list[tuple[str, Callable[[], Story], tuple[object, ...]]] = [
      ("PAUSED", Tone.WARN, "", "", "", "a cycle waits; the cluster runs what it ran before")),
     ("stopped and paused", lambda: _broken_and_paused().begin("web", "x.py").finished("web", Outcome.STOPPED),
      ("PAUSED", Tone.WARN, "", "jobs.py", "saved 14:06:04", "the cluster runs your 14:01 save")),
+    ("asked for while paused", lambda: _asked_while_paused(),
+     ("rolling out", Tone.BUSY, "1/3", "x.py", "saved 14:01:33",
+      "0.4s, usually 1.7s · paused · c48xr: pulling on node2")),
+    ("asked for while paused, and saved since", lambda: _asked_while_paused().saved("web", "y.py"),
+     ("rolling out", Tone.BUSY, "1/3", "x.py", "saved 14:01:33",
+      "0.4s, usually 1.7s · paused: 1 saved file waits · c48xr: pulling on node2")),
     ("lost", lambda: _held(HoldCode.CONNECTION, "waiting for the cluster"),
      ("waiting for the cluster", Tone.BUSY, "", "x.py", "saved 14:01:33", "the cluster runs your 14:01:01 save")),
     ("a hold that is a sentence", lambda: _held(HoldCode.LOOP, "stopped: each build changes x.py; ignore it"),
      ("stopped", Tone.BUSY, "", "x.py", "saved 14:01:33",
       "stopped: each build changes x.py; ignore it · the cluster runs your 14:01:01 save")),
     ("looking on", STATES["looking_on"],
-     ("READ-ONLY", Tone.WARN, "", "server.py", "saved 14:00:00",
+     ("READ-ONLY", Tone.WARN, "", "server.py", "saved 14:00:05",
       "jo@laptop/4711 works on deployment/web · 1 saved file waits; the cluster runs what it ran before")),
     ("stopped", lambda: _live().begin("web", "x.py").phase("web", Phase.BUILD, 1).finished("web", Outcome.STOPPED),
      ("STOPPED", Tone.WARN, "", "x.py", "", "the cluster runs your 14:01:01 save")),
@@ -169,7 +180,7 @@ HEADLINES: list[tuple[Callable[[], Story], str]] = [
     (STATES["building"],
      "building routes.py · saved 14:01:04 · 1.4s, usually 1.7s · [3/3] RUN pip install -r requirements.txt"),
     (STATES["paused"],
-     "PAUSED · server.py +1 · saved 14:01:07 · 2 saved files wait; the cluster runs your 14:01:01 save"),
+     "PAUSED · server.py +1 · saved 14:01:11 · 2 saved files wait; the cluster runs your 14:01:01 save"),
     (_broken_and_mended_while_paused,
      "NOT LIVE, paused: build failed; the cluster runs your 14:01 save"
      " · 1 saved file waits · server.py · saved 14:06:07 · failed 14:06:05"),
@@ -184,6 +195,31 @@ HEADLINES: list[tuple[Callable[[], Story], str]] = [
 @pytest.mark.parametrize(("story", "words"), HEADLINES)
 def test_headline(story: Callable[[], Story], words: str) -> None:
     assert said(story()) == words
+
+
+def _burst(gap: float) -> Story:
+    """A file that is saved over and over: the first cycles are superseded, and the last contains all of it."""
+    story = Story("web").whole("web").wait(60)
+    for _ in range(3):
+        story.begin("web", "page.html").phase("web", Phase.BUILD).wait(gap).saved("web", "page.html").wait(0.1)
+        story.ended("web", Phase.BUILD, gap + 0.1, ok=False).finished("web", Outcome.SUPERSEDED).wait(gap)
+    return story.whole("web", "page.html").wait(30)
+
+
+def test_of_many_saves_the_newest_that_a_cycle_contains_is_told_and_seconds_count_from_it() -> None:
+    """Else the last one would look as if it were not in it."""
+    story = _burst(10)
+    newest = max(record.time for record in story.records if isinstance(record.event, ev.ChangeDetected))
+    stamp = time.strftime("%H:%M:%S", time.gmtime(newest))
+    assert said(story).startswith(f"VERIFIED page.html · saved {stamp} · live ")
+    assert "(1.8s)" in said(story)
+    story.wait(300).begin("web", "other.py").phase("web", Phase.BUILD, 1, ok=False)
+    assert f"your {stamp[:5]} save" in row_of(story.failed("web", FailureCode.BUILD_FAILED, "x", "")).detail
+
+
+def test_a_save_while_the_session_begins_has_its_own_time() -> None:
+    story = Story("web").wait(20).saved("web", "a.py").wait(5).begin("web", count=1, trigger=Trigger.START)
+    assert row_of(story).saved == "saved 14:00:20"
 
 
 def test_a_save_of_yesterday_is_told_with_its_day() -> None:

@@ -80,6 +80,14 @@ def test_a_build_that_was_asked_for_is_no_newer_save() -> None:
     assert standing(scene.state.services["web"], scene.past, "1a2b", "/work/web", story.now) == before
 
 
+def test_of_many_saves_the_time_is_that_of_the_newest() -> None:
+    story = verified().wait(60).saved("web", "app.py").wait(10)
+    newest = story.now
+    found = told(story.begin("web", "app.py").phase("web", ev.Phase.BUILD))
+    assert found is not None
+    assert (found.what, found.since) == ("app.py", round(newest, 3))
+
+
 @pytest.mark.parametrize("state", ["verified", "looking_on"])
 def test_nothing_where_all_is_proved_or_another_session_knows(state: str) -> None:
     assert told(STATES[state]()) is None

@@ -135,7 +135,7 @@ def test_a_recording_without_its_beginning_still_folds() -> None:
 
 # wants ---------------------------------------------------------------------------------------------------------------
 
-FILES = Want(Trigger.FILES, 2.0, 2, 1, ("a.py",))
+FILES = Want(Trigger.FILES, 2.0, 2, 1, ("a.py",), saved=2.0)
 KEY = Want(Trigger.KEY, 3.0, 3)
 DRIFT = Want(Trigger.DRIFT, 4.0, 4, text="the workload healed", build=False)
 START = Want(Trigger.START, 1.0, 1)
@@ -157,8 +157,8 @@ def test_two_reasons_become_one_cycle(rule: str, earlier: Want, later: Want, tri
 
 
 def test_merged_wants_keep_the_first_and_the_last_moment_and_all_files() -> None:
-    later = Want(Trigger.FILES, 5.0, 6, 2, ("b.py", "a.py"))
-    assert merge(FILES, later) == Want(Trigger.FILES, 2.0, 6, 2, ("b.py", "a.py"))
+    later = Want(Trigger.FILES, 5.0, 6, 2, ("b.py", "a.py"), saved=5.0)
+    assert merge(FILES, later) == Want(Trigger.FILES, 2.0, 6, 2, ("b.py", "a.py"), saved=5.0)
     assert merge(None, later) == later
 
 
@@ -173,12 +173,12 @@ def test_no_more_than_the_cap_of_files_is_named_and_the_count_is_a_bound() -> No
 
 def test_saves_and_requests_gather_until_a_cycle_takes_them() -> None:
     gathered = after(begun(), over(), changed("a.py"), changed("b.py"), ev.CycleRequested("web", Trigger.KEY, "r"))
-    assert gathered.want == Want(Trigger.KEY, 3.0, 3, 2, ("b.py", "a.py"), "r")
+    assert gathered.want == Want(Trigger.KEY, 3.0, 3, 2, ("b.py", "a.py"), "r", saved=4.0)
     taken = reduce(fold(log(STARTED, changed("a.py"))), ev.Record(9.0, begun(1, Trigger.FILES, "a.py")))
     web = taken.services["web"]
     assert web.want is None
     assert web.running is not None
-    assert web.running.want == Want(Trigger.FILES, 0.0, 1, 1, ("a.py",))
+    assert web.running.want == Want(Trigger.FILES, 0.0, 1, 1, ("a.py",), saved=1.0)
     assert web.running.started == 9.0
 
 

@@ -106,8 +106,19 @@ def test_who_paused_it_and_restored_it_is_told_what_takes_over_again() -> None:
     assert _said_of(waiting).endswith("b takes over again, and so does space, with what was saved meanwhile")
 
 
-def _said_of(web: ServiceState) -> str:
-    return tip(SANDBOX, Path.cwd() / "demo")(SessionState({"web": web}), Past((FILES, Outcome.FAILED)))
+def test_who_paused_all_is_told_the_key_that_lets_all_go_on() -> None:
+    web, api = ServiceState("web", paused=True), ServiceState("api", paused=True)
+    assert _said_of(web, api).endswith("all is paused: A lets it go on")
+    waiting = replace(api, want=WAITING)
+    assert _said_of(web, waiting).endswith("all is paused: A lets it go on, with what was saved meanwhile")
+    assert "web is paused: space" in _said_of(web, replace(api, paused=False))
+    restored = WorkloadDrifted("web", "deployment/web", "devloop restore", "restored", restored=True)
+    assert _said_of(replace(web, drift=restored), api).endswith("and so does a save after A")
+
+
+def _said_of(web: ServiceState, *others: ServiceState) -> str:
+    services = {each.name: each for each in (web, *others)}
+    return tip(SANDBOX, Path.cwd() / "demo")(SessionState(services), Past((FILES, Outcome.FAILED)))
 
 
 def test_before_a_session_runs_nobody_is_told_to_ask_for_its_status() -> None:

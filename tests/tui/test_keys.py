@@ -5,6 +5,7 @@ from textual.containers import VerticalScroll
 
 from devloop.core.commands import Command, Pause, Rebuild, Restart, Stop, TakeOver
 from devloop.tui.keys import KEYS, Where, bindings, foot, meaning
+from devloop.views.times import clock
 from tests.tui.stage import on_stage
 from tests.tui.states import STATES
 
@@ -57,6 +58,18 @@ async def test_a_key_asks(state: str, keys: str, asked: str) -> None:
     async with on_stage(STATES[state]()) as stage:
         await stage.press(*keys.split())
         assert stage.session.asked == [asked]
+
+
+async def test_what_came_of_a_restore_says_when_that_was() -> None:
+    """It stays until it is closed, and the next save takes over again."""
+    async with on_stage(STATES["verified"]()) as stage:
+        stamp = clock(stage.story.now)
+        await stage.press("R", "y")
+        stage.story.wait(60).whole("web", "server.py")
+        await stage.go_on()
+        said = "\n".join(stage.screen)
+        assert f"restore web: how it was at {stamp}" in said
+        assert "deployment/web is as it was" in said
 
 
 SHOWN = [

@@ -110,7 +110,7 @@ def _now(state: SessionState) -> str:
     """What counts more than the next thing to try."""
     web = state.services.get("web")
     if web is not None and web.paused:
-        return _paused(web)
+        return _paused(web, [*state.services.values()])
     if web is not None and web.hindered:
         return MEND
     if web is not None and web.running is not None and web.running.want.is_save:
@@ -123,13 +123,19 @@ def _now(state: SessionState) -> str:
     return f"{page}; b takes over again, q in the log ends all of it"
 
 
-def _paused(web: ServiceState) -> str:
+def _paused(web: ServiceState, services: Sequence[ServiceState]) -> str:
     """Going on takes nothing over that was restored, unless a save waits."""
-    waits = web.want is not None and web.want.is_save
+    is_all = len(services) > 1 and all(service.paused for service in services)
+    who, key = ("all", "A") if is_all else ("web", "space")
     if web.restored is not None:
-        too = "space, with what was saved meanwhile" if waits else "a save after space"
-        return f"web is paused, and what was there is put back; b takes over again, and so does {too}"
-    return f"web is paused: space lets it go on{', with what was saved meanwhile' if waits else ''}"
+        too = f"{key}, with what was saved meanwhile" if _waits(web) else f"a save after {key}"
+        return f"{who} is paused, and what was there is put back; b takes over again, and so does {too}"
+    waits = any(map(_waits, services)) if is_all else _waits(web)
+    return f"{who} is paused: {key} lets it go on{', with what was saved meanwhile' if waits else ''}"
+
+
+def _waits(service: ServiceState) -> bool:
+    return service.want is not None and service.want.is_save
 
 
 def _next(cycles: tuple[FinishedCycle, ...]) -> str:
