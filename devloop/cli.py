@@ -304,21 +304,23 @@ def wait(services: tuple[str, ...], file: Path | None, output: str | None, timeo
 
 
 @main.command()
-@click.argument("recording", type=click.Path(path_type=Path), metavar="FILE")
+@click.argument("recording", type=click.Path(path_type=Path), metavar="[FILE]", required=False)
 @options.output("How to print it, instead of showing it on the screen.")
 @click.option("--speed", type=float, default=None, metavar="N", help="N times as fast as it was [default: 1].")
 @click.option("--at-once", is_flag=True, help="Everything at once: the last frame, to look around in.")
-def replay(recording: Path, output: str | None, speed: float | None, at_once: bool) -> None:
+def replay(recording: Path | None, output: str | None, speed: float | None, at_once: bool) -> None:
     """Play a recorded session on the screen; needs no cluster.
 
-    FILE is what a session left in the state folder (its last line names it), or what `devloop up --output json` wrote.
-    It plays at its own pace, but pauses of more than three seconds are shortened to three, and stays on its last frame.
-    Look around with the same keys as in a session; those that would act only say that this is a replay; q quits.
+    FILE is what a session left in the state folder (its last line names it), or what `devloop up --output json` wrote;
+    without one the newest session is played. It plays at its own pace, but pauses of more than three seconds are
+    shortened to three, and stays on its last frame. Look around with the same keys as in a session; those that would
+    act only say that this is a replay; q quits.
 
     Where there is no terminal the plain text of the session is printed at once.
 
     \b
     Examples:
+      devloop replay
       devloop replay 3b5daf82.ndjson --speed 4
       devloop replay 3b5daf82.ndjson -o plain | less
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 KEPT_SESSIONS = 20
+_SESSIONS = "sessions"
 
 
 def default_root() -> Path:
@@ -21,6 +22,17 @@ def default_root() -> Path:
     from platformdirs import user_state_path
 
     return user_state_path("devloop", appauthor=False)
+
+
+def newest_recording(root: Path) -> Path | None:
+    """Of the session that wrote last; None where none is kept."""
+    recordings = _recordings(root)
+    return recordings[-1] if recordings else None
+
+
+def _recordings(root: Path) -> list[Path]:
+    """The oldest first."""
+    return sorted((root / _SESSIONS).glob("*.ndjson"), key=lambda path: path.stat().st_mtime)
 
 
 class FileStateFolder:
@@ -54,10 +66,10 @@ class FileStateFolder:
 
     def session_file(self, session: str) -> Path | None:
         """A fresh file for this session's recording; the oldest beyond `KEPT_SESSIONS` are removed."""
-        folder = self._root / "sessions"
+        folder = self._root / _SESSIONS
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            recordings = sorted(folder.glob("*.ndjson"), key=lambda path: path.stat().st_mtime)
+            recordings = _recordings(self._root)
             for old in recordings[: max(0, len(recordings) - KEPT_SESSIONS + 1)]:
                 old.unlink(missing_ok=True)
             path = folder / f"{session}.ndjson"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from devloop import __version__
+from devloop.adapters.statefolder import default_root, newest_recording
 from devloop.core.commands import Command
 from devloop.core.events import PROTOCOL, Record, SessionStarted
 from devloop.core.failure import ExitCode
@@ -35,8 +36,12 @@ class Unreadable:
     why: str
 
 
-def run_replay(path: Path, *, speed: float, at_once: bool, output: Output | None) -> int:
-    """Show it on the screen, or (with `output`) print it; its exit code."""
+def run_replay(path: Path | None, *, speed: float, at_once: bool, output: Output | None) -> int:
+    """Show it on the screen, or (with `output`) print it; its exit code. None: of the newest session."""
+    path = path or newest_recording(default_root())
+    if path is None:
+        say.err(f"no session is recorded in {default_root()} yet: name a FILE that is elsewhere")
+        return int(ExitCode.USAGE)
     records = read(path)
     if isinstance(records, Unreadable):
         say.err(records.why)

@@ -152,6 +152,9 @@ def test_an_interrupt_ends_the_session_and_all_of_the_sandbox(home: Path) -> Non
     assert "undo:" not in last, "what is gone needs none"
     assert "the sandbox is gone" in last
     nothing_is_left(home)
+    (again,) = re.findall(r"to see it again +(.*)", last)
+    printed = subprocess.run(["sh", "-c", f"{again} -o plain"], capture_output=True, text=True, check=True)
+    assert "web  VERIFIED" in printed.stdout
 
 
 @pytest.mark.timeout(120)

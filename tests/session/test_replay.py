@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -93,6 +94,17 @@ def test_what_is_none_is_one_sentence(written: Path, content: bytes, why: str) -
 def test_a_file_that_is_not_there_or_is_a_folder(tmp_path: Path) -> None:
     assert replay("nowhere.ndjson") == (2, "", "nowhere.ndjson cannot be read: No such file or directory\n")
     assert replay(str(tmp_path)) == (2, "", f"{tmp_path} cannot be read: Is a directory\n")
+
+
+def test_without_a_file_the_newest_session_is_played(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEVLOOP_STATE_DIR", str(tmp_path))
+    assert replay() == (2, "", f"no session is recorded in {tmp_path} yet: name a FILE that is elsewhere\n")
+    sessions = tmp_path / "sessions"
+    sessions.mkdir()
+    for name, at in (("older", 1), ("newest", 3), ("old", 2)):
+        (sessions / f"{name}.ndjson").write_bytes(GOLDEN.read_bytes() if name == "newest" else b"")
+        os.utime(sessions / f"{name}.ndjson", (at, at))
+    assert replay() == replay(str(GOLDEN))
 
 
 def test_a_later_contract_says_which_version_can_read_it(written: Path) -> None:

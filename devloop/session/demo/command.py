@@ -38,7 +38,8 @@ def run_demo(folder: Path | None, output: Output | None) -> int:
         return code or (_on_screen(where, sandbox) if output is None else _by_line(where, sandbox, output, tell))
 
     def over(where: DemoFolder, code: int) -> int:
-        tell(*words.end(where.path, make_was_interrupted=code == ExitCode.INTERRUPTED and by_make()))
+        interrupted = code == ExitCode.INTERRUPTED and by_make()
+        tell(*words.end(where.path, where.elsewhere if where.has_recording else None, make_was_interrupted=interrupted))
         return code
 
     return _in_sandbox(folder, session, over, tell)

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from devloop.adapters.statefolder import newest_recording
 from devloop.core.failure import ExitCode
 from devloop.sandbox.demoapp import copy_app, edited, steered
 from devloop.session.project import Refusal
@@ -65,10 +66,19 @@ class DemoFolder:
         """What another terminal reads to be in the sandbox as well."""
         return self.own / "env"
 
+    @property
+    def has_recording(self) -> bool:
+        """Whether a session was recorded here, in this demo or one before."""
+        return newest_recording(self._state) is not None
+
+    @property
+    def _state(self) -> Path:
+        return self.own / "state"
+
     def put_environment(self, kubeconfig: str, docker_config: str) -> dict[str, str]:
         """What makes an ordinary session one of the sandbox: nothing of the user's is read or written."""
         common = {
-            "KUBECONFIG": kubeconfig, "DOCKER_CONFIG": docker_config, "DEVLOOP_STATE_DIR": str(self.own / "state"),
+            "KUBECONFIG": kubeconfig, "DOCKER_CONFIG": docker_config, "DEVLOOP_STATE_DIR": str(self._state),
             VARIABLE: str(self.own), "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1",
         }  # fmt: skip
         lines = [f"export {name}={shlex.quote(value)}\n" for name, value in common.items()]

@@ -46,11 +46,13 @@ def beginning(folder: Path) -> list[str]:
     return _rows("devloop demo", f"a sandbox in {folder}", stand_in)
 
 
-def end(folder: Path, *, make_was_interrupted: bool = False) -> list[str]:
-    """What is left. `make` heard the Ctrl-C too, and says so in a line of its own, which looks like trouble."""
+def end(folder: Path, environment: Path | None, *, make_was_interrupted: bool = False) -> list[str]:
+    """What is left; `environment` where a session was recorded. `make` heard the Ctrl-C too, and says so in a line of
+    its own, which looks like trouble."""
     gone = f"the sandbox is gone with all that ran in it; {folder} stays, and is yours to delete"
     ending = ("that was your Ctrl-C, and all is well, whatever make says of it",) if make_was_interrupted else ()
-    return _rows("the end", gone, *ending)
+    again = [row("to see it again", f". {shlex.quote(str(environment))}; devloop replay")] if environment else []
+    return [*_rows("the end", gone, *ending), *again]
 
 
 def still_there(folder: Path, edited: Sequence[str]) -> str:
