@@ -14,7 +14,7 @@ from devloop.core.lease import seems_gone
 from devloop.core.manifest import deployment as parse_deployment
 from devloop.core.service import WorkloadKey
 from devloop.core.workload import Deployment
-from devloop.session.undo import left_on, undo_command
+from devloop.session.undo import left, undo_command
 
 _NAMED = 5
 """Namespaces of others that are named."""
@@ -59,26 +59,26 @@ async def _holder(leases: KubeLeases, key: WorkloadKey) -> str:
     return lease.holder.identity
 
 
-def _of_one(left: Deployment, holder: str, where: str, context: str) -> Check:
-    stands = f"{left.key} in namespace {left.key.namespace} is on {left_on(left)}"
+def _of_one(marked: Deployment, holder: str, where: str, context: str) -> Check:
+    stands = f"{marked.key} in namespace {marked.key.namespace} {left(marked, 'is on', 'carries')}"
     if holder:
         return Topic.LEFT_BEHIND.ok(f"{stands}: {holder} works on it")
-    return Topic.LEFT_BEHIND.note(f"{stands} (looked {where})", undo_command(left.key, context))
+    return Topic.LEFT_BEHIND.note(f"{stands} (looked {where})", undo_command(marked.key, context))
 
 
-def _of_others(left: Sequence[Deployment], where: str, context: str) -> list[Check]:
+def _of_others(others: Sequence[Deployment], where: str, context: str) -> list[Check]:
     """Whose they are is not written on them."""
-    if not left:
+    if not others:
         return []
-    names = sorted({each.key.namespace for each in left})
+    names = sorted({each.key.namespace for each in others})
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     spaces = f"other namespaces ({', '.join(names[:_NAMED])}{more})"
-    verb = "carries" if len(left) == 1 else "carry"
+    verb = "carries" if len(others) == 1 else "carry"
     there = f" --context {shlex.quote(context)}" if context else ""
     return [
         Topic.LEFT_BEHIND.note(
-            f"{counted(len(left), 'Deployment')} in {spaces} {verb} changes of devloop, and nobody works on "
-            f"{'it' if len(left) == 1 else 'them'} (looked {where})",
+            f"{counted(len(others), 'Deployment')} in {spaces} {verb} changes of devloop, and nobody works on "
+            f"{'it' if len(others) == 1 else 'them'} (looked {where})",
             f"where it is yours: devloop restore --all -n NAMESPACE{there}",
         )
     ]
