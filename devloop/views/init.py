@@ -113,8 +113,9 @@ def _default_tag(draft: Draft, user: str) -> Iterator[str]:
 
 
 def _runs(service: Proposal, tag: str) -> bool:
-    """Whether a workload runs now what a build is going to replace in the registry."""
-    refs = (reference(spot.container.image) for spot in service.matched.spots)
+    """Whether a workload runs now what a build is going to replace in the registry, and nobody can put back."""
+    own = (spot for spot in service.matched.spots if spot.container.name not in spot.live.put_there)
+    refs = (reference(spot.container.image) for spot in own)
     moved = (service.image.image, tag)
     return not service.image.load_why and any(ref and (full_name(ref), ref.effective_tag) == moved for ref in refs)
 
