@@ -17,6 +17,8 @@ from devloop.core.values import fill
 _MOST_LISTED = 6
 MOST_NAMED = 4
 """Namespaces, or files, in one sentence."""
+MOST_ASKED = 3
+"""Dockerfiles without any candidate that are asked about: with more of them, most are of something else."""
 
 
 def counted(number: int, noun: str) -> str:
@@ -67,10 +69,24 @@ def to_correct(kept: Kept) -> str:
 
 def to_deploy(draft: Draft) -> Iterator[str]:
     """What gets those into the file that nothing runs."""
-    idle = [each for each in draft.unmatched if not (each.is_answered or each.candidates or each.lacks_registry)]
-    if idle:
+    if idle := _idle(draft):
         names = _first([str(each.source) for each in idle], MOST_NAMED)
-        yield f"→ to have {names} too: deploy what runs it, then `devloop init` again"
+        yield f"→ to have {names} too: deploy what runs it, then `devloop init` again{or_named(draft)}"
+
+
+def _idle(draft: Draft) -> list[Unmatched]:
+    return [each for each in draft.unmatched if not (each.is_answered or each.candidates or each.lacks_registry)]
+
+
+def or_named(draft: Draft) -> str:
+    """The way for what runs them already, under a name that tells nothing; empty where nothing can be that."""
+    idle, known = _idle(draft), [str(live.key) for live in draft.unclaimed]
+    if not (idle and known):
+        return ""
+    which = quoted(known[:MOST_NAMED], "or") if len(known) <= MOST_NAMED else "one of the others there"
+    key = f'`workload = "{known[0]}"`' if len(known) == 1 else "its `workload`"
+    asks = "`devloop init` asks on a terminal, or " if len(idle) <= MOST_ASKED or not draft.services else ""
+    return f"; if {which} runs {'it' if len(idle) == 1 else 'one of them'}, {asks}write `[services.NAME]` with {key}"
 
 
 def found(matching: Matching) -> Iterator[str]:
