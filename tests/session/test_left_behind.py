@@ -37,8 +37,9 @@ def lease(namespace: str, age: float) -> dict[str, Any]:
 
 
 async def told(
-    folder: Path, *namespaces: str, leases: dict[str, dict[str, Any]], record: Original = RECORD
-) -> list[tuple[str, str, str]]:
+    folder: Path, *namespaces: str, leases: dict[str, dict[str, Any]], record: Original = RECORD,
+    going_on: tuple[WorkloadKey, ...] = (),
+) -> list[tuple[str, str, str]]:  # fmt: skip
     """Level, message and fix, for somebody who works in the namespace shop."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
@@ -53,7 +54,7 @@ async def told(
         api.handler = answer
         cluster = KubeCluster(pinned(folder, api.url, {}))
         try:
-            checks = await of_left_behind(cluster, ["shop"], "")
+            checks = await of_left_behind(cluster, ["shop"], "", going_on)
         finally:
             await cluster.close()
     return [(str(check.level), check.message, check.fix) for check in checks]
@@ -74,6 +75,18 @@ async def test_what_nobody_works_on_is_listed_with_what_undoes_it(
     assert (level, fix) == ("note", UNDO)
     stands = "deployment/web in namespace shop is on h:5000/web:dev under Always"
     assert message == f"{stands} (looked in all namespaces)"
+
+
+async def test_what_a_session_is_about_to_go_on_with_is_not_to_be_undone(tmp_path: Path) -> None:
+    """After `init`, which asks whether to start one."""
+    own = WorkloadKey("shop", "deployment", "web")
+    ((level, message, fix),) = await told(tmp_path, "shop", leases={}, going_on=(own,))
+    assert (level, fix) == ("ok", "")
+    stands = "deployment/web in namespace shop is on h:5000/web:dev under Always"
+    assert message == f"{stands} from an earlier session; `devloop up` goes on with it"
+    other = WorkloadKey("shop", "deployment", "api")
+    ((level, _, fix),) = await told(tmp_path, "shop", leases={}, going_on=(other,))
+    assert (level, fix) == ("note", UNDO)
 
 
 NO_NEWS = "devloop's marks (its image and pull policy were so before)"

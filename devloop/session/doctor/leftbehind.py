@@ -20,11 +20,16 @@ _NAMED = 5
 """Namespaces of others that are named."""
 
 
-async def of_left_behind(cluster: KubeCluster, namespaces: Sequence[str], context: str) -> list[Check]:
-    """Every workload that carries devloop's changes: in all namespaces where that may be asked, else in these."""
+async def of_left_behind(
+    cluster: KubeCluster, namespaces: Sequence[str], context: str, going_on: Collection[WorkloadKey] = ()
+) -> list[Check]:
+    """Every workload that carries devloop's changes: in all namespaces where that may be asked, else in these.
+
+    `going_on`: those that the session works on that is offered next; nothing is to be undone there.
+    """
     everywhere = await cluster.list_marked()
     if not isinstance(everywhere, Failure):
-        return await _of_marked(cluster, everywhere, namespaces, "in all namespaces", context)
+        return await _of_marked(cluster, everywhere, namespaces, "in all namespaces", context, going_on)
     if everywhere.code is not FailureCode.CLUSTER_DENIED:
         return [Topic.LEFT_BEHIND.because(everywhere)]
     listed = await asyncio.gather(*map(cluster.list_marked, namespaces))
@@ -32,19 +37,22 @@ async def of_left_behind(cluster: KubeCluster, namespaces: Sequence[str], contex
     if not seen:
         return []
     where = f"in {counted(len(seen), 'namespace').split()[1]} {', '.join(seen)}, as you may not list others"
-    return await _of_marked(cluster, [raw for found in seen.values() for raw in found], namespaces, where, context)
+    found = [raw for each in seen.values() for raw in each]
+    return await _of_marked(cluster, found, namespaces, where, context, going_on)
 
 
 async def _of_marked(
-    cluster: KubeCluster, listed: Sequence[Raw], namespaces: Collection[str], where: str, context: str
-) -> list[Check]:
+    cluster: KubeCluster, listed: Sequence[Raw], namespaces: Collection[str], where: str, context: str,
+    going_on: Collection[WorkloadKey],
+) -> list[Check]:  # fmt: skip
     if not listed:
         return [Topic.LEFT_BEHIND.ok(f"no Deployment carries changes of devloop (looked {where})")]
     marked = [parse_deployment(raw) for raw in listed]
     leases = KubeLeases(cluster)
     holders = await asyncio.gather(*(_holder(leases, each.key) for each in marked))
     held = [(each, holder) for each, holder in zip(marked, holders, strict=True)]
-    here = [_of_one(each, who, where, context) for each, who in held if each.key.namespace in namespaces]
+    own = ((each, who) for each, who in held if each.key.namespace in namespaces)
+    here = [_of_one(each, who, where, context, goes_on=each.key in going_on) for each, who in own]
     elsewhere = [each for each, who in held if each.key.namespace not in namespaces and not who]
     return [*here, *_of_others(elsewhere, where, context)] or [
         Topic.LEFT_BEHIND.ok(f"no Deployment that nobody works on carries changes of devloop (looked {where})")
@@ -59,10 +67,12 @@ async def _holder(leases: KubeLeases, key: WorkloadKey) -> str:
     return lease.holder.identity
 
 
-def _of_one(marked: Deployment, holder: str, where: str, context: str) -> Check:
+def _of_one(marked: Deployment, holder: str, where: str, context: str, *, goes_on: bool) -> Check:
     stands = f"{marked.key} in namespace {marked.key.namespace} {left(marked, 'is on', 'carries')}"
     if holder:
         return Topic.LEFT_BEHIND.ok(f"{stands}: {holder} works on it")
+    if goes_on:
+        return Topic.LEFT_BEHIND.ok(f"{stands} from an earlier session; `devloop up` goes on with it")
     return Topic.LEFT_BEHIND.note(f"{stands} (looked {where})", undo_command(marked.key, context))
 
 
