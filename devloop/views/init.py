@@ -58,6 +58,17 @@ def _absent(stated: Stated) -> Iterator[str]:
         yield f"its {' and '.join(stated.absent)} {was} not found in namespace {stated.namespace}"
 
 
+def in_images(services: Sequence[str], names: Sequence[str], ignore_file: str) -> str:
+    """That images will take what is written."""
+    image = f"the image{'' if len(services) == 1 else 's'} of {' and '.join(services)}"
+    verb = "becomes" if len(names) == 1 else "become"
+    lines = f"the line{'' if len(names) == 1 else 's'} {quoted(names)}"
+    return (
+        f"  ! {' and '.join(names)} {verb} part of {image}, so each edit builds anew: to leave that out, write {lines} "
+        f"into {ignore_file}"
+    )
+
+
 def to_correct(kept: Kept) -> str:
     """What ends that workloads of services of devloop.toml are not found."""
     if kept.home.elsewhere:

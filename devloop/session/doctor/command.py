@@ -48,6 +48,7 @@ async def _look(subject: Subject, assembly: Assembly, *, before_up: bool) -> lis
     registries = images.by_registry(services)
     found = await asyncio.gather(
         _within(Topic.CONTEXT_SIZE, "looking through the source", local.of_source(services)),
+        _within(Topic.CONTEXT_SIZE, "devloop's files", local.of_own_files(services, subject.place.root)),
         _within(Topic.ENGINE, "the engine", of_engine),
         _within(Topic.LOAD, "the way into the nodes", images.of_loads(services, assembly.loader)),
         *(_within(Topic.REGISTRY, name, images.of_registry(of, registry, builder)) for name, of in registries.items()),
