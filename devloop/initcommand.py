@@ -85,7 +85,7 @@ def _offer(ctx: click.Context, context: str) -> None:
         click.echo(f"→ {doctor}, then {up}")
         return
     click.echo()
-    if run_doctor(Request(context=context, writes=False), as_json=False):
+    if run_doctor(Request(context=context, writes=False), as_json=False, before_up=True):
         click.echo(f"\n→ mend what failed, then: {up}")
         return
     click.echo()

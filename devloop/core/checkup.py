@@ -48,7 +48,8 @@ class Topic(Enum):
     Fix: correct them; `devloop validate` checks the file alone."""
     CONTEXT_SIZE = ("source", "build context")
     """Files and bytes that a build may send, after `.dockerignore`, and the ten largest entries: a note from 100 MB on,
-    or when something cannot be read. Fix: leave out what the image does not need in `.dockerignore`."""
+    when something cannot be read, or when an image takes `devloop.toml` or its overlay, whose edits then build it anew.
+    Fix: leave out what the image does not need in `.dockerignore`."""
     IGNORE_FILE = ("source", "ignore file")
     """Told only when it has patterns that BuildKit refuses: every build would fail. Fix: correct or remove the line."""
     FILE_SYSTEM = ("source", "file system")

@@ -4,7 +4,7 @@ Every code belongs to one exit code of the command line (`ExitCode`), so that sc
 from a cluster that is away. `message` is written where the failure is found, `hint` names the next step.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
 
 
@@ -209,7 +209,7 @@ CONNECTION_LOST: dict[FailureCode, Connection] = {
 GOES_ON = "devloop goes on when it answers again"
 """The end of hints that a session gives: it waits, and nobody has to do anything."""
 BUILDS_AGAIN = "the next save builds again"
-"""The end of others, which is so unless the service is paused."""
+"""The end of others, which is so unless the service is paused, or the session waits for no save."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,3 +226,7 @@ class Failure:
     @property
     def exit_code(self) -> ExitCode:
         return EXIT_CODES[self.code]
+
+    def once(self, again: str) -> "Failure":
+        """The same where nobody waits for a save: that command builds again."""
+        return replace(self, hint=self.hint.replace(f"; {BUILDS_AGAIN}", f", then: {again}"))

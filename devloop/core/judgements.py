@@ -1,8 +1,10 @@
 """What `devloop doctor` makes of what it measured on this machine: clocks, disks, inotify limits, build contexts."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from devloop.core.checkup import Check, Topic, counted, in_bytes
+from devloop.core.problems import quoted
 
 SKEW_NOTED, SKEW_FAILED = 2.0, 60.0
 """Seconds between two clocks. Tokens of registries are good for 60 s unless they say otherwise (distribution's
@@ -115,6 +117,13 @@ class ContextSize:
     """Entries of its top and their bytes, the largest first; of a folder whose bytes are nearly all in one thing
     below it, that thing."""
     unreadable: tuple[str, ...] = ()
+
+
+def judge_own_files(who: str, names: Sequence[str], ignore_file: str) -> Check:
+    """devloop's own files, which are in `who`'s image."""
+    verb, them = ("is", "it") if len(names) == 1 else ("are", "them")
+    message = f"{who}: {' and '.join(names)} {verb} part of the image, so each edit of {them} builds it anew"
+    return Topic.CONTEXT_SIZE.note(message, f"leave {them} out in {ignore_file}: {quoted(names)}")
 
 
 def judge_context(who: str, folder: str, ignore_file: str, context: ContextSize) -> Check:

@@ -56,6 +56,11 @@ class Original:
         }
         return compact({**self.extra, "version": VERSION, "since": self.since, "containers": containers})
 
+    @property
+    def changed_nothing(self) -> bool:
+        """Whether image and pull policy were before devloop what it wants: then nothing but its marks is new."""
+        return bool(self.since) and not self.containers
+
     def written(self, container: str, key: str) -> Written | None:
         return self.containers.get(container, {}).get(key)
 

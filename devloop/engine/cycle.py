@@ -69,7 +69,8 @@ class _Cycle:
                 self._phases.start(Phase.ROLLOUT, announced=True)
                 return await self._roll_out(image)
         except PhaseError as error:
-            return self._result(Outcome.FAILED, error.failure)
+            failure = error.failure.once(self._facts.again) if self._facts.again else error.failure
+            return self._result(Outcome.FAILED, failure)
 
     # build and push ----------------------------------------------------------------------------------------------
 

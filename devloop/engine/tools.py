@@ -53,6 +53,8 @@ class SessionFacts:
     """Seconds."""
     platform: str = ""
     """What images are built for unless the service says otherwise: `linux/amd64`."""
+    again: str = ""
+    """The command that runs the session once more; only where it ends by itself and waits for no save."""
     pushed: defaultdict[str, list[PushedImage]] = field(default_factory=lambda: defaultdict(list))
     """Every image that the session pushed, by service, newest last."""
 

@@ -65,11 +65,11 @@ def run_plan(request: Request, *, as_json: bool) -> int:
     return _run(command)
 
 
-def run_doctor(request: Request, *, as_json: bool) -> int:
+def run_doctor(request: Request, *, as_json: bool, before_up: bool = False) -> int:
     async def command() -> ExitCode:
         from devloop.session.doctor.command import doctor
 
-        return await doctor(request, json=as_json)
+        return await doctor(request, json=as_json, before_up=before_up)
 
     return _run(command)
 

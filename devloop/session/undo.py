@@ -12,7 +12,7 @@ def undo_line(deployment: Deployment, context: str = "") -> str:
 
     `context` is the one that was chosen on the command line: without it the command would go somewhere else.
     """
-    return f"left {deployment.key} on {left_on(deployment)}; undo: {undo_command(deployment.key, context)}"
+    return f"left {deployment.key} {left(deployment, 'on', 'with')}; undo: {undo_command(deployment.key, context)}"
 
 
 def undo_command(key: WorkloadKey, context: str = "") -> str:
@@ -20,8 +20,11 @@ def undo_command(key: WorkloadKey, context: str = "") -> str:
     return f"devloop restore {key} -n {key.namespace}{there}"
 
 
-def left_on(deployment: Deployment) -> str:
-    """What its containers are left with: `host/api:dev under Always`."""
-    names = Original.decode(deployment.annotations.get(ORIGINAL, "")).containers
-    found = [spec for spec in deployment.template.containers if spec.name in names]
-    return ", ".join(dict.fromkeys(f"{spec.image} under {spec.pull_policy}" for spec in found))
+def left(deployment: Deployment, on: str, has: str) -> str:
+    """What its containers are left with, after `on`: `host/api:dev under Always`; after `has` where that is no news."""
+    record = Original.decode(deployment.annotations.get(ORIGINAL, ""))
+    found = [spec for spec in deployment.template.containers if spec.name in record.containers]
+    if found:
+        return f"{on} {', '.join(dict.fromkeys(f'{spec.image} under {spec.pull_policy}' for spec in found))}"
+    why = " (its image and pull policy were so before)" if record.changed_nothing else ""
+    return f"{has} devloop's marks{why}"

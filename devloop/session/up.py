@@ -15,7 +15,6 @@ from devloop.adapters.statefolder import FileStateFolder, default_root
 from devloop.core import events as ev
 from devloop.core.commands import Command, Quit
 from devloop.core.config import OnExit
-from devloop.core.containers import choose
 from devloop.core.failure import Connection, ExitCode, Failure
 from devloop.core.ports import Builder, LogTail
 from devloop.core.scheduler import Limits
@@ -32,6 +31,7 @@ from devloop.engine.tools import CycleResult, Emit, Gate, Order, Ports, SessionF
 from devloop.session import say
 from devloop.session.leases import hold, leaseholder, let_go
 from devloop.session.nowatcher import NoWatcher
+from devloop.session.podlogs import FollowedLogs
 from devloop.session.preparing import prepare
 from devloop.session.project import Project
 from devloop.session.remote import Remote, open_to_others
@@ -92,6 +92,7 @@ class Session:
         self._assembly: Assembly | None = None
         self._holder: Leaseholder | None = None
         self._tail: LogTail | None = None
+        self._logs: FollowedLogs | None = None
         self._tidying: Tidying | None = None
         self._running = False
         self._signalled: ExitCode | None = None
@@ -211,12 +212,14 @@ class Session:
     async def _loop(self, assembly: "Assembly") -> ExitCode:
         watcher = self._watcher()
         self._holder = leaseholder(assembly.leases, self._id, tell=self._log.emit, warn=self._telling.unguarded)
-        facts = SessionFacts(self._id, self._project.place.config.loop.rollout_timeout)
+        again = f"{self._project.command} --once" if self._options.once else ""
+        facts = SessionFacts(self._id, self._project.place.config.loop.rollout_timeout, again=again)
         conductor = self._conductor = self._conduct(assembly, watcher, facts)
         if self._deaf:
             conductor.drain()
         if self._options.pod_logs or not self._options.once:
             self._tail = assembly.tail(self._telling.pod_line)
+            self._logs = FollowedLogs(self._tail, self._services, begun=not self._options.once)
         for key in self._keys():
             assembly.observer.follow(key)
         builder = self._builder(assembly, watcher)
@@ -226,6 +229,8 @@ class Session:
             code = await hold(self._holder, self._keys(), self._log.emit, take_over, wait=wait)
         if code is not ExitCode.DONE:
             return code
+        if self._logs:
+            self._logs.begin()
         self._running = True
         async with (
             self._following_edits(assembly, watcher, conductor, facts) as look,
@@ -337,11 +342,8 @@ class Session:
             self._observations.observe(snapshot)
         if self._tidying and self._conductor:
             self._tidying.look(snapshot)
-        if self._tail and snapshot.deployment:
-            for service in self._project.services:
-                chosen = choose(service, snapshot.deployment.template)
-                if snapshot.key in service.workloads and not isinstance(chosen, Failure):
-                    self._tail.follow(service.name, snapshot, chosen)
+        if self._logs:
+            self._logs.look(snapshot)
 
     def _connection(self, ok: bool, text: str) -> None:
         if self._conductor:

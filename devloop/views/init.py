@@ -17,6 +17,8 @@ from devloop.core.values import fill
 _MOST_LISTED = 6
 MOST_NAMED = 4
 """Namespaces, or files, in one sentence."""
+MOST_ASKED = 3
+"""Dockerfiles without any candidate that are asked about: with more of them, most are of something else."""
 
 
 def counted(number: int, noun: str) -> str:
@@ -56,6 +58,17 @@ def _absent(stated: Stated) -> Iterator[str]:
         yield f"its {' and '.join(stated.absent)} {was} not found in namespace {stated.namespace}"
 
 
+def in_images(services: Sequence[str], names: Sequence[str], ignore_file: str) -> str:
+    """That images will take what is written."""
+    image = f"the image{'' if len(services) == 1 else 's'} of {' and '.join(services)}"
+    verb = "becomes" if len(names) == 1 else "become"
+    lines = f"the line{'' if len(names) == 1 else 's'} {quoted(names)}"
+    return (
+        f"  ! {' and '.join(names)} {verb} part of {image}, so each edit builds anew: to leave that out, write {lines} "
+        f"into {ignore_file}"
+    )
+
+
 def to_correct(kept: Kept) -> str:
     """What ends that workloads of services of devloop.toml are not found."""
     if kept.home.elsewhere:
@@ -67,10 +80,24 @@ def to_correct(kept: Kept) -> str:
 
 def to_deploy(draft: Draft) -> Iterator[str]:
     """What gets those into the file that nothing runs."""
-    idle = [each for each in draft.unmatched if not (each.is_answered or each.candidates or each.lacks_registry)]
-    if idle:
+    if idle := _idle(draft):
         names = _first([str(each.source) for each in idle], MOST_NAMED)
-        yield f"→ to have {names} too: deploy what runs it, then `devloop init` again"
+        yield f"→ to have {names} too: deploy what runs it, then `devloop init` again{or_named(draft)}"
+
+
+def _idle(draft: Draft) -> list[Unmatched]:
+    return [each for each in draft.unmatched if not (each.is_answered or each.candidates or each.lacks_registry)]
+
+
+def or_named(draft: Draft) -> str:
+    """The way for what runs them already, under a name that tells nothing; empty where nothing can be that."""
+    idle, known = _idle(draft), [str(live.key) for live in draft.unclaimed]
+    if not (idle and known):
+        return ""
+    which = quoted(known[:MOST_NAMED], "or") if len(known) <= MOST_NAMED else "one of the others there"
+    key = f'`workload = "{known[0]}"`' if len(known) == 1 else "its `workload`"
+    asks = "`devloop init` asks on a terminal, or " if len(idle) <= MOST_ASKED or not draft.services else ""
+    return f"; if {which} runs {'it' if len(idle) == 1 else 'one of them'}, {asks}write `[services.NAME]` with {key}"
 
 
 def found(matching: Matching) -> Iterator[str]:
@@ -113,8 +140,9 @@ def _default_tag(draft: Draft, user: str) -> Iterator[str]:
 
 
 def _runs(service: Proposal, tag: str) -> bool:
-    """Whether a workload runs now what a build is going to replace in the registry."""
-    refs = (reference(spot.container.image) for spot in service.matched.spots)
+    """Whether a workload runs now what a build is going to replace in the registry, and nobody can put back."""
+    own = (spot for spot in service.matched.spots if spot.container.name not in spot.live.put_there)
+    refs = (reference(spot.container.image) for spot in own)
     moved = (service.image.image, tag)
     return not service.image.load_why and any(ref and (full_name(ref), ref.effective_tag) == moved for ref in refs)
 

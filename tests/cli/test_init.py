@@ -518,3 +518,21 @@ def test_a_local_cluster_without_a_registry_is_loaded(project: Project, cluster:
     assert project.run("validate")[0] == 0
     code, _, err = project.run("plan", "--output", "json")
     assert "load" not in err, "what it proposes is nothing that devloop objects to"
+
+
+def test_files_that_the_image_would_take_are_named_with_the_lines_that_leave_them_out(
+    project: Project, cluster: Cluster
+) -> None:
+    cluster.deploy("shop", "127.0.0.1:1/shop/shop:1")
+    (project.root / "Dockerfile").write_text("FROM scratch\nCOPY . /app\n")
+    told = "! devloop.toml and devloop.local.toml become part of the image of shop, so each edit builds anew"
+    lines = "write the lines `devloop.toml` and `devloop.local.toml` into .dockerignore\n"
+    _, out, _ = project.run("init", "--yes")
+    assert told in out
+    assert lines in out
+    note = "shop: devloop.toml and devloop.local.toml are part of the image, so each edit of them builds it anew"
+    assert note in " ".join(project.run("doctor")[1].split())
+    (project.root / ".dockerignore").write_text("devloop*.toml\n")
+    _, out, err = project.run("init", "--diff")
+    assert told not in out + err
+    assert note not in " ".join(project.run("doctor")[1].split())

@@ -46,11 +46,16 @@ def test_all_namespaces_are_not_proposed_where_they_were_looked_at(
     cluster.deploy("other", "127.0.0.1:1/a/other")
     code, _, err = project.run("init", "--yes", *args)
     assert code == 3
+    named = (
+        "; if `deployment/other` runs one of them, `devloop init` asks on a terminal, or write `[services.NAME]` with "
+        '`workload = "deployment/other"`\n'
+    )
     assert err == (
         "none of the workloads in all namespaces runs what is built here, so there is nothing to write\n"
-        "→ deploy it first, or look elsewhere: --context CONTEXT\n"
+        f"→ deploy it first, or look elsewhere: --context CONTEXT{named}"
     )
-    assert project.run("init", "--yes", "-n", "shop")[2].endswith("-n NAMESPACE, --all-namespaces, --context CONTEXT\n")
+    alone = project.run("init", "--yes", "-n", "shop")[2]
+    assert alone.endswith(f"-n NAMESPACE, --all-namespaces, --context CONTEXT{named}")
 
 
 def test_a_container_of_docker_hub_is_treated_alike_with_an_answer_and_without(

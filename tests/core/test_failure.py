@@ -1,9 +1,11 @@
 """Failure codes and exit codes: none is without the other."""
 
+from dataclasses import replace
+
 import pytest
 
 from devloop.core.events import CheckFinished, CycleFinished, CycleStarted, Outcome, Record, SessionStarted, Trigger
-from devloop.core.failure import CONNECTION_LOST, EXIT_CODES, Connection, ExitCode, Failure, FailureCode
+from devloop.core.failure import BUILDS_AGAIN, CONNECTION_LOST, EXIT_CODES, Connection, ExitCode, Failure, FailureCode
 from devloop.core.reducer import fold
 from devloop.views import exit_code
 
@@ -58,3 +60,10 @@ def test_of_several_failures_the_highest_exit_code_counts(
 def test_what_no_cycle_failed_with_does_not_count() -> None:
     check = CheckFinished("builder", False, "away", code=FailureCode.ENGINE_UNREACHABLE)
     assert exit_code(fold(Record(0.0, event) for event in [*STARTED, check])) is ExitCode.DONE
+
+
+def test_where_nobody_waits_for_a_save_the_hint_names_the_command() -> None:
+    broken = Failure(FailureCode.BUILD_FAILED, "no", f"fix it; {BUILDS_AGAIN}")
+    assert broken.once("devloop up web --once").hint == "fix it, then: devloop up web --once"
+    other = replace(broken, hint="`docker login`")
+    assert other.once("devloop up web --once") == other

@@ -83,6 +83,19 @@ def test_a_tag_that_was_there_before_is_not_moved_back(image: str, pin: Pin, mov
     assert plan_restore(patched(deployment(container(image=image)), ("web",), pin)).moved == moved
 
 
+def test_where_devloop_changed_no_field_the_image_stays_what_was_pushed() -> None:
+    before = container(policy="Always")
+    pushed_to = f"container web: {DEV} stays, with what was pushed to it last"
+    assert plan_restore(patched(deployment(before), ("web",))).moved == (pushed_to,)
+    two = deployment(before, container("log", "registry:5000/log:1"))
+    assert plan_restore(patched(two, ("web",))).moved == (
+        "the image that devloop pushed to stays, with what was pushed to it last",
+    )
+    pinned_to = deployment(container(image=f"{DEV}@{digest('a')}"))
+    assert plan_restore(patched(pinned_to, ("web",), Pin.DIGEST)).moved == (), "nothing moves a digest"
+    assert plan_restore(deployment(before)).moved == ()
+
+
 def managed(name: str, time: str, field: str = "f:image", **extra: Any) -> dict[str, Any]:
     fields: dict[str, Any] = {"f:spec": {"f:template": {"f:spec": {"f:containers": {'k:{"name":"web"}': {field: {}}}}}}}
     return {"manager": name, "operation": "Update", "time": time, "fieldsV1": fields, **extra}

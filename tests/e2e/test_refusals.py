@@ -292,3 +292,27 @@ async def test_nodes_that_have_no_credentials(scene: Scene, tmp_path: Path) -> N
         assert code == 0, devloop.said()
         (pod,) = scene.new_pods()
         assert pod["status"]["containerStatuses"][0]["imageID"].endswith(devloop.of("image_pushed")[0]["digest"])
+
+
+def test_under_once_a_failed_check_is_the_last_word_before_the_recording(scene: Scene) -> None:
+    """Lines that Pods wrote long before stood below it."""
+    scene.deploy()
+    scene.program("echo one from before; exec sleep 600")
+    scene.configure()
+    assert scene.once()[0] == 0
+    toml = scene.folder / "devloop.toml"
+    toml.write_text(toml.read_text().replace(scene.image, "127.0.0.1:1/away/web"))
+    done = run(scene.folder, "up", "--once")
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert "FAILED check" in done.stdout
+    assert "one from before" not in done.stdout
+
+
+def test_a_session_that_ends_promises_no_build_at_the_next_save(scene: Scene) -> None:
+    scene.deploy()
+    scene.dockerfile("FROM 127.0.0.1:1/away:1")
+    scene.configure()
+    code, devloop = scene.once()
+    assert code == 4, devloop.said()
+    hint = failed(devloop, "build_failed")["hint"]
+    assert re.search(r", then: devloop up\b.* --once$", hint), hint

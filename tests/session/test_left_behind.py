@@ -10,17 +10,25 @@ from aiohttp import web
 from devloop.adapters.kube import KubeCluster
 from devloop.core.checkup import Check, Level
 from devloop.core.lease import Holder, Lease, lease_body, lease_name
+from devloop.core.manifest import deployment
+from devloop.core.original import Original, Written
 from devloop.core.service import WorkloadKey
 from devloop.session.doctor.leftbehind import of_left_behind
+from devloop.session.undo import undo_line
 from tests.adapters.fakeapi import fake_api, pinned
 
 JO = Holder("jo", "laptop", 4711, "1b6732b5")
 UNDO = "devloop restore deployment/web -n shop"
 
 
-def marked(namespace: str) -> dict[str, Any]:
-    metadata = {"name": "web", "namespace": namespace, "uid": "u", "labels": {"devloop/active": "true"}}
-    spec = {"selector": {}, "template": {"spec": {"containers": [{"name": "web", "image": "h:5000/web:dev"}]}}}
+RECORD = Original(1.0).with_field("web", "image", Written("h:5000/web:1", "h:5000/web:dev"))
+
+
+def marked(namespace: str, record: Original = RECORD) -> dict[str, Any]:
+    metadata: dict[str, Any] = {"name": "web", "namespace": namespace, "uid": "u", "labels": {"devloop/active": "true"}}
+    metadata["annotations"] = {"devloop/original": record.encode()}
+    web = {"name": "web", "image": "h:5000/web:dev", "imagePullPolicy": "Always"}
+    spec = {"selector": {}, "template": {"spec": {"containers": [web]}}}
     return {"metadata": metadata, "spec": spec, "status": {}}
 
 
@@ -29,16 +37,20 @@ def lease(namespace: str, age: float) -> dict[str, Any]:
     return lease_body(WorkloadKey(namespace, "deployment", "web"), Lease(JO, now, now))
 
 
-async def told(folder: Path, *namespaces: str, leases: dict[str, dict[str, Any]]) -> list[tuple[str, str, str]]:
-    """Level, message and fix, for somebody who works in the namespace shop."""
-    return [(str(check.level), check.message, check.fix) for check in await checks(folder, *namespaces, leases=leases)]
+async def told(folder: Path, *namespaces: str, **more: Any) -> list[tuple[str, str, str]]:
+    """Level, message and fix of each of `checks`."""
+    return [(str(each.level), each.message, each.fix) for each in await checks(folder, *namespaces, **more)]
 
 
-async def checks(folder: Path, *namespaces: str, leases: dict[str, dict[str, Any]]) -> list[Check]:
+async def checks(
+    folder: Path, *namespaces: str, leases: dict[str, dict[str, Any]], record: Original = RECORD,
+    going_on: tuple[WorkloadKey, ...] = (),
+) -> list[Check]:  # fmt: skip
+    """For somebody who works in the namespace shop."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
         if request.path.endswith("/deployments"):
-            return web.json_response({"items": [marked(name) for name in namespaces]})
+            return web.json_response({"items": [marked(name, record) for name in namespaces]})
         for name, body in leases.items():
             if request.path.endswith(f"/namespaces/{name}/leases/{lease_name(WorkloadKey(name, 'deployment', 'web'))}"):
                 return web.json_response(body)
@@ -48,7 +60,7 @@ async def checks(folder: Path, *namespaces: str, leases: dict[str, dict[str, Any
         api.handler = answer
         cluster = KubeCluster(pinned(folder, api.url, {}))
         try:
-            return await of_left_behind(cluster, ["shop"], "")
+            return await of_left_behind(cluster, ["shop"], "", going_on)
         finally:
             await cluster.close()
 
@@ -68,7 +80,41 @@ async def test_what_nobody_works_on_is_listed_with_what_undoes_it(
 ) -> None:
     ((level, message, fix),) = await told(tmp_path, "shop", leases=leases)
     assert (level, fix) == ("note", UNDO)
-    assert message.endswith("(looked in all namespaces)")
+    stands = "deployment/web in namespace shop is on h:5000/web:dev under Always"
+    assert message == f"{stands} (looked in all namespaces)"
+
+
+async def test_what_a_session_is_about_to_go_on_with_is_not_to_be_undone(tmp_path: Path) -> None:
+    """After `init`, which asks whether to start one."""
+    own = WorkloadKey("shop", "deployment", "web")
+    ((level, message, fix),) = await told(tmp_path, "shop", leases={}, going_on=(own,))
+    assert (level, fix) == ("ok", "")
+    stands = "deployment/web in namespace shop is on h:5000/web:dev under Always"
+    assert message == f"{stands} from an earlier session; `devloop up` goes on with it"
+    other = WorkloadKey("shop", "deployment", "api")
+    ((level, _, fix),) = await told(tmp_path, "shop", leases={}, going_on=(other,))
+    assert (level, fix) == ("note", UNDO)
+
+
+NO_NEWS = "devloop's marks (its image and pull policy were so before)"
+
+
+async def test_what_was_so_before_devloop_is_told_as_that(tmp_path: Path) -> None:
+    ((level, message, fix),) = await told(tmp_path, "shop", leases={}, record=Original(1.0))
+    assert (level, fix) == ("note", UNDO)
+    assert message == f"deployment/web in namespace shop carries {NO_NEWS} (looked in all namespaces)"
+
+
+@pytest.mark.parametrize(
+    ("record", "words"),
+    [
+        (RECORD, "on h:5000/web:dev under Always"),
+        (Original(1.0), f"with {NO_NEWS}"),
+        (Original(), "with devloop's marks"),
+    ],
+)
+def test_the_last_words_say_what_is_left(record: Original, words: str) -> None:
+    assert undo_line(deployment(marked("shop", record))) == f"left deployment/web {words}; undo: {UNDO}"
 
 
 async def test_what_is_elsewhere_is_counted_in_one_line(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from devloop.core.init.match import Matched, Matching, Unmatched
 from devloop.core.init.registry import Chosen, Place, choose, unfit
 from devloop.core.init.source import Source, plain
 from devloop.core.init.surroundings import Surroundings
-from devloop.core.init.workload import Live, full_name, reference
+from devloop.core.init.workload import DEPLOYMENT, Live, full_name, reference
 from devloop.core.order import cycles
 from devloop.core.resolve import LOCAL_TAG, SHARED_TAG
 from devloop.core.service import BuildSpec, Pin, Service, WorkloadKey
@@ -73,6 +73,8 @@ class Draft:
     kept: Kept = NOTHING
     if_right: Mapping[Source, Chosen] = field(default_factory=dict)
     """The image of what is not clear, if its first candidate is right."""
+    unclaimed: tuple[Live, ...] = ()
+    """Deployments of images that can have been built here, though nothing here builds them by any name."""
 
     @property
     def new(self) -> tuple[Proposal, ...]:
@@ -118,7 +120,17 @@ def draft(
         namespace = ""  # the file names none, and none is put into it: each new service names its own
     if_right |= {each.source: chosen for each in matching.unmatched
                  if (meant := _first(each)) and (chosen := image_of(meant, (*matching.matched, meant)))}  # fmt: skip
-    return Draft(target, namespace, ordered, unmatched, shared, names, around.loads_into, kept, if_right)
+    unclaimed = tuple(_unclaimed(matching, around, kept))
+    return Draft(target, namespace, ordered, unmatched, shared, names, around.loads_into, kept, if_right, unclaimed)
+
+
+def _unclaimed(matching: Matching, around: Surroundings, kept: Kept) -> Iterator[Live]:
+    asked = {spot.live.key for each in matching.unmatched for spot in each.candidates}
+    for live in matching.left:
+        refs = (reference(each.image) for each in live.mains)
+        ours = live.key.kind == DEPLOYMENT and any(ref is not None and around.may_be_ours(ref) for ref in refs)
+        if ours and live.key not in asked and not kept.makes(live):
+            yield live
 
 
 def _first(unmatched: Unmatched) -> Matched | None:

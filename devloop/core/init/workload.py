@@ -6,8 +6,10 @@ from typing import Any
 
 from devloop.core.image import DOCKER_HUB, ImageRef, InvalidReferenceError
 from devloop.core.manifest import deployment
+from devloop.core.original import Original
+from devloop.core.patch import IMAGE
 from devloop.core.service import WorkloadKey
-from devloop.core.workload import ContainerSpec
+from devloop.core.workload import ORIGINAL, ContainerSpec
 
 DEPLOYMENT = "deployment"
 _NOBODYS = frozenset({"registry.k8s.io", "k8s.gcr.io", "mcr.microsoft.com", "public.ecr.aws", "gke.gcr.io"})
@@ -25,6 +27,8 @@ class Live:
     """Init containers first."""
     labels: Mapping[str, str] = field(default_factory=dict)
     """Of the workload and of its Pods."""
+    put_there: frozenset[str] = frozenset()
+    """The containers whose image devloop wrote, and recorded what was there: a restore puts that back."""
 
     @property
     def mains(self) -> tuple[ContainerSpec, ...]:
@@ -50,7 +54,10 @@ def live(kind: str, raw: Mapping[str, Any]) -> Live:
     spec = raw.get("spec") or {}
     pods = ((spec.get("template") or {}).get("metadata") or {}).get("labels") or {}
     key = WorkloadKey(read.key.namespace, kind, read.key.name)
-    return Live(key, read.template.containers, {**pods, **read.labels})
+    record = Original.decode(read.annotations.get(ORIGINAL, ""))
+    written = ((each.name, record.written(each.name, IMAGE), each.image) for each in read.template.containers)
+    put_there = frozenset(name for name, field, image in written if field is not None and field.wrote == image)
+    return Live(key, read.template.containers, {**pods, **read.labels}, put_there)
 
 
 def reference(image: str) -> ImageRef | None:

@@ -52,8 +52,8 @@ class CauseCode(StrEnum):
     """The workload asks for something that will never become the newest image: a digest whose tag has moved on, another
     tag or repository than devloop.toml pushes to, or an older tag than what was built last on this machine. The last is
     told only of images that devloop builds (a service of devloop.toml, or a recorded push): of others, another tag is
-    another thing. Fix: `kubectl set image` where the registry is known to have that image, else `devloop up NAME
-    --once`."""
+    another thing. Fix: `devloop up NAME --once` for a service, which `devloop restore` undoes; else `kubectl set
+    image`."""
     PAUSED = "paused"
     """Nobody lets the newest template roll out: `spec.paused` of a Deployment, `OnDelete` or a `partition` of a
     StatefulSet or DaemonSet. New Pods that crash are told as `rollout-stuck` instead. Fix: `kubectl rollout resume`,

@@ -9,7 +9,6 @@ from devloop.core.managers import field_writer
 from devloop.core.original import Original, Written
 from devloop.core.patch import BuildMark
 from devloop.core.proof import verdict_of
-from devloop.core.service import WorkloadKey
 from devloop.core.why.cause import Cause, CauseCode, Evidence
 from devloop.core.why.facts import Facts, LocalImage, LocalTag, Reference, RegistryImage, Unread
 from devloop.core.why.fixes import set_image
@@ -131,17 +130,14 @@ def _other_than_expected(facts: Facts, spec: ContainerSpec, reference: Reference
     if expected is None or reference.ref.with_digest("").same_image(expected):
         return None
     message = f"asks for {spec.image}, but devloop.toml pushes to {expected}, so it never sees what is pushed"
-    pushed = facts.references.get(str(expected))
-    # What the registry may not have would take down what runs.
-    there = pushed is not None and isinstance(pushed.registry, RegistryImage)
-    fix = set_image(facts.key, spec.name, str(expected)) if there else facts.up
-    return message, fix, Evidence("devloop.toml", f"the image is {expected}")
+    # devloop puts it there with a record of what was before, which `devloop restore` undoes.
+    return message, facts.up, Evidence("devloop.toml", f"the image is {expected}")
 
 
 def _newer(facts: Facts, container: str, reference: Reference) -> _Found | None:
     ref, registry, tag = reference.ref, reference.registry, reference.tag
     if ref.digest and isinstance(registry, RegistryImage) and isinstance(tag, RegistryImage):
-        return _moved_on(facts.key, container, ref, registry, tag)
+        return _moved_on(facts, container, ref, registry, tag)
     return _under_another_tag(facts, container, reference) if _is_own(facts, reference) else None
 
 
@@ -157,7 +153,7 @@ def _is_own(facts: Facts, reference: Reference) -> bool:
 
 
 def _moved_on(
-    key: WorkloadKey, container: str, ref: ImageRef, registry: RegistryImage, tag: RegistryImage
+    facts: Facts, container: str, ref: ImageRef, registry: RegistryImage, tag: RegistryImage
 ) -> _Found | None:
     """A digest beside a tag that means another image by now."""
     known = {registry.resolved.digest: registry.resolved}
@@ -166,7 +162,8 @@ def _moved_on(
     message = f"asks for the digest {short(ref.digest)}, and {ref.with_digest('')} means another image by now"
     text = f"{ref.with_digest('')} is {short(tag.resolved.digest)} now, and was {tag.made}"
     evidence = Evidence("registry", text if tag.created else text.partition(",")[0], tag.created, tag.resolved.digest)
-    return message, set_image(key, container, str(ref.with_digest(tag.resolved.digest))), evidence
+    by_digest = set_image(facts.key, container, str(ref.with_digest(tag.resolved.digest)))
+    return message, by_digest if facts.expected is None else facts.up, evidence
 
 
 def _under_another_tag(facts: Facts, container: str, reference: Reference) -> _Found | None:

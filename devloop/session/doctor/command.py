@@ -25,12 +25,12 @@ _NEEDED = frozenset({Topic.ENGINE, Topic.LOAD, Topic.REGISTRY, Topic.API_SERVER,
 """Without an answer to these `devloop up` would not begin."""
 
 
-async def doctor(request: Request, *, json: bool) -> ExitCode:
-    """Print the report; the exit code says whether anything failed."""
+async def doctor(request: Request, *, json: bool, before_up: bool = False) -> ExitCode:
+    """Print the report; the exit code says whether anything failed. `before_up`: `devloop up` is offered next."""
     subject = await open_subject(request)
     assembly = assemble(Project(subject.place, subject.services, ""), lambda snapshot: None, lambda ok, text: None)
     try:
-        found = await _look(subject, assembly)
+        found = await _look(subject, assembly, before_up=before_up)
     finally:
         await assembly.close()
     checks = in_order((*subject.checks, *found))
@@ -39,7 +39,7 @@ async def doctor(request: Request, *, json: bool) -> ExitCode:
     return exit_code(checks)
 
 
-async def _look(subject: Subject, assembly: Assembly) -> list[Check]:
+async def _look(subject: Subject, assembly: Assembly, *, before_up: bool) -> list[Check]:
     services, registry = subject.services, assembly.registry
     builder = assembly.buildx if has_engine() else None
     of_engine = (
@@ -48,27 +48,30 @@ async def _look(subject: Subject, assembly: Assembly) -> list[Check]:
     registries = images.by_registry(services)
     found = await asyncio.gather(
         _within(Topic.CONTEXT_SIZE, "looking through the source", local.of_source(services)),
+        _within(Topic.CONTEXT_SIZE, "devloop's files", local.of_own_files(services, subject.place.root)),
         _within(Topic.ENGINE, "the engine", of_engine),
         _within(Topic.LOAD, "the way into the nodes", images.of_loads(services, assembly.loader)),
         *(_within(Topic.REGISTRY, name, images.of_registry(of, registry, builder)) for name, of in registries.items()),
         _within(Topic.BASE, "base images", bases.of_bases(services, registry)),
-        *([_of_cluster(subject, assembly)] if subject.is_pinned else []),
+        *([_of_cluster(subject, assembly, before_up=before_up)] if subject.is_pinned else []),
     )
     return [*local.of_machine(), *(check for checks in found for check in checks)]
 
 
-async def _of_cluster(subject: Subject, assembly: Assembly) -> list[Check]:
+async def _of_cluster(subject: Subject, assembly: Assembly, *, before_up: bool) -> list[Check]:
     """An API server that does not answer is not asked anything else."""
     kube, services, namespaces = assembly.cluster, subject.services, subject.namespaces
     server = await _within(Topic.API_SERVER, "the API server", cluster.of_api_server(kube))
     checks = [cluster.of_context(subject.place, namespaces), *server]
     if server[0].level is Level.FAILED:
         return checks
+    going_on = {key for service in services for key in service.workloads} if before_up else set()
+    left_behind = of_left_behind(kube, namespaces, subject.place.chosen, going_on)
     parts = [
         *(_within(Topic.RIGHTS, f"rights in {name}", cluster.of_namespace(kube, name)) for name in namespaces),
         _within(Topic.WORKLOAD, "workloads", cluster.of_workloads(services, kube)),
         _within(Topic.NODES, "nodes", cluster.of_nodes(services, assembly)),
-        _within(Topic.LEFT_BEHIND, "Deployments", of_left_behind(kube, namespaces, subject.place.chosen)),
+        _within(Topic.LEFT_BEHIND, "Deployments", left_behind),
     ]
     return checks + [check for found in await asyncio.gather(*parts) for check in found]
 

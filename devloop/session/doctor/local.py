@@ -14,8 +14,16 @@ from devloop.adapters.filesystems import filesystem, silent_filesystem
 from devloop.adapters.scope import Area, name_of, shown
 from devloop.adapters.threads import in_daemon_thread
 from devloop.core.checkup import Check, Topic
-from devloop.core.judgements import InotifyUse, judge_context, judge_disk, judge_file_system, judge_inotify
+from devloop.core.judgements import (
+    InotifyUse,
+    judge_context,
+    judge_disk,
+    judge_file_system,
+    judge_inotify,
+    judge_own_files,
+)
 from devloop.core.service import Service
+from devloop.session.ownfiles import OWN, taken
 
 
 def of_machine() -> list[Check]:
@@ -23,6 +31,13 @@ def of_machine() -> list[Check]:
     free = machine.free_bytes(temporary)
     disk = [judge_disk("temporary files", temporary, free)] if free is not None else []
     return [Topic.PYTHON.ok(machine.python()), *disk]
+
+
+async def of_own_files(services: Sequence[Service], root: Path) -> list[Check]:
+    """Whether images take the configuration in that folder."""
+    files = [root / name for name in OWN if (root / name).is_file()]
+    found = await in_daemon_thread(partial(taken, {each.name: each.build for each in services}, files))
+    return [judge_own_files(", ".join(who), own.names, _shown(own.ignore_file)) for own, who in found.items()]
 
 
 async def of_source(services: Sequence[Service]) -> list[Check]:

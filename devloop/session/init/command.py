@@ -1,6 +1,7 @@
 """`devloop init`, from reading to writing. Questions are asked between the two, while no event loop runs."""
 
 import asyncio
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,10 +15,12 @@ from devloop.core.init.registry import Place, Registry, places, refs_to_ask
 from devloop.core.init.render import local_file, project_file
 from devloop.core.init.source import Source, plain
 from devloop.core.problems import quoted
+from devloop.core.service import BuildSpec
 from devloop.session import say
 from devloop.session.init import dialogue, files
 from devloop.session.init.gather import Seen, answering, look, naming_namespace
 from devloop.session.init.request import InitRequest, Mode, Person
+from devloop.session.ownfiles import OWN, taken
 from devloop.session.project import Refusal, own_name
 from devloop.views import init as words
 
@@ -33,6 +36,7 @@ def init(request: InitRequest) -> ExitCode:
     tell(*say.fitting(*(f"  ! {note}" for note in seen.notes)))
     proposal, matching = _proposed(request.person, seen)
     tell(*say.fitting(*words.report(proposal, matching.left, own_name())))
+    tell(*say.fitting(*_in_images(proposal, root)))
     if not proposal.services:
         return _refused(_nothing(seen, proposal, matching))
     proposal = _permitted(proposal, request.person)
@@ -56,6 +60,17 @@ def init(request: InitRequest) -> ExitCode:
     if request.mode is Mode.DIFF:
         return _diff(compared, proposal)
     return _write(compared, proposal, request)
+
+
+def _in_images(proposal: Draft, root: Path) -> Iterator[str]:
+    """Which images will take the files that are written."""
+    of = {each.name: each.source for each in proposal.services}
+    builds = {
+        name: BuildSpec(root / source.context, root / source.dockerfile, source.target, source.args)
+        for name, source in of.items()
+    }
+    for own, services in taken(builds, [root / name for name in OWN]).items():
+        yield words.in_images(services, own.names, os.path.relpath(own.ignore_file, root))
 
 
 def _matched(person: Person | None, seen: Seen) -> tuple[Matching, bool]:
@@ -138,7 +153,7 @@ def _not_found(seen: Seen, proposal: Draft) -> Failure:
     if seen.kept.home.elsewhere and seen.kept.absent:
         return _lost(seen)
     first = words.to_correct(proposal.kept) if proposal.kept.absent else "deploy it first"
-    hint = f"{first}, or {_elsewhere(seen)}"
+    hint = f"{first}, or {_elsewhere(seen)}{words.or_named(proposal)}"
     message = f"none of the workloads in {seen.looked} runs what is built here, so there is nothing to write"
     return Failure(FailureCode.WORKLOAD_ABSENT, message, hint)
 

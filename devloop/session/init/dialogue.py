@@ -14,10 +14,7 @@ from devloop.core.init.workload import DEPLOYMENT, Live, reference
 from devloop.core.values import InvalidValueError, check_image
 from devloop.session import say
 from devloop.session.init.request import Person
-from devloop.views.init import shown
-
-_MOST_ASKED = 3
-"""Dockerfiles without any candidate that are asked about: with more of them, most are of something else."""
+from devloop.views.init import MOST_ASKED, shown
 
 
 def ask_about_sources(person: Person, matching: Matching, around: Surroundings) -> Mapping[Source, Spot | None]:
@@ -37,7 +34,7 @@ def unclear(matching: Matching, around: Surroundings) -> list[tuple[Unmatched, t
     free = sorted(
         (spot for live in matching.left for spot in _spots(live)), key=lambda spot: not _may_be_ours(spot, around)
     )
-    others = tuple(free if len(lonely) <= _MOST_ASKED or not matching.matched else ())
+    others = tuple(free if len(lonely) <= MOST_ASKED or not matching.matched else ())
     ordered = sorted(open_, key=lambda each: each in lonely)
     return [(each, among) for each in ordered if (among := tuple(each.candidates) or others)]
 
