@@ -161,7 +161,8 @@ async def open_project(request: Request) -> Project | Refusal:
     place = await find_place(request)
     if isinstance(place, Refusal):
         return place
-    adopted, names = "", _service_names(place, request)
+    present = _all_services(place, request)
+    adopted, names = "", _service_names(present, place, request)
     if not place.file or any("/" in name for name in names):
         found = await _adopt(request, place)
         if isinstance(found, Refusal):
@@ -205,13 +206,32 @@ def reopen(project: Project, loaded: LoadedConfig) -> Project | Problems:
     return replace(project, place=place, services=services, reason=reason)
 
 
-def _service_names(place: Place, request: Request) -> tuple[str, ...]:
-    """The names as they were given; a workload that a service of the file runs on stands for that service."""
+def _service_names(services: Sequence[Service], place: Place, request: Request) -> tuple[str, ...]:
+    """The names as they were given; a workload stands for all services of the file that run on it."""
+    return tuple(dict.fromkeys(each for name in request.names for each in _meant(name, services, place.namespace)))
+
+
+def _all_services(place: Place, request: Request) -> tuple[Service, ...]:
+    """Those of the file, where there is one and it holds together."""
     services = resolve_services(place, (), request.namespace) if place.file else ()
-    owners = (
-        {} if isinstance(services, Refusal) else {str(key): each.name for each in services for key in each.workloads}
-    )
-    return tuple(owners.get(name, name) for name in request.names)
+    return () if isinstance(services, Refusal) else services
+
+
+def _meant(name: str, services: Sequence[Service], namespace: str) -> list[str]:
+    try:
+        owners = on_workload(services, *parse_workload(name), namespace)
+    except InvalidValueError:  # the name of a service, or of nothing
+        owners = []
+    return [service.name for service, _ in owners] or [name]
+
+
+def on_workload(services: Sequence[Service], kind: str, name: str, namespace: str) -> list[tuple[Service, WorkloadKey]]:
+    """The services that run on that workload, with its key.
+
+    Where workloads in several namespaces are called so, those in `namespace` are meant, if there are any.
+    """
+    found = [(each, key) for each in services for key in each.workloads if (key.kind, key.name) == (kind, name)]
+    return [each for each in found if each[1].namespace == namespace] or found
 
 
 def resolve_services(place: Place, names: Sequence[str], namespace: str) -> tuple[Service, ...] | Refusal:
