@@ -149,7 +149,7 @@ async def _of_target(
     async def answer(key: WorkloadKey, only: str, service: Service | None) -> Answer:
         name = service.name if service is not None else ""
         beside = {each.name for each in running_on(question.services, key)} - {name}
-        facts = await gatherer.facts(objects, key, only, service)
+        facts = await gatherer.facts(objects, key, only, service, beside)
         causes = tuple(there(cause, question.place, current) for cause in diagnose(facts))
         readings = chain(facts, causes)
         return Answer(
