@@ -18,7 +18,7 @@ from devloop.core.config import Config, Problems
 from devloop.core.failure import ExitCode, Failure
 from devloop.core.guard import Allowed, Refused, Written, declined, is_local, judge, remedy
 from devloop.core.manifest import deployment as parse_deployment
-from devloop.core.problems import Problem, quoted
+from devloop.core.problems import Problem, closest, quoted
 from devloop.core.resolve import resolve
 from devloop.core.service import Service, WorkloadKey
 from devloop.core.settings import with_fixed
@@ -161,9 +161,10 @@ async def open_project(request: Request) -> Project | Refusal:
     place = await find_place(request)
     if isinstance(place, Refusal):
         return place
-    adopted, names = "", _service_names(place, request)
+    present = _all_services(place, request)
+    adopted, names = "", _service_names(present, place, request)
     if not place.file or any("/" in name for name in names):
-        found = await _adopt(request, place)
+        found = await _adopt(request, place, names, present)
         if isinstance(found, Refusal):
             return found
         adopted = _as_file(place, found, request)
@@ -205,13 +206,32 @@ def reopen(project: Project, loaded: LoadedConfig) -> Project | Problems:
     return replace(project, place=place, services=services, reason=reason)
 
 
-def _service_names(place: Place, request: Request) -> tuple[str, ...]:
-    """The names as they were given; a workload that a service of the file runs on stands for that service."""
+def _service_names(services: Sequence[Service], place: Place, request: Request) -> tuple[str, ...]:
+    """The names as they were given; a workload stands for all services of the file that run on it."""
+    return tuple(dict.fromkeys(each for name in request.names for each in _meant(name, services, place.namespace)))
+
+
+def _all_services(place: Place, request: Request) -> tuple[Service, ...]:
+    """Those of the file, where there is one and it holds together."""
     services = resolve_services(place, (), request.namespace) if place.file else ()
-    owners = (
-        {} if isinstance(services, Refusal) else {str(key): each.name for each in services for key in each.workloads}
-    )
-    return tuple(owners.get(name, name) for name in request.names)
+    return () if isinstance(services, Refusal) else services
+
+
+def _meant(name: str, services: Sequence[Service], namespace: str) -> list[str]:
+    try:
+        owners = on_workload(services, *parse_workload(name), namespace)
+    except InvalidValueError:  # the name of a service, or of nothing
+        owners = []
+    return [service.name for service, _ in owners] or [name]
+
+
+def on_workload(services: Sequence[Service], kind: str, name: str, namespace: str) -> list[tuple[Service, WorkloadKey]]:
+    """The services that run on that workload, with its key.
+
+    Where workloads in several namespaces are called so, those in `namespace` are meant, if there are any.
+    """
+    found = [(each, key) for each in services for key in each.workloads if (key.kind, key.name) == (kind, name)]
+    return [each for each in found if each[1].namespace == namespace] or found
 
 
 def resolve_services(place: Place, names: Sequence[str], namespace: str) -> tuple[Service, ...] | Refusal:
@@ -265,27 +285,46 @@ def _confirmed(place: Place) -> str:
     return f"context {place.pinned.name} was confirmed on the terminal"
 
 
-async def _adopt(request: Request, place: Place) -> Config | Refusal:
-    """The configuration that a live workload implies, for `devloop up deployment/api` and `devloop up` alone."""
+async def _adopt(request: Request, place: Place, names: Sequence[str], present: Sequence[Service]) -> Config | Refusal:
+    """The configuration that a live workload implies, for `devloop up deployment/api` and `devloop up` alone.
+
+    `names`: those that were given, without workloads that the file has; `present`: the services of the file.
+    """
     folder = request.build or "."
     source = (Path.cwd() / folder).resolve()
-    if len(request.names) > 1 or any("/" not in name for name in request.names):
-        bare = next((name for name in request.names if "/" not in name), "api")
+    if not place.file and (len(names) > 1 or any("/" not in name for name in names)):
+        bare = next((name for name in names if "/" not in name), "api")
         message = f"there is no devloop.toml here or above, so name one workload, like `deployment/{bare}`"
-        if place.file:
-            message = f"name services of {place.file}, or one workload: not both, and not several workloads"
         return Refusal(ExitCode.USAGE, (message, "→ or let `devloop init` write a devloop.toml for what runs there"))
-    if not (source / "Dockerfile").is_file():
+    workload = next((name for name in names if "/" in name), "")
+    key = parse_key(workload, place.namespace) if workload else None
+    if isinstance(key, Refusal):
+        return key
+    has_recipe = (source / "Dockerfile").is_file()
+    if place.file and key and len(names) > 1:
+        return _lacks(place, key, present, f"name it alone: {request.typed(workload)}")
+    if place.file and key and not has_recipe:
+        named = " (or name that: --build FOLDER)" if request.verb != "doctor" else ""
+        way = f"to work on a Deployment that the file lacks, go to a folder with its Dockerfile{named}"
+        return _lacks(place, key, present, f"{way}: none is in {source}")
+    if not has_recipe:
         message = f"there is no Dockerfile in {source}, and no devloop.toml here or above that names another"
         way = "→ go to the folder of the source, or name it: --build FOLDER"
         below = "or let `devloop init` write a devloop.toml for the Dockerfiles below"
         return Refusal(ExitCode.USAGE, (message, f"{way}, {below}"))
-    key = parse_key(request.names[0], place.namespace) if request.names else None
-    if isinstance(key, Refusal):
-        return key
     found = await _live(place, key, source.name, request)
     config = found if isinstance(found, Failure) else adopt(found, build=folder)
     return Refusal.of(config) if isinstance(config, Failure) else beside(config, place.config)
+
+
+def _lacks(place: Place, key: WorkloadKey, present: Sequence[Service], way: str) -> Refusal:
+    """A workload that is no service's, where it is not to be adopted either. `way`: what would have it adopted."""
+    # By their names: `deployment/` alone makes any two of them alike.
+    known = {each.name: str(each) for service in present for each in service.workloads}
+    has = f"; it has {', '.join(known.values())}" if known else ""
+    meant = closest(key.name, known)
+    hint = f"did you mean `{known[meant]}`? Else {way}" if meant else way
+    return Refusal(ExitCode.USAGE, (f"{place.file} has no service for {key}{has}", f"→ {hint}"))
 
 
 def _as_file(place: Place, found: Config, request: Request) -> str:

@@ -133,8 +133,8 @@ class Remote:
         states = self.log.state.services
         asked = [each for each in self.project.services if each.name in names and each.name in states]
         how = [self._standing(states[each.name], each.build.context.resolve()) for each in asked]
-        saved = next((each for each in how if isinstance(each, NewestSave)), None)
-        return Told(saved, tuple(each for each in how if isinstance(each, Settled)))
+        saves = tuple(each for each in how if isinstance(each, NewestSave))
+        return Told(saves, tuple(each for each in how if isinstance(each, Settled)))
 
     def _standing(self, service: ServiceState, context: Path) -> NewestSave | Settled | None:
         here = partial(is_there, context)
@@ -148,8 +148,8 @@ class Remote:
         keys = dict.fromkeys(key for each in services for key in each.workloads)
         await self._catch_up(each.name for each in services)
         by_key = {key: self._told_of([each.name for each in services if key in each.workloads]) for key in keys}
-        clean = without_secrets() if any(each.saved for each in by_key.values()) else str
-        saved = [(asdict(key), asdict(_cleaned(each.saved, clean))) for key, each in by_key.items() if each.saved]
+        clean = without_secrets() if any(each.saves for each in by_key.values()) else str
+        saved = [(asdict(key), asdict(_cleaned(one, clean))) for key, each in by_key.items() for one in each.saves]
         done = [(asdict(key), asdict(one)) for key, each in by_key.items() for one in each.settled]
         return {"newest": saved, "settled": done}
 

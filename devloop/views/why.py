@@ -36,6 +36,10 @@ class Answer:
     tally: Tally = NOTHING
     saved: NewestSave | None = None
     """What a session that runs says of the newest save, where that is not proved."""
+    service: str = ""
+    """The service of devloop.toml that was asked about."""
+    is_shared: bool = False
+    """Whether other services run on the workload too, so that it alone does not say what was asked about."""
 
     @property
     def exit_code(self) -> ExitCode:
@@ -47,7 +51,7 @@ def answer_lines(answer: Answer, now: float, zone: tzinfo | None, width: int = M
     clock = _Clock(now, zone)
     lines = [Phrase(_about(answer)), Phrase(""), *_chain(answer.readings, clock)]
     if not answer.causes:
-        lines += [Phrase(""), Phrase(_fine(answer.readings), Tone.GOOD)]
+        lines += [Phrase(""), Phrase(_fine(answer), Tone.GOOD)]
     return lines + _causes(answer, clock, width)
 
 
@@ -61,7 +65,7 @@ def screen_lines(answers: Sequence[Answer], now: float, zone: tzinfo | None) -> 
 
 
 def _verdict(answer: Answer, *, named: bool) -> Phrase:
-    text, tone = _fine(answer.readings), Tone.GOOD
+    text, tone = _fine(answer), Tone.GOOD
     if answer.causes:
         text, tone = ruling(answer.causes[0], answer.tally, answer.saved)
     mark = {Tone.GOOD: "✔", Tone.BAD: "✘"}.get(tone, "·")
@@ -69,7 +73,8 @@ def _verdict(answer: Answer, *, named: bool) -> Phrase:
 
 
 def _about(answer: Answer) -> str:
-    about = f"Pod {answer.pod} of {answer.key}" if answer.pod else str(answer.key)
+    workload = f"{answer.key} (service {answer.service})" if answer.is_shared else str(answer.key)
+    about = f"Pod {answer.pod} of {workload}" if answer.pod else workload
     return f"{about} in namespace {answer.key.namespace}, context {answer.context}"
 
 
@@ -81,16 +86,20 @@ def _causes(answer: Answer, clock: "_Clock", width: int | None) -> list[Phrase]:
 
 
 def table_lines(answers: Sequence[Answer]) -> list[Phrase]:
-    """A row a workload, worst first."""
-    rows = [(str(a.key), _word(a), _short(a), _tone(a)) for a in sorted(answers, key=_rank)]
+    """A row a workload, or each service of one that has several; worst first."""
+    rows = [(_named(a), _word(a), _short(a), _tone(a)) for a in sorted(answers, key=_rank)]
     first = max((len(row[0]) for row in rows), default=0)
     second = max((len(row[1]) for row in rows), default=0)
     return [Phrase(f"{key:{first}}  {word:{second}}  {text}", tone) for key, word, text, tone in rows]
 
 
+def _named(answer: Answer) -> str:
+    return f"{answer.key} ({answer.service})" if answer.is_shared else str(answer.key)
+
+
 def _rank(answer: Answer) -> tuple[int, int, str]:
     worst = {ExitCode.UNPROVEN: 0, ExitCode.UNREACHABLE: 1}.get(answer.exit_code, 2)
-    return worst, -len(answer.causes), str(answer.key)
+    return worst, -len(answer.causes), _named(answer)
 
 
 def _word(answer: Answer) -> str:
@@ -99,7 +108,7 @@ def _word(answer: Answer) -> str:
 
 def _short(answer: Answer) -> str:
     if not answer.causes:
-        return _fine(answer.readings)
+        return _fine(answer)
     more = f" (and {', '.join(c.code for c in answer.causes[1:])})" if len(answer.causes) > 1 else ""
     return answer.causes[0].message + more
 
@@ -108,11 +117,16 @@ def _tone(answer: Answer) -> Tone:
     return {ExitCode.DONE: Tone.GOOD, ExitCode.UNREACHABLE: Tone.WARN}.get(answer.exit_code, Tone.BAD)
 
 
-def _fine(readings: Sequence[Reading]) -> str:
-    proved = sum(r.link is Link.CONTAINER and r.holds is Holds.YES for r in readings)
-    containers = "its only container reports" if proved == 1 else f"each of its {proved} containers reports"
-    loaded = any(r.link is Link.LOADED for r in readings)
-    return f"the newest image runs: {containers} what {'was loaded' if loaded else 'the registry has'}"
+def _fine(answer: Answer) -> str:
+    names, pods = answer.tally.containers, answer.tally.pods
+    where = f" in {pods} Pods" if pods > 1 else ""
+    reporting = f"container {names[0]} reports" if len(names) == 1 else f"containers {_listed(names)} report"
+    loaded = any(r.link is Link.LOADED for r in answer.readings)
+    return f"the newest image runs{where}: {reporting} what {'was loaded' if loaded else 'the registry has'}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), *names[-1:]])
 
 
 def _chain(readings: Sequence[Reading], clock: "_Clock") -> Iterator[Phrase]:

@@ -24,7 +24,7 @@ from devloop.core.why.subject import NamespaceObjects, find
 from devloop.session.project import Refusal
 from devloop.session.request import Request
 from devloop.session.why.gather import Gatherer
-from devloop.session.why.target import Question, owner_of, read_question
+from devloop.session.why.target import Question, owners_of, read_question
 
 _READ = ("containers", "references", "known", "created", "controller", "nodes", "expected", "source", "pushes", "only")
 """The facts that are recorded as they are; the others are made again from the objects."""
@@ -61,7 +61,7 @@ async def _recorded(question: Question, cluster: KubeCluster, gatherer: Gatherer
     found = find(objects, target.kind, target.name)
     assert found is not None, target
     key, only = found
-    facts = await gatherer.facts(objects, key, only, owner_of(question.services, target, key.kind, key.name))
+    facts = await gatherer.facts(objects, key, only, owners_of(question.services, target, key)[0])
     told = {name: _plain(getattr(facts, name)) for name in _READ}
     return {
         "now": facts.now,

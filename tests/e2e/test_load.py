@@ -115,7 +115,7 @@ def test_three_saves_are_verified_on_both_nodes_and_leave_one_image(
 
     why = run(tmp_path, "why", "deployment/web", env=tools.env)
     assert why.returncode == 0, why.stdout
-    assert "the newest image runs: each of its 2 containers reports what was loaded" in why.stdout
+    assert "the newest image runs in 2 Pods: container web reports what was loaded" in why.stdout
     assert "registry tag" not in why.stdout
 
     assert run(tmp_path, "restore", "deployment/web", env=tools.env).returncode == 0

@@ -72,7 +72,8 @@ def test_without_an_engine_the_local_link_is_unread_and_the_rest_is_answered(sta
 def test_the_document(stale: Scene) -> None:
     told = why(stale)
     answer = told.answer
-    assert list(answer) == ["workload", "namespace", "context", "pod", "exit_code", "chain", "first_broken", "causes"]
+    first = ["workload", "namespace", "context", "service", "pod"]
+    assert list(answer) == [*first, "exit_code", "chain", "first_broken", "causes"]
     about = {"workload": "deployment/web", "namespace": stale.namespace, "context": os.environ["DEVLOOP_E2E_CONTEXT"]}
     assert answer.items() >= {**about, "pod": None, "exit_code": 6, "first_broken": "revision"}.items()
     links = [each["link"] for each in answer["chain"]]

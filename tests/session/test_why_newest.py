@@ -54,8 +54,7 @@ async def test_a_failed_build_is_heard_of_by_the_workload(root: Path) -> None:
         told = await newest.of_sessions(SERVER)(KEY)
         assert told == await remote.newest("web")
         assert told.settled == ()
-        found = told.saved
-        assert found is not None
+        (found,) = told.saves
         assert found.failure is not None
         assert (found.failure.code, found.place) == (FailureCode.BUILD_FAILED, "./jobs.py:41")
         assert await newest.of_sessions(SERVER)(replace(KEY, namespace="other")) == Told()
@@ -68,8 +67,7 @@ async def test_what_a_build_said_goes_to_others_without_secrets(root: Path) -> N
         "web", FailureCode.BUILD_FAILED, "cannot fetch https://jo:hunter2@example.com/x", "see https://a:b@c.d"
     )
     async with running(root, session(story).answer):
-        found = (await newest.of_sessions(SERVER)(KEY)).saved
-    assert found is not None
+        (found,) = (await newest.of_sessions(SERVER)(KEY)).saves
     assert "cannot fetch https://" in str(found.failure)
     assert "hunter2" not in str(found)
     assert "a:b" not in str(found)
@@ -79,8 +77,7 @@ async def test_what_a_save_waits_for_goes_to_others_without_secrets(root: Path) 
     story = Story("web").whole("web").saved("web", "app.py")
     story.hold("web", HoldCode.CONNECTION, "registry", "waiting for https://jo:hunter2@example.com/x")
     async with running(root, session(story).answer):
-        found = (await newest.of_sessions(SERVER)(KEY)).saved
-    assert found is not None
+        (found,) = (await newest.of_sessions(SERVER)(KEY)).saves
     assert found.waits.startswith("waiting for https://")
     assert "hunter2" not in str(found)
 
@@ -101,12 +98,34 @@ async def test_however_many_workloads_are_asked_about_each_session_is_asked_once
     assert len(asked) == 1
 
 
+async def test_each_service_of_a_workload_is_told_of_its_own_save(root: Path) -> None:
+    """One's build failed, and the other crashes: neither is the other's newest save."""
+    story = Story("worker", "api", "web").whole("web").begin("worker", "Dockerfile")
+    story.failed("worker", FailureCode.BUILD_FAILED, "nothing.py is not there", "mend it").begin("api", "app.py")
+    remote = session(story)
+    services = tuple(replace(service(), name=name) for name in ("worker", "api", "web"))
+    remote.project = replace(remote.project, services=services)
+    async with running(root, remote.answer):
+        told = await newest.of_sessions(SERVER)(KEY)
+    worker, api = told.saved_for("worker", {"api", "web"}), told.saved_for("api", {"worker", "web"})
+    assert worker is not None
+    assert api is not None
+    assert [worker.what, api.what] == ["Dockerfile", "app.py"]
+    assert worker.failure is not None
+    assert api.failure is None
+    assert told.saved_for("web", {"api", "worker"}) is None, "it is done"
+    assert told.saved_for("web", ()) is None, "whatever the others are called"
+    assert told.saved_for("mail", {"api", "worker"}) is None
+    assert told.saved_for("backend", ()) == worker, "another checkout calls it otherwise"
+    assert told.saved_for("", ()) == worker, "without a devloop.toml"
+
+
 async def test_that_all_is_proved_is_something_else_than_that_nobody_is_there(root: Path) -> None:
     assert await newest.of_sessions(SERVER)(KEY) == Told()
     async with running(root, session(Story("web").whole("web", "app.py")).answer):
         told = await newest.of_sessions(SERVER)(KEY)
     (settled,) = told.settled
-    assert (told.saved, settled.service, settled.what) == (None, "web", "app.py")
+    assert (told.saves, settled.service, settled.what) == ((), "web", "app.py")
     assert told.settled_for("web", str(service().build.context.resolve())) == settled
     assert told.settled_for("web", "/another/checkout/web") is None
 
@@ -124,8 +143,8 @@ async def test_saves_before_the_question_count(root: Path) -> None:
     remote.caught_up = caught_up
     async with running(root, remote.answer):
         told = await newest.of_sessions(SERVER)(KEY)
-    assert told.saved is not None
-    assert (told.saved.what, told.settled) == ("late.py", ())
+    (saved,) = told.saves
+    assert (saved.what, told.settled) == ("late.py", ())
 
 
 async def test_an_answer_without_what_this_version_asks_for_is_one(root: Path) -> None:
@@ -148,7 +167,7 @@ async def test_sessions_that_say_nothing_of_use_are_passed_over(root: Path, monk
         return {"newest": {"failure": {"code": "unheard-of"}}}
 
     async with running(root, refuses, otherwise, session(broken_build()).answer):
-        assert (await newest.of_sessions(SERVER)(KEY)).saved is not None
+        assert (await newest.of_sessions(SERVER)(KEY)).saves
     monkeypatch.setattr(newest, "_PATIENCE", 0.05)
     async with running(root, never):
         assert await newest.of_sessions(SERVER)(KEY) == Told()

@@ -1,5 +1,6 @@
 """What `devloop why` takes its arguments for, and what it says of a namespace with nothing in it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,12 +8,13 @@ import pytest
 from devloop.adapters.kubeconfig import PinnedContext
 from devloop.core.config import Config
 from devloop.core.failure import ExitCode, Failure, FailureCode
+from devloop.core.service import WorkloadKey
 from devloop.core.why.cause import Cause, CauseCode
 from devloop.core.why.subject import NamespaceObjects
 from devloop.session.project import Place
 from devloop.session.request import Request
 from devloop.session.why.command import _of_target, failed, there
-from devloop.session.why.target import Question, Target, read_question
+from devloop.session.why.target import Question, Target, owners_of, read_question
 from tests.adapters.fakeapi import pinned
 
 TOML = """
@@ -46,6 +48,33 @@ async def test_a_namespace_that_was_named_wins_over_the_services_own() -> None:
     assert await targets("deployment/web", "dev") == own
     assert await targets("deployment/web", "prod") == [("prod", "deployment", "web", False)]
     assert await targets("web", "prod") == [("prod", "", "web", False)]
+
+
+SHARED = """
+[services.api]
+image = "localhost:5001/shop/api"
+workload = "deployment/backend"
+container = "api"
+
+[services.worker]
+image = "localhost:5001/shop/worker"
+workload = "deployment/backend"
+container = "worker"
+"""
+
+
+@pytest.mark.usefixtures("project")
+async def test_a_workload_is_asked_about_for_every_service_that_runs_on_it() -> None:
+    Path("devloop.toml").write_text(SHARED)
+    question = await read_question(Request(("deploy/backend",)), everything=False)
+    assert isinstance(question, Question), question
+    assert [each.service and each.service.name for each in question.targets] == ["api", "worker"]
+    key = WorkloadKey("default", "deployment", "backend")
+    (api, worker) = question.services
+    whole = Target("default")  # as `--all -n NAMESPACE` and `pod/NAME` ask
+    assert owners_of(question.services, whole, key) == [api, worker]
+    assert owners_of(question.services, Target("default", "deployment", "backend", worker), key) == [worker]
+    assert owners_of(question.services, whole, replace(key, name="mail")) == [None]
 
 
 def place(chosen: str = "") -> Place:

@@ -4,7 +4,7 @@ A link of the chain that cannot be read here (no engine, no registry credentials
 reason: it costs what it would have told, and nothing else. Times are Unix seconds, 0.0 when not known.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from devloop.core.failure import Failure
@@ -194,9 +194,21 @@ class Settled:
 class Told:
     """What sessions that run say of one workload."""
 
-    saved: NewestSave | None = None
+    saves: tuple[NewestSave, ...] = ()
+    """Of each service that runs on it and has something left to do."""
     settled: tuple[Settled, ...] = ()
-    """Of each service that runs on it."""
+    """Of each other one."""
+
+    def saved_for(self, service: str, beside: Collection[str]) -> NewestSave | None:
+        """Of that service; empty: of any. `beside`: the other services that the same file has on the workload.
+
+        Another checkout may call the service otherwise: what no service beside it is called is meant too, unless the
+        session is done with one of that very name.
+        """
+        own = [each for each in self.saves if each.service == service]
+        is_done = any(each.service == service for each in self.settled)
+        others = [] if is_done else [each for each in self.saves if each.service not in beside]
+        return next(iter(own or others), None)
 
     def settled_for(self, service: str, context: str) -> Settled | None:
         """Of that service with that source: another checkout's session knows nothing of the files here."""

@@ -22,6 +22,8 @@ class Tally:
     """The digest that the first of the old ones reports; empty where it says nothing beside the other one."""
     wants: str = ""
     """What its reference means now."""
+    containers: tuple[str, ...] = ()
+    """Those asked about that report an image, by their names."""
 
 
 NOTHING = Tally()
@@ -34,7 +36,8 @@ def tally(facts: Facts) -> Tally:
     stale = [one for one in seen if one.verdict is Verdict.MISMATCH]
     old = {pod.uid for pod in behind} | {one.pod.uid for one in stale}
     runs, wants = _differ(stale)
-    return Tally(len(pods), len(old), len(behind), sum(pod.ready for pod in pods), runs, wants)
+    names = tuple(dict.fromkeys(one.name for one in seen))
+    return Tally(len(pods), len(old), len(behind), sum(pod.ready for pod in pods), runs, wants, names)
 
 
 def _differ(stale: Sequence[Seen]) -> tuple[str, str]:

@@ -34,7 +34,7 @@ from devloop.session.request import Request
 from devloop.session.trial import has_engine
 from devloop.session.why.gather import Gatherer
 from devloop.session.why.newest import Newest, of_sessions
-from devloop.session.why.target import Question, Target, owner_of, read_question
+from devloop.session.why.target import Question, Target, owners_of, read_question, running_on
 from devloop.views import Phrase, Tone
 from devloop.views.why import Answer, answer_lines, screen_lines, table_lines
 
@@ -115,7 +115,9 @@ async def _answers(
 
 async def read_namespaces(question: Question, cluster: KubeCluster) -> dict[str, NamespaceObjects | Failure]:
     """All that the targets may be, by namespace."""
-    single = question.targets[0].name if len(question.targets) == 1 and question.targets[0].kind in KINDS else ""
+    # Several services of one workload are several targets.
+    named = {target.name if target.kind in KINDS else "" for target in question.targets}
+    single = next(iter(named)) if len(named) == 1 else ""
     namespaces = sorted({target.namespace for target in question.targets})
     read = await asyncio.gather(*(_read(cluster, namespace, single) for namespace in namespaces))
     return dict(zip(namespaces, read, strict=True))
@@ -144,13 +146,18 @@ async def _of_target(
         return [of_target(question, target, subjects)]
     context = question.place.pinned.name
 
-    async def answer(key: Any, only: str) -> Answer:
-        service = owner_of(question.services, target, key.kind, key.name)
-        facts = await gatherer.facts(objects, key, only, service)
+    async def answer(key: WorkloadKey, only: str, service: Service | None) -> Answer:
+        name = service.name if service is not None else ""
+        beside = {each.name for each in running_on(question.services, key)} - {name}
+        facts = await gatherer.facts(objects, key, only, service, beside)
         causes = tuple(there(cause, question.place, current) for cause in diagnose(facts))
-        return Answer(key, context, chain(facts, causes), causes, only, tally(facts), facts.saved)
+        readings = chain(facts, causes)
+        return Answer(
+            key, context, readings, causes, only, tally(facts), facts.saved, service=name, is_shared=bool(beside)
+        )
 
-    return await asyncio.gather(*(answer(key, only) for key, only in subjects))
+    asked = [(key, only, each) for key, only in subjects for each in owners_of(question.services, target, key)]
+    return await asyncio.gather(*(answer(*each) for each in asked))
 
 
 def subjects_of(target: Target, objects: NamespaceObjects) -> list[tuple[WorkloadKey, str]] | Failure:
@@ -252,6 +259,7 @@ def _as_json(answer: Answer) -> dict[str, Any]:
         "workload": str(answer.key),
         "namespace": answer.key.namespace,
         "context": answer.context,
+        "service": answer.service or None,
         "pod": answer.pod or None,
         "exit_code": int(answer.exit_code),
         "chain": [{**asdict(reading), "time": _rfc3339(reading.time)} for reading in answer.readings],

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
@@ -60,8 +60,15 @@ class Gatherer:
         inside = (hosting.get("hostFromContainerRuntime"), hosting.get("hostFromClusterNetwork"))
         self._aliases = {name: hosting["host"] for name in inside if name}
 
-    async def facts(self, objects: NamespaceObjects, key: WorkloadKey, only: str, service: Service | None) -> Facts:
-        """All that is known of one workload."""
+    async def facts(
+        self,
+        objects: NamespaceObjects,
+        key: WorkloadKey,
+        only: str,
+        service: Service | None,
+        beside: Collection[str] = (),
+    ) -> Facts:
+        """All that is known of one workload. `beside`: the other services of the file that run on it."""
         snapshot, newest = snapshot_of(objects, key), newest_of(objects, key)
         deployment = snapshot.deployment
         assert deployment is not None
@@ -98,7 +105,7 @@ class Gatherer:
             logs,
             only,
             controller_of(objects, key),
-            told.saved,
+            told.saved_for(service.name if service is not None else "", beside),
             _settled(told, service),
         )
 

@@ -34,7 +34,7 @@ async def _of_all(server: str) -> Mapping[WorkloadKey, Told]:
     found: dict[WorkloadKey, Told] = {}
     for key, told in ((key, told) for answer in answers for key, told in answer):
         before = found.get(key, Told())
-        found[key] = Told(before.saved or told.saved, (*before.settled, *told.settled))
+        found[key] = Told((*before.saves, *told.saves), (*before.settled, *told.settled))
     return found
 
 
@@ -43,8 +43,8 @@ async def _answer(session: Running, question: Message) -> list[tuple[WorkloadKey
     try:
         async with asyncio.timeout(_PATIENCE):
             answer = await ask(session, question) or {}
-        saves = [(WorkloadKey(**workload), Told(_decoded(saved))) for workload, saved in answer.get("newest", ())]
-        done = [(WorkloadKey(**key), Told(None, (Settled(**one),))) for key, one in answer.get("settled", ())]
+        saves = [(WorkloadKey(**workload), Told((_decoded(saved),))) for workload, saved in answer.get("newest", ())]
+        done = [(WorkloadKey(**key), Told((), (Settled(**one),))) for key, one in answer.get("settled", ())]
         return [*saves, *done]
     except (TimeoutError, KeyError, TypeError, ValueError):
         return []

@@ -36,7 +36,9 @@ async def slow(request: Request, *, everything: bool, as_json: bool) -> ExitCode
         objects = await read_namespaces(question, cluster)
     finally:
         await cluster.close()
-    found = [each for target in question.targets for each in _of_target(question, target, objects[target.namespace])]
+    # What a workload waited for is one answer, however many services run on it.
+    targets = {(target.namespace, target.kind, target.name): target for target in question.targets}.values()
+    found = [each for target in targets for each in _of_target(question, target, objects[target.namespace])]
     say.out(*_lines([each for each in found if isinstance(each, Answer)], as_json=as_json))
     current, clean = current_context(), without_secrets()
     failures = [failed(each, question.place, current, clean) for each in found if isinstance(each, Failure)]

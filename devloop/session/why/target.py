@@ -8,7 +8,7 @@ from pathlib import Path
 from devloop.adapters import configfile
 from devloop.core.config import Problems
 from devloop.core.failure import ExitCode, Failure
-from devloop.core.service import Service
+from devloop.core.service import Service, WorkloadKey
 from devloop.core.why.fixes import POD
 from devloop.session.project import (
     Place,
@@ -16,6 +16,7 @@ from devloop.session.project import (
     chosen_context,
     despite,
     have_mistakes,
+    on_workload,
     place_beside,
     place_of,
     resolve_services,
@@ -85,13 +86,16 @@ async def read_question(request: Request, *, everything: bool) -> Question | Ref
     return Question(place, tuple(targets), services, note)
 
 
-def owner_of(services: Sequence[Service], target: Target, kind: str, name: str) -> Service | None:
-    """The service that runs on that workload."""
+def owners_of(services: Sequence[Service], target: Target, key: WorkloadKey) -> list[Service | None]:
+    """The services that are asked about on that workload: each may be the image of another container."""
     if target.service is not None:
-        return target.service
-    asked = (target.namespace, kind, name)
-    found = (s for s in services for k in s.workloads if (k.namespace, k.kind, k.name) == asked)
-    return next(found, None)
+        return [target.service]
+    return [*running_on(services, key)] or [None]
+
+
+def running_on(services: Sequence[Service], key: WorkloadKey) -> list[Service]:
+    """All services of that workload."""
+    return [service for service in services if key in service.workloads]
 
 
 def _all(place: Place, services: Sequence[Service], request: Request) -> tuple[Target, ...]:
@@ -121,9 +125,7 @@ def _targets(text: str, place: Place, services: Sequence[Service]) -> list[Targe
     if known is None or not name or "/" in name:
         message = f"`{text}` is none of deployment/NAME, statefulset/NAME, daemonset/NAME, pod/NAME"
         return Refusal(ExitCode.USAGE, (message, "→ `kubectl get deployments,statefulsets,daemonsets` lists them"))
-    target = Target(place.namespace, known, name)
-    owner = next((s for s in services for k in s.workloads if (k.kind, k.name) == (known, name)), None)
-    if owner is not None and known != POD:
-        key = next(k for k in owner.workloads if (k.kind, k.name) == (known, name))
-        return [replace(target, namespace=key.namespace, service=owner)]
-    return [target]
+    owners = on_workload(services, known, name, place.namespace)
+    return [Target(key.namespace, known, name, owner) for owner, key in owners] or [
+        Target(place.namespace, known, name)
+    ]

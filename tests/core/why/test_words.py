@@ -73,10 +73,10 @@ def test_an_image_that_is_dated_by_its_files_is_not_called_built_then() -> None:
 
 def test_when_nothing_is_wrong() -> None:
     assert told(facts(running("one", "a"))).endswith(
-        "\nthe newest image runs: its only container reports what the registry has"
+        "\nthe newest image runs: container web reports what the registry has"
     )
     both = told(facts(running("one", "a"), running("two", "a")))
-    assert both.endswith("each of its 2 containers reports what the registry has")
+    assert both.endswith("\nthe newest image runs in 2 Pods: container web reports what the registry has")
 
 
 def test_the_pod_that_was_asked_about_is_named_first() -> None:
@@ -90,6 +90,19 @@ def test_the_table_has_the_worst_first() -> None:
     rows = table_lines([fine, unknown, stale])
     assert [row.text.split()[1] for row in rows] == ["node-cache", "unknown", "ok"]
     assert [row.tone for row in rows] == [Tone.BAD, Tone.WARN, Tone.GOOD]
+
+
+def test_one_of_several_services_of_a_workload_is_named() -> None:
+    """Without it two rows of one workload contradict each other."""
+    api, worker = (
+        replace(answer(found), service=name, is_shared=True)
+        for name, found in (("api", facts(running("one", "a"))), ("worker", ONE_OF_TWO))
+    )
+    heading = "deployment/web (service api) in namespace shop, context kind-dev"
+    assert answer_lines(api, NOW, UTC)[0].text == heading
+    alone = answer(facts(running("one", "a")))
+    rows = [row.text.partition("  ")[0] for row in table_lines([api, worker, alone])]
+    assert rows == ["deployment/web (worker)", "deployment/web", "deployment/web (api)"]
 
 
 # on a screen ---------------------------------------------------------------------------------------------------------
@@ -121,7 +134,7 @@ def test_of_several_workloads_all_verdicts_come_first() -> None:
 @pytest.mark.parametrize(
     ("found", "verdict"),
     [
-        (facts(running("one", "a")), "✔ the newest image runs: its only container reports what the registry has"),
+        (facts(running("one", "a")), "✔ the newest image runs: container web reports what the registry has"),
         (facts(running("one", "b")), "✘ its only Pod runs an old image: bbbbbbbbbbbb, not aaaaaaaaaaaa"),
         (facts(*map(stale, ("one", "two"))), "✘ all 2 Pods run an old image: bbbbbbbbbbbb, not aaaaaaaaaaaa"),
         (facts(running("one", "b"), known={}), "· whether the newest image runs cannot be told"),
