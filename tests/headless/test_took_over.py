@@ -14,6 +14,7 @@ def lines(*, trigger: ev.Trigger, outcome: ev.Outcome, pod_logs: bool = True) ->
     events = [
         ev.SessionStarted(ev.PROTOCOL, "1", "kind-x", "shop", ("web",)),
         ev.CycleStarted("web", 2, trigger, 2, ("run.sh", "a.py")),
+        ev.WorkloadPatched("web", 2, "deployment/web", ()),
         ev.CycleFinished("web", 2, outcome, "sha256:" + "1" * 64, 1.0, None),
     ]
     return [line for event in events for line in renderer.lines(ev.Record(0.0, event))]
