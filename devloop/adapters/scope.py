@@ -173,8 +173,14 @@ def shown(name: str, context: Path) -> str:
 
 
 def is_there(context: Path, shown_name: str) -> bool:
-    """Whether there is what is shown so; also where its name was not shown as it is."""
-    return "\ufffd" in shown_name or os.path.lexists(context / Path(shown_name).expanduser())
+    """Whether there is what is shown so; also where its name was not shown as it is. `context`: as the file says it, a
+    link perhaps, from which `..` leads out by the name."""
+    if "\ufffd" in shown_name:
+        return True
+    names = [shown_name]
+    if shown_name.startswith("~/"):
+        names.append(os.path.expanduser(shown_name))  # noqa: PTH111 - never raises
+    return any(os.path.lexists(os.path.normpath(os.path.join(context, name))) for name in names)  # noqa: PTH118
 
 
 def leads_out(name: str) -> bool:

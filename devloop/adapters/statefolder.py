@@ -32,7 +32,8 @@ def newest_recording(root: Path) -> Path | None:
 
 def _recordings(root: Path) -> list[Path]:
     """The oldest first."""
-    return sorted((root / _SESSIONS).glob("*.ndjson"), key=lambda path: path.stat().st_mtime)
+    found = [(path.stat().st_mtime, path) for path in (root / _SESSIONS).glob("*.ndjson") if path.is_file()]
+    return [path for _, path in sorted(found)]
 
 
 class FileStateFolder:

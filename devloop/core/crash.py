@@ -31,6 +31,8 @@ _TELLING = re.compile(r"^(?:panic:|fatal|Caused by:|Exception in thread|[\w.]*(?
 _LONGEST = 200
 """Characters of a log line that go into a sentence."""
 _LONG_PATH = re.compile(r"""(?<=['"])/[^'"]{41,}(?=['"])|(?<![\w/:.~+-])/[^\s'"`,:;()<>]{41,}""")
+CUT = "…"
+"""Stands for the front of such a path."""
 _TAIL = 30
 """Characters of the end of such a path that are told: the file's name, and folders as far as they go in."""
 
@@ -170,7 +172,7 @@ def _decisive(lines: Sequence[str]) -> str:
 def _tail(path: str) -> str:
     """A long path without its front: which file it is stands at its end, and the log has the whole."""
     end = path.find("/", len(path) - _TAIL - 1)
-    return f"…{path[end if end >= 0 else path.rindex('/') :]}"
+    return f"{CUT}{path[end if end >= 0 else path.rindex('/') :]}"
 
 
 def _clipped(text: str) -> str:

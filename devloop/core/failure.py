@@ -229,4 +229,5 @@ class Failure:
 
     def once(self, again: str) -> "Failure":
         """The same where nobody waits for a save: that command builds again."""
-        return replace(self, hint=self.hint.replace(f"; {BUILDS_AGAIN}", f", then: {again}"))
+        hint = self.hint.replace(f"; {BUILDS_AGAIN}", f", then: {again}")
+        return replace(self, hint=hint.replace("save again", f"`{again}` again"))

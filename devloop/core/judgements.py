@@ -122,7 +122,7 @@ class ContextSize:
 def judge_own_files(who: str, names: Sequence[str], ignore_file: str) -> Check:
     """devloop's own files, which are in `who`'s image."""
     verb, them = ("is", "it") if len(names) == 1 else ("are", "them")
-    message = f"{who}: {' and '.join(names)} {verb} part of the image, so each edit of {them} builds it anew"
+    message = f"{who}: {' and '.join(names)} {verb} part of the image, so an edit of {them} makes another one"
     return Topic.CONTEXT_SIZE.note(message, f"leave {them} out in {ignore_file}: {quoted(names)}")
 
 

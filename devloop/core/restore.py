@@ -101,7 +101,7 @@ def _moved(deployment: Deployment, fields: Sequence[_Field]) -> tuple[str, ...]:
     if _record(deployment).changed_nothing and deployment.template.build:
         specs = [spec for spec in deployment.template.containers if not spec.init and "@" not in spec.image]
         if len(specs) > 1:  # no record says which of them it was
-            return ("the image that devloop pushed to stays, with what was pushed to it last",)
+            return ("the images stay as they are, each with what was pushed to its tag last",)
     return tuple(f"container {spec.name}: {spec.image} stays, with what was pushed to it last" for spec in specs)
 
 

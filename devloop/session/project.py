@@ -161,8 +161,10 @@ async def open_project(request: Request) -> Project | Refusal:
     place = await find_place(request)
     if isinstance(place, Refusal):
         return place
-    present = _all_services(place, request)
+    present, faults = _all_services(place, request)
     adopted, names = "", _service_names(present, place, request)
+    if faults is not None and any("/" in name for name in names):  # one of them may be the workload's
+        return faults
     if not place.file or any("/" in name for name in names):
         found = await _adopt(request, place, names, present)
         if isinstance(found, Refusal):
@@ -211,10 +213,14 @@ def _service_names(services: Sequence[Service], place: Place, request: Request) 
     return tuple(dict.fromkeys(each for name in request.names for each in _meant(name, services, place.namespace)))
 
 
-def _all_services(place: Place, request: Request) -> tuple[Service, ...]:
-    """Those of the file, where there is one and it holds together."""
+def _all_services(place: Place, request: Request) -> tuple[tuple[Service, ...], Refusal | None]:
+    """Those of the file, where there is one, as far as they hold together; and what is wrong with others."""
     services = resolve_services(place, (), request.namespace) if place.file else ()
-    return () if isinstance(services, Refusal) else services
+    if not isinstance(services, Refusal):
+        return services, None
+    each = [_resolved(place, (name,), request.namespace) for name in place.config.services]
+    sound = {service.name: service for found in each if not isinstance(found, Problems) for service in found}
+    return tuple(sound.values()), services
 
 
 def _meant(name: str, services: Sequence[Service], namespace: str) -> list[str]:

@@ -132,13 +132,13 @@ class Remote:
     def _told_of(self, names: Sequence[str]) -> Told:
         states = self.log.state.services
         asked = [each for each in self.project.services if each.name in names and each.name in states]
-        how = [self._standing(states[each.name], each.build.context.resolve()) for each in asked]
+        how = [self._standing(states[each.name], each.build.context) for each in asked]
         saves = tuple(each for each in how if isinstance(each, NewestSave))
         return Told(saves, tuple(each for each in how if isinstance(each, Settled)))
 
     def _standing(self, service: ServiceState, context: Path) -> NewestSave | Settled | None:
         here = partial(is_there, context)
-        return standing(service, self._past, self.session, str(context), time.time(), here)
+        return standing(service, self._past, self.session, str(context.resolve()), time.time(), here)
 
     async def _newest_of(self, question: Message) -> Message:
         """By workload. Contexts of one name may lead to two clusters, so the server counts."""

@@ -71,7 +71,7 @@ class Asides:
     def of_event(self, record: ev.Record, before: SessionState, after: SessionState) -> Iterator[tuple[str, Line]]:
         """What an event adds to the logs, each with the service whose log it is."""
         event, time = record.event, record.time
-        if isinstance(event, ev.WorkloadDrifted):
+        if isinstance(event, ev.WorkloadDrifted) and event.restored:
             self._rollouts[event.service].end()
         if isinstance(event, _NOTED):
             names = _concerned(event, after)
@@ -91,6 +91,8 @@ class Asides:
             for row in _restarted(event, before.services.get(event.service)):
                 last.began_again(row.pod)
                 yield event.service, rule(time, f"{short_pod(row.pod)} restarted · restart {row.restarts}")
+        elif isinstance(event, ev.PhaseStarted) and event.service in before.services:
+            self._rollouts[event.service].begins(before.services[event.service])
         elif isinstance(event, ev.WorkloadPatched) and event.service in before.services:
             self._rollouts[event.service].patched(before.services[event.service])
         elif isinstance(event, ev.CycleFinished):

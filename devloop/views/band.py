@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from devloop.core.crash import CUT
 from devloop.core.events import Phase, WarningRaised, WorkloadDrifted
 from devloop.core.failure import Failure, FailureCode
 from devloop.core.problems import Problem
@@ -26,7 +27,7 @@ _SOURCES = (
 _PYTHON_PLACE = re.compile(r'File "([^"]+)", line (\d+)')
 _PLACE = re.compile(rf"([\w./@+-]*[\w+-]\.(?:{_SOURCES}))(?::(\d+)|\((\d+),\d+\))")
 _FOREIGN = re.compile(
-    r"^<|^node:|^/usr/(?!(?:local/)?(?:src|app)/)|^/rustc/"
+    rf"^[<{CUT}]|^node:|^/usr/(?!(?:local/)?(?:src|app)/)|^/rustc/"
     r"|(?:^|/)(?:site-packages|dist-packages|node_modules|vendor|go/pkg/mod|\.?cargo/registry)/"
     r"|(?:^|/)lib\d*/(?:python|pypy)\d[\w.]*/"
 )
@@ -173,7 +174,12 @@ def _place(lines: Sequence[str]) -> tuple[str, int]:
     """
     said = [without_colour(line).strip() for line in lines]
     python = [(m[1], m[2]) for line in said for m in _PYTHON_PLACE.finditer(line)]
-    others = [(m[1], m[2] or m[3]) for line in said for m in _PLACE.finditer(line)]
+    others = [
+        (m[1], m[2] or m[3])
+        for line in said
+        for m in _PLACE.finditer(line)
+        if not line.endswith(CUT, 0, m.start())  # whose it is stood in its front
+    ]
     dockerfile = [(m[1] or m[3], m[2] or m[4]) for line in said if (m := _DOCKERFILE.match(line))]
     for file, number in (*reversed(python), *others, *dockerfile):
         if not _FOREIGN.search(file):

@@ -95,7 +95,10 @@ def or_named(draft: Draft) -> str:
     if not (idle and known):
         return ""
     which = quoted(known[:MOST_NAMED], "or") if len(known) <= MOST_NAMED else "one of the others there"
+    away = [live.key.namespace for live in draft.unclaimed if live.key.namespace != draft.namespace]
     key = f'`workload = "{known[0]}"`' if len(known) == 1 else "its `workload`"
+    if away:
+        key += f' and `namespace = "{away[0]}"`' if len(known) == 1 else " and `namespace`"
     asks = "`devloop init` asks on a terminal, or " if len(idle) <= MOST_ASKED or not draft.services else ""
     return f"; if {which} runs {'it' if len(idle) == 1 else 'one of them'}, {asks}write `[services.NAME]` with {key}"
 

@@ -35,6 +35,12 @@ class Rollouts:
 
     def __init__(self) -> None:
         self._newest: deque[Rollout] = deque(maxlen=KEPT)
+        self._there: frozenset[str] = frozenset()
+        """The Pods that were seen when the newest phase began."""
+
+    def begins(self, service: ServiceState) -> None:
+        """Take in that a phase begins. A new Pod may be seen before the answer to the patch that made it."""
+        self._there = frozenset(row.pod for seen in service.workloads.values() for row in seen.pods)
 
     def patched(self, service: ServiceState) -> None:
         """Take in that the service's running cycle patched a workload; `service` is as it was then."""
@@ -44,8 +50,7 @@ class Rollouts:
         want, pushed = running.want, running.pushed
         code = (self._again(service) or "new code") if want.build else "restarted"
         digest, digests = (pushed.digest, frozenset(pushed.digests)) if pushed is not None else ("", frozenset[str]())
-        before = frozenset(row.pod for seen in service.workloads.values() for row in seen.pods)
-        self._newest.append(Rollout(running.number, want.files, want.count, code, digest, digests, before))
+        self._newest.append(Rollout(running.number, want.files, want.count, code, digest, digests, self._there))
 
     def by(self, cycle: int) -> Rollout | None:
         return next((each for each in self._newest if each.cycle == cycle), None)

@@ -530,7 +530,7 @@ def test_files_that_the_image_would_take_are_named_with_the_lines_that_leave_the
     _, out, _ = project.run("init", "--yes")
     assert told in out
     assert lines in out
-    note = "shop: devloop.toml and devloop.local.toml are part of the image, so each edit of them builds it anew"
+    note = "shop: devloop.toml and devloop.local.toml are part of the image, so an edit of them makes another one"
     assert note in " ".join(project.run("doctor")[1].split())
     (project.root / ".dockerignore").write_text("devloop*.toml\n")
     _, out, err = project.run("init", "--diff")

@@ -144,6 +144,20 @@ def test_a_pod_of_a_superseded_cycle_that_speaks_after_newer_code_is_told_apart(
     assert _rules(story)[-2:] == ["new code: b.py · cycle 3", "zz81p is still of cycle 2"]
 
 
+def test_a_pod_that_is_seen_before_the_answer_to_its_patch_stands_below_the_rule() -> None:
+    story = Story("web").whole("web", pods=1).begin("web", "a.py").built("web").phase("web", Phase.ROLLOUT)
+    story.pods("web", 0, 1).tell(ev.WorkloadPatched("web", 2, "deployment/web", ())).log("web", "listening")
+    assert [line.partition(" · ")[0] for line in log_of(story)[-2:]] == ["── new code: a.py", "zz81p listening"]
+
+
+def test_a_crash_of_the_old_pod_does_not_take_the_rule_from_the_new_one() -> None:
+    story = _rolled(1)
+    new = story.pod("web")
+    _superseded(story).tell(ev.WorkloadDrifted("web", "deployment/web", "", "container web ended and was restarted"))
+    _says(story, new, "hello")
+    assert _rules(story)[-1].startswith("new code: a.py · cycle 2")
+
+
 def _crashes(story: Story, image: str) -> Story:
     """A build that pushes this image, whose Pod says so and ends."""
     story.begin("web", trigger=ev.Trigger.KEY).phase("web", Phase.BUILD, 1).phase("web", Phase.PUSH, 1)

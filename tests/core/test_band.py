@@ -69,6 +69,8 @@ PLACES = [
       "    at Module._compile (node:internal/modules/cjs/loader:1554:14)"], "/usr/src/app/web.js", 7),
     (["        /usr/local/go/src/net/http/server.go:2171", "        /go/pkg/mod/github.com/x/y@v1.2.3/y.go:5",
       "        /src/main.go:9 +0x1d"], "/src/main.go", 9),
+    (['  File "/app/main.py", line 7', 'ERROR File "…/uvicorn/importer.py", line 24'], "/app/main.py", 7),
+    (["Error at …/dialects/abstract/query.js:12:5"], "", 0),
     (["src/main.c:3:5: error: expected ;", "src/main.c:9:1: error: more"], "src/main.c", 3),
     (["\x1b[31m./cmd/main.go:12:2: undefined: x\x1b[0m"], "./cmd/main.go", 12),
     (["src/app.ts(12,5): error TS2304: Cannot find name 'x'."], "src/app.ts", 12),

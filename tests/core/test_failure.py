@@ -65,5 +65,9 @@ def test_what_no_cycle_failed_with_does_not_count() -> None:
 def test_where_nobody_waits_for_a_save_the_hint_names_the_command() -> None:
     broken = Failure(FailureCode.BUILD_FAILED, "no", f"fix it; {BUILDS_AGAIN}")
     assert broken.once("devloop up web --once").hint == "fix it, then: devloop up web --once"
+    moved = replace(broken, hint="keep helm from changing it while devloop runs, then save again")
+    assert moved.once("devloop up --once").hint == (
+        "keep helm from changing it while devloop runs, then `devloop up --once` again"
+    )
     other = replace(broken, hint="`docker login`")
     assert other.once("devloop up web --once") == other

@@ -89,7 +89,7 @@ def test_where_devloop_changed_no_field_the_image_stays_what_was_pushed() -> Non
     assert plan_restore(patched(deployment(before), ("web",))).moved == (pushed_to,)
     two = deployment(before, container("log", "registry:5000/log:1"))
     assert plan_restore(patched(two, ("web",))).moved == (
-        "the image that devloop pushed to stays, with what was pushed to it last",
+        "the images stay as they are, each with what was pushed to its tag last",
     )
     pinned_to = deployment(container(image=f"{DEV}@{digest('a')}"))
     assert plan_restore(patched(pinned_to, ("web",), Pin.DIGEST)).moved == (), "nothing moves a digest"

@@ -17,6 +17,8 @@ from devloop.session.terminal import source_file
         ("lib/shared.py", "lib/shared.py"),
         ("{root}/.sandbox/node1/pods/web/root/app/src/server.py", "web/src/server.py"),
         ("nowhere.py", None),
+        (f"/app/{'k' * 260}.js", None),
+        ("/app/a\0b.js", None),
     ],
 )
 def test_the_file_that_was_named(tmp_path: Path, named: str, opened: str | None) -> None:

@@ -45,5 +45,5 @@ def test_the_words_name_the_lines_that_leave_them_out() -> None:
         "anew: to leave that out, write the lines `devloop.toml` and `devloop.local.toml` into .dockerignore"
     )
     check = judge_own_files("web", OWN[:1], ".dockerignore")
-    assert check.message == "web: devloop.toml is part of the image, so each edit of it builds it anew"
+    assert check.message == "web: devloop.toml is part of the image, so an edit of it makes another one"
     assert check.fix == "leave it out in .dockerignore: `devloop.toml`"

@@ -66,6 +66,13 @@ async def refused(*names: str, verb: str = "plan") -> tuple[str, ...]:
     return refusal.lines
 
 
+async def test_a_mistake_in_another_service_is_told_where_the_workload_may_be_its_own(folder: Path) -> None:
+    (folder / "devloop.toml").write_text(TOML + ELSEWHERE.replace("/far", "/far-{branch}", 1))
+    assert await services("deployment/web") == {"web"}
+    (line,) = await refused("deployment/wbe")
+    assert "services.far.image" in line
+
+
 @pytest.mark.parametrize(
     ("names", "meant"),
     [

@@ -124,7 +124,9 @@ def _in_sandbox(chosen: Path | None, run: Run, over: Over, tell: Callable[..., N
         at_fault = [name for name in before if folder.path / name == error.file]
         return _untrue(str(error), words.still_there(folder.path, at_fault or before))
     except KeyboardInterrupt:  # before anything ran that ends in order
-        return over(folder, int(ExitCode.INTERRUPTED))
+        with suppress(NobodyReadsError):
+            over(folder, int(ExitCode.INTERRUPTED))
+        return int(ExitCode.INTERRUPTED)
     except Exception as error:  # the last resort, as for every command
         say.err(f"devloop made a mistake: {type(error).__name__}: {error}", f"→ {keep(error)}")
         return int(ExitCode.BUG)

@@ -43,6 +43,10 @@ def test_what_may_be_built_here_under_another_name_is_told_with_both_ways_to_say
     asks = "`devloop init` asks on a terminal, or write `[services.NAME]` with"
     one = of_which_nothing_tells("redis:7", "registry:5000/team/x:1")
     assert one == f'{plain}; if `deployment/job1` runs it, {asks} `workload = "deployment/job1"`'
+    found = project("web/Dockerfile", "tool0/Dockerfile")
+    away = running("job", "registry:5000/team/x:1", namespace="batch")
+    (line,) = to_deploy(drafted(found, running("web", f"{WEB}:1"), away))
+    assert line.endswith('`workload = "deployment/job"` and `namespace = "batch"`')
     two = of_which_nothing_tells(*["registry:5000/team/x:1"] * 2, dockerfiles=2)
     assert two.endswith(f"; if `deployment/job0` or `deployment/job1` runs one of them, {asks} its `workload`")
     many = of_which_nothing_tells(*["registry:5000/team/x:1"] * 5, dockerfiles=4)
