@@ -16,6 +16,8 @@ from aiohttp import web
 from tests.adapters.fakeapi import FakeApi, fake_api
 from tests.cli.test_doctor import doctor
 
+pytestmark = pytest.mark.programs
+
 MISSPELT = '[services.web]\nimago = "x"\n'
 SYNTAX = "[services.web\n"
 NAMED = '[cluster]\ncontext = "prod"\nnamespace = "mine"\n'

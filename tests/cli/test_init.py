@@ -7,6 +7,8 @@ import pytest
 
 from tests.cli.initworld import HELPERS, WRITTEN, Cluster, Project
 
+pytestmark = pytest.mark.programs
+
 
 def test_yes_writes_what_validates_and_says_why(project: Project) -> None:
     (project.root / ".git").mkdir()

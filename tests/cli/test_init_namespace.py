@@ -4,6 +4,8 @@ import pytest
 
 from tests.cli.initworld import Cluster, Project
 
+pytestmark = pytest.mark.programs
+
 
 def shop_in(cluster: Cluster, *namespaces: str) -> None:
     """The services run there alone; what the context's namespace has is of somebody else."""

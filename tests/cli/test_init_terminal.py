@@ -4,8 +4,12 @@ import re
 import subprocess
 from contextlib import suppress
 
+import pytest
+
 from tests.cli.initworld import WRITTEN, Cluster, Project
 from tests.onterminal import OnTerminal
+
+pytestmark = pytest.mark.programs
 
 
 def let_it_write(terminal: OnTerminal) -> None:

@@ -4,6 +4,8 @@ import pytest
 
 from tests.cli.initworld import Cluster, Project
 
+pytestmark = pytest.mark.programs
+
 
 def test_the_same_in_two_namespaces_names_those_that_decide(project: Project, cluster: Cluster) -> None:
     cluster.workloads = []

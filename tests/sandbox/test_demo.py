@@ -31,6 +31,8 @@ from tests.pictures.script import COMMAND, PROMPT
 from tests.pictures.svg import last_words
 from tests.sandbox.client import page_at
 
+pytestmark = pytest.mark.programs
+
 VALUES = {"registry": "127.0.0.1:1", "context": "c", "namespace": "n", "api_url": "http://127.0.0.1:2/"}
 STEPS = (
     "The app runs", "The naive way", "devloop why web", "devloop takes over", "An edit", "A broken build",
