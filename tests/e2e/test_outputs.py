@@ -30,6 +30,8 @@ pytestmark = [pytest.mark.shared, pytest.mark.timeout(120)]
 
 FLOOD = "(while :; do seq 1 2000; sleep 0.1; done) &"
 """Shell that says some ten thousand lines each second: numbers."""
+FLOODING = 3 * PATIENCE
+"""Seconds: beside other tests such lines come at a fraction of that."""
 
 
 def recordings() -> list[Path]:
@@ -162,22 +164,23 @@ def stalled(scene: Scene) -> Iterator["subprocess.Popen[bytes]"]:
             process.stdout.close()
 
 
-def until(condition: Callable[[], object]) -> None:
+def until(condition: Callable[[], object], patience: float = PATIENCE) -> None:
     """Look again and again until it holds."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + patience
     while not condition():
         assert time.monotonic() < deadline, "it did not come true"
         time.sleep(0.05)
 
 
 @pytest.mark.e2e  # a flood of logs is more than a sandbox is for
+@pytest.mark.timeout(360)
 def test_a_reader_that_stops_reading_holds_up_nothing_and_misses_no_event(
     scene: Scene, stalled: "subprocess.Popen[bytes]"
 ) -> None:
     """The pipe is full within seconds; the loop goes on in the cluster, and what the reader gets later is complete."""
     recording = Recording()
     until(lambda: recording.has("cycle_finished", outcome="verified", cycle=1))
-    until(recording.flooded)
+    until(recording.flooded, FLOODING)
     before = registry_digest(f"{scene.image}:dev")
     scene.program(f"echo two\n{FLOOD}\n{SERVE}")
     until(lambda: recording.has("cycle_finished", outcome="verified", cycle=2))
@@ -196,6 +199,7 @@ def test_a_reader_that_stops_reading_holds_up_nothing_and_misses_no_event(
 
 
 @pytest.mark.e2e  # a flood of logs is more than a sandbox is for
+@pytest.mark.timeout(360)
 @pytest.mark.parametrize("output", ["plain", "json"])
 def test_a_session_ends_although_its_reader_has_stopped_reading(scene: Scene, output: str) -> None:
     """The words that nobody takes are given up after a while; with a second Ctrl-C, at once."""
@@ -211,7 +215,7 @@ def test_a_session_ends_although_its_reader_has_stopped_reading(scene: Scene, ou
     try:
         recording = Recording()
         until(lambda: recording.has("cycle_finished", outcome="verified"))
-        until(recording.flooded)
+        until(recording.flooded, FLOODING)
         process.send_signal(2)
         if output == "json":
             until(lambda: recording.has("session_finished"))
