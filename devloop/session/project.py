@@ -214,8 +214,8 @@ def _service_names(services: Sequence[Service], place: Place, request: Request) 
 
 
 def _all_services(place: Place, request: Request) -> tuple[tuple[Service, ...], Refusal | None]:
-    """Those of the file, where there is one, as far as they hold together; and what is wrong with others."""
-    services = resolve_services(place, (), request.namespace) if place.file else ()
+    """Those of the file, where it has any, as far as they hold together; and what is wrong with others."""
+    services = resolve_services(place, (), request.namespace) if place.config.services else ()
     if not isinstance(services, Refusal):
         return services, None
     each = [_resolved(place, (name,), request.namespace) for name in place.config.services]

@@ -28,7 +28,10 @@ WALKED = {
 """The pages, and whether they begin with what the tutorial has made: an app that runs, and its devloop.toml."""
 MAKING = "## Part two"
 """From here on the tutorial makes it, up to the first session."""
-PLACES = [pytest.param(in_sandbox, id="sandbox"), pytest.param(in_cluster, id="cluster", marks=pytest.mark.e2e)]
+PLACES = [
+    pytest.param(in_sandbox, id="sandbox", marks=pytest.mark.programs),
+    pytest.param(in_cluster, id="cluster", marks=pytest.mark.e2e),
+]
 
 
 @pytest.fixture(params=PLACES)
