@@ -82,20 +82,23 @@ def to_deploy(draft: Draft) -> Iterator[str]:
     """What gets those into the file that nothing runs."""
     if idle := _idle(draft):
         names = _first([str(each.source) for each in idle], MOST_NAMED)
-        yield f"→ to have {names} too: deploy what runs it, then `devloop init` again{or_named(draft)}"
+        yield f"→ to have {names} too: deploy what runs it, then `devloop init` again{or_named(draft, draft.namespace)}"
 
 
 def _idle(draft: Draft) -> list[Unmatched]:
     return [each for each in draft.unmatched if not (each.is_answered or each.candidates or each.lacks_registry)]
 
 
-def or_named(draft: Draft) -> str:
-    """The way for what runs them already, under a name that tells nothing; empty where nothing can be that."""
+def or_named(draft: Draft, namespace: str) -> str:
+    """The way for what runs them already, under a name that tells nothing; empty where nothing can be that.
+
+    `namespace`: where the workload of a service is that names none.
+    """
     idle, known = _idle(draft), [str(live.key) for live in draft.unclaimed]
     if not (idle and known):
         return ""
     which = quoted(known[:MOST_NAMED], "or") if len(known) <= MOST_NAMED else "one of the others there"
-    away = [live.key.namespace for live in draft.unclaimed if live.key.namespace != draft.namespace]
+    away = [live.key.namespace for live in draft.unclaimed if live.key.namespace != namespace]
     key = f'`workload = "{known[0]}"`' if len(known) == 1 else "its `workload`"
     if away:
         key += f' and `namespace = "{away[0]}"`' if len(known) == 1 else " and `namespace`"

@@ -153,7 +153,7 @@ def _not_found(seen: Seen, proposal: Draft) -> Failure:
     if seen.kept.home.elsewhere and seen.kept.absent:
         return _lost(seen)
     first = words.to_correct(proposal.kept) if proposal.kept.absent else "deploy it first"
-    hint = f"{first}, or {_elsewhere(seen)}{words.or_named(proposal)}"
+    hint = f"{first}, or {_elsewhere(seen)}{words.or_named(proposal, seen.place.namespace)}"
     message = f"none of the workloads in {seen.looked} runs what is built here, so there is nothing to write"
     return Failure(FailureCode.WORKLOAD_ABSENT, message, hint)
 
