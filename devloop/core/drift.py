@@ -85,7 +85,7 @@ def restored(snapshot: Snapshot, marked: Snapshot, containers: Sequence[str]) ->
     if has_record(snapshot) or now.is_marked or now.template.build:
         return None
     specs = [now.template.container(name) for name in containers]
-    original = Original.decode(then.annotations.get(ORIGINAL, ""))
+    original = Original.of(then.annotations)
     found = [spec for spec in specs if spec is not None and _is_as_before(spec, then.template, original)]
     if not found or len(found) < len(containers):
         return None

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from devloop.core.workload import ORIGINAL
+
 VERSION = 1
 
 
@@ -35,6 +37,11 @@ class Original:
     containers: Mapping[str, Mapping[str, Written]] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
     """Keys of another version, kept as they are."""
+
+    @classmethod
+    def of(cls, annotations: Mapping[str, str]) -> "Original":
+        """That of a workload, by its annotations."""
+        return cls.decode(annotations.get(ORIGINAL, ""))
 
     @classmethod
     def decode(cls, text: str) -> "Original":

@@ -141,7 +141,7 @@ def field_plans(
     deployment: Deployment, containers: tuple[str, ...], image: PushedImage, pin: Pin
 ) -> tuple[FieldPlan, ...]:
     """Image and pull policy of each of the containers."""
-    original = Original.decode(deployment.annotations.get(ORIGINAL, ""))
+    original = Original.of(deployment.annotations)
     specs = [spec for spec in deployment.template.containers if spec.name in containers]
     strategy = STRATEGIES[pin]
     return tuple(plan for spec in specs for plan in (_image(spec, strategy, image), _policy(spec, strategy, original)))

@@ -70,13 +70,9 @@ def strip_managed_fields(raw: Mapping[str, Any]) -> list[dict[str, Any]] | None:
     return patch or None
 
 
-def _record(deployment: Deployment) -> Original:
-    return Original.decode(deployment.annotations.get(ORIGINAL, ""))
-
-
 def _fields(deployment: Deployment) -> list[_Field]:
     """Every recorded field of a container that is still there."""
-    original = _record(deployment)
+    original = Original.of(deployment.annotations)
     spec = deployment.raw.get("spec", {}).get("template", {}).get("spec", {})
     return [
         _Field(item["name"], init, key, item.get(key), written)
@@ -98,7 +94,7 @@ def _marks(deployment: Deployment) -> list[Change]:
 def _moved(deployment: Deployment, fields: Sequence[_Field]) -> tuple[str, ...]:
     own = {found.container for found in fields} - {found.container for found in fields if found.key == IMAGE}
     specs = [spec for spec in map(deployment.template.container, sorted(own)) if spec is not None]
-    if _record(deployment).changed_nothing and deployment.template.build:
+    if Original.of(deployment.annotations).changed_nothing and deployment.template.build:
         specs = [spec for spec in deployment.template.containers if not spec.init and "@" not in spec.image]
         if len(specs) > 1:  # no record says which of them it was
             return ("the images stay as they are, each with what was pushed to its tag last",)

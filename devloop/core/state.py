@@ -16,6 +16,7 @@ from devloop.core.events import (
     LeaseChanged,
     Outcome,
     Phase,
+    PodRow,
     PodVerified,
     Trigger,
     WarningRaised,
@@ -178,9 +179,14 @@ class ServiceState:
         return self.drift if self.drift is not None and self.drift.restored else None
 
     @property
+    def pods(self) -> tuple[PodRow, ...]:
+        """Those of all its workloads, as they were seen last."""
+        return tuple(row for seen in self.workloads.values() for row in seen.pods)
+
+    @property
     def serving(self) -> frozenset[str] | None:
         """The digests that ready Pods report which are not about to end; None before any Pod was seen."""
-        pods = [pod for seen in self.workloads.values() for pod in seen.pods]
+        pods = self.pods
         if not pods and not any(seen.exists for seen in self.workloads.values()):
             return None
         return frozenset(pod.image_id for pod in pods if pod.ready and pod.phase != "Terminating")
@@ -224,7 +230,7 @@ class ServiceState:
         running = self.running
         if running is None or running.phase is not Phase.ROLLOUT:
             return None
-        ready = [row.pod for seen in self.workloads.values() for row in seen.pods if row.ready]
+        ready = [row.pod for row in self.pods if row.ready]
         found = (each for each in reversed(running.warnings) if not any(pod in each.message for pod in ready))
         return next(found, None)
 

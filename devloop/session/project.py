@@ -163,9 +163,10 @@ async def open_project(request: Request) -> Project | Refusal:
         return place
     present, faults = _all_services(place, request)
     adopted, names = "", _service_names(present, place, request)
-    if faults is not None and any("/" in name for name in names):  # one of them may be the workload's
+    is_unknown = any("/" in name for name in names)
+    if is_unknown and faults is not None:  # one of them may be the workload's
         return faults
-    if not place.file or any("/" in name for name in names):
+    if is_unknown or not place.file:
         found = await _adopt(request, place, names, present)
         if isinstance(found, Refusal):
             return found

@@ -4,7 +4,7 @@ import shlex
 
 from devloop.core.original import Original
 from devloop.core.service import WorkloadKey
-from devloop.core.workload import ORIGINAL, Deployment
+from devloop.core.workload import Deployment
 
 
 def undo_line(deployment: Deployment, context: str = "") -> str:
@@ -22,7 +22,7 @@ def undo_command(key: WorkloadKey, context: str = "") -> str:
 
 def left(deployment: Deployment, on: str, has: str) -> str:
     """What its containers are left with, after `on`: `host/api:dev under Always`; after `has` where that is no news."""
-    record = Original.decode(deployment.annotations.get(ORIGINAL, ""))
+    record = Original.of(deployment.annotations)
     found = [spec for spec in deployment.template.containers if spec.name in record.containers]
     if found:
         return f"{on} {', '.join(dict.fromkeys(f'{spec.image} under {spec.pull_policy}' for spec in found))}"

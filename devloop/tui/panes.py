@@ -151,7 +151,7 @@ def pods_text(service: ServiceState, past: Chronicle, now: float, width: int) ->
     """Pods of the newest revision with their verdicts, then those that are old or about to end."""
     cycle = service.running or service.last
     verdicts = {verdict.pod: verdict for verdict in (cycle.verdicts if cycle is not None else ())}
-    seen = [pod for observed in service.workloads.values() for pod in observed.pods]
+    seen = service.pods
     if not seen:
         return styled(" no Pods were seen yet", Tone.QUIET)
     new = [pod for pod in seen if pod.current and pod.phase != "Terminating"]

@@ -87,7 +87,8 @@ class Asides:
         elif isinstance(event, ev.WorkloadObserved):
             last = self._last[event.service]
             last.end()
-            last.keep(_pods(after.services.get(event.service)))
+            seen = after.services.get(event.service)
+            last.keep({row.pod for row in seen.pods} if seen is not None else set())
             for row in _restarted(event, before.services.get(event.service)):
                 last.began_again(row.pod)
                 yield event.service, rule(time, f"{short_pod(row.pod)} restarted · restart {row.restarts}")
@@ -134,8 +135,7 @@ class Asides:
 
 def _begins(rollout: Rollout, replaces: str) -> str:
     """`new code: server.py · cycle 3 · x2k1 replaces 5f11`."""
-    what = files(rollout.what, rollout.count)
-    parts = (f"{rollout.code}: {what}" if what else rollout.code, f"cycle {rollout.cycle}", replaces)
+    parts = (f"{rollout.code}: {rollout.what}" if rollout.what else rollout.code, f"cycle {rollout.cycle}", replaces)
     return " · ".join(part for part in parts if part)
 
 
@@ -165,11 +165,6 @@ def _replaced(pod: str, known: list[str], service: ServiceState) -> str:
     if not known or wanted != 1:
         return ""
     return f"{short_pod(pod)} replaces {short_pod(known[-1])}"
-
-
-def _pods(service: ServiceState | None) -> set[str]:
-    """Of all its workloads."""
-    return {row.pod for observed in service.workloads.values() for row in observed.pods} if service else set()
 
 
 def _restarted(event: ev.WorkloadObserved, service: ServiceState | None) -> Iterator[ev.PodRow]:

@@ -52,8 +52,7 @@ def _is_as_before(service: ServiceState) -> bool:
     patched = service.unproved is not None or (last and any(span.phase is Phase.ROLLOUT for span in last.phases))
     if not patched:
         return True
-    pods = (pod for seen in service.workloads.values() for pod in seen.pods)
-    ready = [pod for pod in pods if pod.ready and pod.phase != "Terminating"]
+    ready = [pod for pod in service.pods if pod.ready and pod.phase != "Terminating"]
     return bool(ready) and not any(pod.current for pod in ready)
 
 

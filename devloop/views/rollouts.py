@@ -6,6 +6,7 @@ from itertools import takewhile
 
 from devloop.core.events import PodRow
 from devloop.core.state import ServiceState
+from devloop.views import files
 
 KEPT = 10
 """Rollouts of a service that are remembered: of more than the newest few no Pod is about to say its first word."""
@@ -16,9 +17,8 @@ class Rollout:
     """What one cycle patched its workloads with."""
 
     cycle: int
-    what: tuple[str, ...]
-    count: int
-    """The files that went into it."""
+    what: str
+    """The files that went into it; empty where none did."""
     code: str
     """`new code`, `the same image again`, `the image of cycle 3 again`, `restarted`."""
     digest: str
@@ -40,7 +40,7 @@ class Rollouts:
 
     def begins(self, service: ServiceState) -> None:
         """Take in that a phase begins. A new Pod may be seen before the answer to the patch that made it."""
-        self._there = frozenset(row.pod for seen in service.workloads.values() for row in seen.pods)
+        self._there = frozenset(row.pod for row in service.pods)
 
     def patched(self, service: ServiceState) -> None:
         """Take in that the service's running cycle patched a workload; `service` is as it was then."""
@@ -50,7 +50,7 @@ class Rollouts:
         want, pushed = running.want, running.pushed
         code = (self._again(service) or "new code") if want.build else "restarted"
         digest, digests = (pushed.digest, frozenset(pushed.digests)) if pushed is not None else ("", frozenset[str]())
-        self._newest.append(Rollout(running.number, want.files, want.count, code, digest, digests, self._there))
+        self._newest.append(Rollout(running.number, files(want.files, want.count), code, digest, digests, self._there))
 
     def by(self, cycle: int) -> Rollout | None:
         return next((each for each in self._newest if each.cycle == cycle), None)
@@ -61,7 +61,7 @@ class Rollouts:
         One that was not seen yet is newer than what was seen.
         """
         found = [*takewhile(lambda each: pod not in each.before, self._newest)]
-        row = next((row for seen in service.workloads.values() for row in seen.pods if row.pod == pod), None)
+        row = next((row for row in service.pods if row.pod == pod), None)
         if found and row is not None and not row.current and found[-1] is self._newest[-1]:
             found.pop()
         if not found or (row is not None and _is_another(row, found[-1], service)):
@@ -88,8 +88,8 @@ class Rollouts:
         same = next((each for each in reversed(self._newest) if each.digest in digests), None)
         if same is not None and same is not self._newest[-1]:
             return f"the image of cycle {same.cycle} again"
-        runs = bool(service.serving) and (service.serving or frozenset()) <= digests
-        return "the same image again" if same is not None or runs else ""
+        serving = service.serving
+        return "the same image again" if same is not None or (serving and serving <= digests) else ""
 
 
 def _is_another(row: PodRow, rollout: Rollout, service: ServiceState) -> bool:

@@ -177,32 +177,29 @@ def test_on_a_terminal_the_old_page_is_there_until_somebody_has_seen_it(home: Pa
     nothing_is_left(home)
 
 
-@pytest.mark.timeout(120)
-def test_an_interrupt_before_that_ends_all_of_it(home: Path) -> None:
-    with on_terminal(home) as terminal:
-        terminal.until("Enter lets devloop take over")
+def said_when_interrupted(home: Path, at: str, env: dict[str, str] | None = None) -> str:
+    """By a Ctrl-C once that stands there."""
+    with on_terminal(home, env) as terminal:
+        terminal.until(at)
         terminal.press(b"\x03")
         assert terminal.finish() == 130
-    assert "the sandbox is gone" in terminal.said
+    return terminal.said
+
+
+@pytest.mark.timeout(120)
+def test_an_interrupt_before_that_ends_all_of_it(home: Path) -> None:
+    assert "the sandbox is gone" in said_when_interrupted(home, "Enter lets devloop take over")
     nothing_is_left(home)
 
 
 @pytest.mark.timeout(120)
 def test_an_interrupt_at_the_very_beginning_is_told_its_end_too(home: Path) -> None:
-    with on_terminal(home) as terminal:
-        terminal.until("a sandbox in")
-        terminal.press(b"\x03")
-        assert terminal.finish() == 130
-    assert "the sandbox is gone" in terminal.said
+    assert "the sandbox is gone" in said_when_interrupted(home, "a sandbox in")
 
 
 @pytest.mark.timeout(120)
 def test_make_which_hears_the_interrupt_too_is_spoken_for(home: Path) -> None:
-    with on_terminal(home, {BY_MAKE: "1"}) as terminal:
-        terminal.until("Enter lets devloop take over")
-        terminal.press(b"\x03")
-        assert terminal.finish() == 130
-    assert "whatever make says of it" in terminal.said
+    assert "whatever make says of it" in said_when_interrupted(home, "Enter lets devloop take over", {BY_MAKE: "1"})
 
 
 @pytest.mark.timeout(120)

@@ -9,7 +9,7 @@ from devloop.core.manifest import deployment
 from devloop.core.original import Original
 from devloop.core.patch import IMAGE
 from devloop.core.service import WorkloadKey
-from devloop.core.workload import ORIGINAL, ContainerSpec
+from devloop.core.workload import ContainerSpec
 
 DEPLOYMENT = "deployment"
 _NOBODYS = frozenset({"registry.k8s.io", "k8s.gcr.io", "mcr.microsoft.com", "public.ecr.aws", "gke.gcr.io"})
@@ -54,7 +54,7 @@ def live(kind: str, raw: Mapping[str, Any]) -> Live:
     spec = raw.get("spec") or {}
     pods = ((spec.get("template") or {}).get("metadata") or {}).get("labels") or {}
     key = WorkloadKey(read.key.namespace, kind, read.key.name)
-    record = Original.decode(read.annotations.get(ORIGINAL, ""))
+    record = Original.of(read.annotations)
     written = ((each.name, record.written(each.name, IMAGE), each.image) for each in read.template.containers)
     put_there = frozenset(name for name, field, image in written if field is not None and field.wrote == image)
     return Live(key, read.template.containers, {**pods, **read.labels}, put_there)

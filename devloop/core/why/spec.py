@@ -33,7 +33,7 @@ class _Undone:
 
 def reverted(facts: Facts, deployment: Deployment) -> Iterator[Cause]:
     """Fields that devloop wrote and that somebody wrote over; devloop's own record on the workload tells."""
-    original = Original.decode(deployment.annotations.get(ORIGINAL, ""))
+    original = Original.of(deployment.annotations)
     for spec in deployment.template.containers:
         by: dict[str, list[_Undone]] = {}
         for each in _undone(original, deployment, spec) if spec.name in facts.containers else ():
