@@ -80,6 +80,7 @@ class KubeConnection:
         self._logging_in = asyncio.Lock()
         self._next_renewal = float("-inf")
         self._refusal = self._not_accepted()
+        self._closed = False
 
     async def request(
         self,
@@ -108,7 +109,8 @@ class KubeConnection:
         return await self._open("GET", path, query, silence)
 
     async def close(self) -> None:
-        """End all requests and streams."""
+        """End all requests and streams; whatever is asked afterwards fails, and does not connect again."""
+        self._closed = True
         sessions, self._sessions = self._sessions, []
         for session in sessions:
             await session.close()
@@ -213,6 +215,8 @@ class KubeConnection:
     async def _credentials(self, refused: Login | None) -> Login | Failure:
         """The credentials at hand, unless they are those that were refused; concurrent callers renew them once."""
         async with self._logging_in:
+            if over := self._over():
+                return over
             if self._login is not None and self._login is not refused:
                 return self._login
             now = asyncio.get_running_loop().time()
@@ -224,6 +228,8 @@ class KubeConnection:
             if isinstance(login, Failure):
                 self._next_renewal, self._refusal = now + RENEWAL_PAUSE, login
                 return login
+            if over := self._over():
+                return over
             if self._login is None or self._login.transport != login.transport:
                 await self._replace_session(login)
             self._login = login
@@ -235,6 +241,13 @@ class KubeConnection:
             f"the API server does not accept the credentials of context {self.pinned.name} (401 Unauthorized)",
             f"log in again: `kubectl --context {self.pinned.name} version` must work first",
         )
+
+    def _over(self) -> Failure | None:
+        """What a request is told that comes after the end."""
+        if not self._closed:
+            return None
+        message = f"devloop has closed its connection to the API server of context {self.pinned.name}"
+        return Failure(FailureCode.CLUSTER_UNREACHABLE, message)
 
     async def _replace_session(self, login: Login) -> None:
         """Streams of the session before go on; those of the one before that had their time."""

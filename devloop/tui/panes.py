@@ -14,7 +14,7 @@ from devloop.core.image import digest_of, short
 from devloop.core.plan import DELTA
 from devloop.core.state import FinishedCycle, RunningCycle, ServiceState
 from devloop.tui.painted import columns, cut, styled, widest
-from devloop.views import Tone, files, seconds
+from devloop.views import Tone, files, hint_now, seconds
 from devloop.views.board import failed_phase
 from devloop.views.chronicle import Build, Chronicle
 from devloop.views.loglines import harmless
@@ -99,7 +99,7 @@ def _build(build: Build, cycle: _Cycle, service: ServiceState, width: int) -> li
     if steps.failed is not None:
         lines += [Text(), *_table([_step(steps.failed)], width), *_tail(build.output, width), Text()]
     elif failure is not None:
-        lines += [Text(), *_failed(failure, width), *_tail(build.output, width), Text()]
+        lines += [Text(), *_failed(failure, hint_now(failure, service), width), *_tail(build.output, width), Text()]
     is_over = steps.failed is not None or failure is not None
     lines += _table([_step(step, failed=is_over) for step in steps.steps.values() if step is not steps.failed], width)
     if service.running is not None and service.running.phase is Phase.BUILD and service.running is cycle:
@@ -117,11 +117,11 @@ def _broken(cycle: _Cycle) -> Failure | None:
     return cycle.failure if isinstance(cycle, FinishedCycle) and failed_phase(cycle) == Phase.BUILD else None
 
 
-def _failed(failure: Failure, width: int) -> list[Text]:
+def _failed(failure: Failure, hint: str, width: int) -> list[Text]:
     first, *more = failure.message.split("\n")
     lines = [*hanging(f" ✘ {harmless(first)}", width), *(f"   {harmless(line)}" for line in more)]
-    hint = hanging(f"   → {failure.hint}", width) if failure.hint else []
-    return [*(cut(styled(line, Tone.BAD), width) for line in lines), *(cut(Text(line), width) for line in hint)]
+    below = hanging(f"   → {hint}", width) if hint else []
+    return [*(cut(styled(line, Tone.BAD), width) for line in lines), *(cut(Text(line), width) for line in below)]
 
 
 def _without(service: ServiceState, number: int) -> str:

@@ -196,6 +196,19 @@ async def test_nobody_listens(tmp_path: Path) -> None:
     assert "secret" not in str(found)
 
 
+@pytest.mark.parametrize("used_before", [True, False])
+async def test_a_late_request_after_the_end_fails_and_does_not_connect_again(
+    used_before: bool, api: FakeApi, tmp_path: Path
+) -> None:
+    cluster = KubeCluster(pinned(tmp_path, api.url, {"token": "t"}))
+    if used_before:
+        failure(await cluster.read(KEY), ABSENT)
+    await cluster.close()
+    before = len(api.requests)
+    assert "closed" in failure(await cluster.read(KEY), FailureCode.CLUSTER_UNREACHABLE).message
+    assert len(api.requests) == before
+
+
 async def test_somebody_listens_who_says_nothing(api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kubehttp, "READ_TIMEOUT", 0.1)
     hanging = asyncio.Event()

@@ -4,7 +4,7 @@ from rich.text import Text
 
 from devloop.core import events as ev
 from devloop.core.events import HOW, Phase, StepState
-from devloop.core.failure import FailureCode
+from devloop.core.failure import BUILDS_AGAIN, FailureCode
 from devloop.core.plan import DELTA
 from devloop.tui.panes import build_text, history_text
 from tests.core.folding import folded
@@ -52,6 +52,14 @@ def test_a_build_that_failed_without_a_step_says_what_failed_and_nothing_of_it_i
         "",
         f" ·    {_CHOSEN}",
     ]
+
+
+def test_while_the_service_is_paused_no_save_is_promised_to_build_what_failed() -> None:
+    story = Story("web").begin("web").phase("web", Phase.BUILD, 0.1, ok=False)
+    story.failed("web", FailureCode.BUILD_FAILED, "no such file", f"fix it; {BUILDS_AGAIN}")
+    assert f"   → fix it; {BUILDS_AGAIN}" in _build(story)
+    story.tell(ev.ServicePaused("web", True))
+    assert "   → fix it; resuming it builds what is saved until then" in _build(story)
 
 
 def test_a_long_reason_goes_on_below_itself() -> None:
