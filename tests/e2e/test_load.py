@@ -15,6 +15,14 @@ from tests.e2e.harness import App, Devloop, Event, Kubectl, answers, apply, depl
 from tests.e2e.scene import failed
 from tests.e2e.standins import StandIns, stand_ins
 
+# A small image, since all of it goes into an archive and from there into each node, each time.
+DOCKERFILE = """\
+FROM {registry}/busybox:1
+COPY message.txt /www/index.html
+LABEL test={image}
+CMD ["httpd", "-f", "-p", "8080", "-h", "/www"]
+"""
+
 pytestmark = [pytest.mark.e2e, pytest.mark.engine, pytest.mark.timeout(180)]
 
 
@@ -35,8 +43,8 @@ def image() -> str:
 def app(tmp_path: Path, kubectl: Kubectl, namespace: str, registry: str, image: str, tools: StandIns) -> App:
     """The service `web` on both nodes, with an image that runs already, and that somebody else has loaded."""
     app = App.create(tmp_path / "web", registry, "zero")
-    with (app.folder / "Dockerfile").open("a") as file:  # a content that no other test takes away from the nodes
-        file.write(f"LABEL test={image}\n")
+    # Its label makes it a content that no other test takes away from the nodes.
+    (app.folder / "Dockerfile").write_text(DOCKERFILE.format(registry=registry, image=image))
     tools.load(app.folder, f"{image}:v0")
     app.say("one")
     spread = [

@@ -72,7 +72,7 @@ class Recording:
     def flooded(self) -> bool:
         """Whether more came than waits for a reader that takes nothing."""
         self.look()
-        return self.flood > 10 * MAX_WAITING  # a recording ends to take logs at some 12 of these
+        return self.flood > 3 * MAX_WAITING
 
 
 def scaled_to_zero(scene: Scene) -> None:
