@@ -11,6 +11,7 @@ from devloop import cli
 from devloop.core.failure import Failure, FailureCode
 from tests.cli.initworld import Project
 
+pytestmark = pytest.mark.programs
 TOML = '[services.web]\nimage = "127.0.0.1:1/shop/web"\nbuild = "web"\n'
 
 

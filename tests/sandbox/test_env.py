@@ -18,6 +18,7 @@ from devloop.sandbox.demoapp import manifests
 from devloop.session.demo.place import DemoFolder
 from devloop.session.demo.sandboxed import Sandbox, running
 
+pytestmark = pytest.mark.programs
 DEVLOOP = (sys.executable, "-m", "devloop")
 IN_IT = '. "$0"; exec "$@"'
 DOCKERFILE = 'FROM {registry}/python:3\nWORKDIR /app\nCOPY . .\nCMD ["python3", "own.py"]\n'
