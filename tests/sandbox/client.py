@@ -5,8 +5,8 @@ import base64
 import json
 import ssl
 import urllib.request
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -89,8 +89,8 @@ class Api:
         assert answer.status in {200, 201}, answer
         return dict(answer.body)
 
-    async def watch(self, path: str) -> AsyncIterator[Raw]:
-        """The events of a watch until it ends."""
+    async def watch(self, path: str) -> AsyncGenerator[Raw]:
+        """The events of a watch until it ends; who leaves earlier closes it, or its connection outlives the loop."""
         sign = "&" if "?" in path else "?"
         async with self.session.get(f"{self.server}{path}{sign}watch=true") as reply:
             assert reply.status == 200, await reply.text()
@@ -105,10 +105,11 @@ class Api:
         sign = "&" if "?" in watched else "?"
         version = found["metadata"]["resourceVersion"]
         if not is_so(found):
-            async for _ in self.watch(f"{watched}{sign}resourceVersion={version}"):
-                found = await self.get(path)
-                if is_so(found):
-                    break
+            async with aclosing(self.watch(f"{watched}{sign}resourceVersion={version}")) as events:
+                async for _ in events:
+                    found = await self.get(path)
+                    if is_so(found):
+                        break
         return found
 
     async def gone(self, path: str) -> None:
@@ -117,9 +118,11 @@ class Api:
         listed = await self.get(f"{folder}?fieldSelector=metadata.name={name}")
         if listed["items"]:
             version = listed["metadata"]["resourceVersion"]
-            async for event in self.watch(f"{folder}?fieldSelector=metadata.name={name}&resourceVersion={version}"):
-                if event["type"] == "DELETED":
-                    return
+            watched = f"{folder}?fieldSelector=metadata.name={name}&resourceVersion={version}"
+            async with aclosing(self.watch(watched)) as events:
+                async for event in events:
+                    if event["type"] == "DELETED":
+                        return
 
 
 def deployment(name: str = "web", image: str = "r/app:1", replicas: int = 1, **container: Any) -> Raw:
@@ -151,10 +154,10 @@ def conditions(found: Raw) -> dict[str, tuple[str, str]]:
     return {c["type"]: (c["status"], c.get("reason", "")) for c in found["status"].get("conditions", [])}
 
 
-async def collect(events: AsyncIterator[Raw], count: int) -> list[Raw]:
-    """The next so many events."""
+async def collect(events: AsyncGenerator[Raw], count: int) -> list[Raw]:
+    """The first so many events of a watch, which ends with them."""
     found: list[Raw] = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(20), aclosing(events):
         async for event in events:
             found.append(event)
             if len(found) == count:

@@ -7,7 +7,7 @@ import os
 import re
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -313,7 +313,7 @@ async def _rollout(side: Side) -> Told:
         listed = await side.api.until(pods, lambda all_: len(all_["items"]) == 1)
         events = f"/api/v1/namespaces/{side.namespace}/events"
         await side.api.until(events, lambda all_: sum(e["reason"] == "Killing" for e in all_["items"]) == 1)
-        reasons = [_reasons(event["object"]) async for event in _history(side, start, found)]
+        reasons = [_reasons(event["object"]) for event in await _history(side, start, found)]
     sets = (await side.api.get(f"{side.at(DEPLOYMENTS).replace('deployments', 'replicasets')}"))["items"]
     own = next(each for each in sets if each["spec"]["replicas"])
     return Told(
@@ -323,12 +323,15 @@ async def _rollout(side: Side) -> Told:
     )
 
 
-async def _history(side: Side, start: str, last: Raw) -> AsyncIterator[Raw]:
+async def _history(side: Side, start: str, last: Raw) -> list[Raw]:
     """The Deployment's changes until it is as it was last."""
-    async for event in side.api.watch(f"{side.at(DEPLOYMENTS)}?resourceVersion={start}"):
-        yield event
-        if event["object"]["metadata"]["resourceVersion"] == last["metadata"]["resourceVersion"]:
-            return
+    found: list[Raw] = []
+    async with aclosing(side.api.watch(f"{side.at(DEPLOYMENTS)}?resourceVersion={start}")) as events:
+        async for event in events:
+            found.append(event)
+            if event["object"]["metadata"]["resourceVersion"] == last["metadata"]["resourceVersion"]:
+                break
+    return found
 
 
 def _reasons(deployment: Raw) -> dict[str, tuple[str, str]]:

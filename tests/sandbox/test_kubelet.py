@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -104,12 +105,13 @@ async def test_a_first_end_is_seen_before_the_next_start(api: Api, node: Scripte
     node.begin = lambda program: program.exit(3)
     made = await api.create(f"{CORE}/pods", pod(nodeSelector={"kubernetes.io/hostname": "node1"}))
     ends = []
-    async for event in api.watch(f"{CORE}/pods?resourceVersion={made['metadata']['resourceVersion']}"):
-        own = status(event["object"])
-        if "terminated" in own["state"]:
-            ends.append((own["restartCount"], own["lastState"]))
-        if waits("CrashLoopBackOff")(event["object"]):
-            break
+    async with aclosing(api.watch(f"{CORE}/pods?resourceVersion={made['metadata']['resourceVersion']}")) as events:
+        async for event in events:
+            own = status(event["object"])
+            if "terminated" in own["state"]:
+                ends.append((own["restartCount"], own["lastState"]))
+            if waits("CrashLoopBackOff")(event["object"]):
+                break
     assert ends[0] == (0, {})
 
 
