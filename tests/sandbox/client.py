@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import socket
 import ssl
 import urllib.request
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
@@ -61,9 +62,18 @@ class Api:
                 pair.flush()
                 tls.load_cert_chain(pair.name)
         headers = {"Authorization": f"Bearer {user['token']}"} if "token" in user else {}
-        connector = aiohttp.TCPConnector(ssl=tls, limit=0, force_close=True)
+        sockets: list[socket.socket] = []
+
+        def made(address: Any) -> socket.socket:
+            sockets.append(socket.socket(*address[:3]))
+            return sockets[-1]
+
+        connector = aiohttp.TCPConnector(ssl=tls, limit=0, force_close=True, socket_factory=made)
         async with aiohttp.ClientSession(connector=connector, headers=headers, read_bufsize=2**21) as session:
             yield cls(cluster["server"], session)
+        async with asyncio.timeout(5):  # TLS says good-bye after a request is over, and the loop may end next
+            while any(each.fileno() != -1 for each in sockets):
+                await asyncio.sleep(0.005)
 
     async def send(
         self, method: str, path: str, body: Any = None, type_: str = "application/json", **headers: str
