@@ -12,6 +12,8 @@ from aiohttp import web
 
 from devloop.adapters import kubehttp
 from devloop.adapters.kube import KubeCluster
+from devloop.adapters.kubeauth import Login, log_in
+from devloop.adapters.kubeconfig import PinnedContext
 from devloop.core.failure import Failure, FailureCode
 from devloop.core.ports import Access
 from devloop.core.service import WorkloadKey
@@ -207,6 +209,26 @@ async def test_a_late_request_after_the_end_fails_and_does_not_connect_again(
     before = len(api.requests)
     assert "closed" in failure(await cluster.read(KEY), FailureCode.CLUSTER_UNREACHABLE).message
     assert len(api.requests) == before
+
+
+async def test_credentials_that_come_after_the_end_open_no_session(
+    api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, ended = asyncio.Event(), asyncio.Event()
+
+    async def slowly(pinned: PinnedContext) -> Login | Failure:
+        asked.set()
+        await ended.wait()
+        return await log_in(pinned)
+
+    monkeypatch.setattr(kubehttp, "log_in", slowly)
+    cluster = KubeCluster(pinned(tmp_path, api.url, {"token": "t"}))
+    reading = asyncio.create_task(cluster.read(KEY))
+    await asked.wait()
+    await cluster.close()
+    ended.set()
+    assert "closed" in failure(await reading, FailureCode.CLUSTER_UNREACHABLE).message
+    assert not api.requests
 
 
 async def test_somebody_listens_who_says_nothing(api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
